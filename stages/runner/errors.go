@@ -1,0 +1,110 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Class says what an error means for the operator; it decides the exit code.
+type Class int
+
+// The classes, in the order of their weight: of several errors the heaviest decides.
+const (
+	// Failed: a check or verification said no. Exit code 1.
+	Failed Class = iota
+	// Unavailable: something we depend on failed, and running again is safe. Exit code 4.
+	Unavailable
+	// Refused: the state is not for us to touch. Exit code 3.
+	Refused
+	// Misconfigured: a setting is missing, wrong, or a credential was rejected. Exit code 2.
+	Misconfigured
+	// Interrupted: the process was asked to stop, and the run can go on. Exit code 130.
+	Interrupted
+)
+
+// ExitCode is the exit code of the process for errors of this class.
+func (c Class) ExitCode() int {
+	return map[Class]int{Failed: 1, Unavailable: 4, Refused: 3, Misconfigured: 2, Interrupted: 130}[c]
+}
+
+// Classified is an error that says its own class. Clients of remote systems
+// implement it on their error types; the runner imports none of them.
+type Classified interface {
+	error
+	Class() Class
+}
+
+type classified struct {
+	error
+	class Class
+}
+
+func (e classified) Class() Class  { return e.class }
+func (e classified) Unwrap() error { return e.error }
+
+// Refuse says that the state is not for us to touch: exit code 3.
+func Refuse(format string, args ...any) error {
+	return classified{fmt.Errorf(format, args...), Refused}
+}
+
+// Misconfigure says that a setting is wrong: exit code 2. Name the variable.
+func Misconfigure(format string, args ...any) error {
+	return classified{fmt.Errorf(format, args...), Misconfigured}
+}
+
+// Depend says that a system we depend on failed and that a retry is safe: exit code 4.
+func Depend(format string, args ...any) error {
+	return classified{fmt.Errorf(format, args...), Unavailable}
+}
+
+// ClassOf returns the class of an error. Of joined errors the heaviest counts; an
+// error that says nothing has Failed.
+func ClassOf(err error) Class {
+	if err == nil {
+		return Failed
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		heaviest := Failed
+		for _, e := range joined.Unwrap() {
+			heaviest = max(heaviest, ClassOf(e))
+		}
+		return heaviest
+	}
+	if c, ok := err.(Classified); ok {
+		return c.Class()
+	}
+	if err == context.Canceled {
+		return Interrupted
+	}
+	return ClassOf(errors.Unwrap(err))
+}
+
+// NotYet is a check that does not hold only because an earlier stage has not run.
+// In a dry run it is "waits for 2. create-service", not a failure.
+type NotYet struct {
+	// Stage is the name of the stage that it waits for.
+	Stage string
+	// Why says what is missing.
+	Why string
+}
+
+func (e *NotYet) Error() string { return fmt.Sprintf("%s (waits for %s)", e.Why, e.Stage) }
+
+// Final marks a verification's error as one that waiting cannot mend.
+func Final(err error) error { return &final{err} }
+
+type final struct{ error }
+
+func (e *final) Unwrap() error { return e.error }
+
+// IsFinal tells whether waiting cannot help.
+func IsFinal(err error) bool {
+	var f *final
+	return errors.As(err, &f)
+}
+
+// Irreversible is what Undo returns where there is no way back, or none is needed.
+type Irreversible struct{ Why string }
+
+func (e *Irreversible) Error() string { return e.Why }

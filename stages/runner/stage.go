@@ -1,0 +1,102 @@
+// Package runner says what a stage is and is the one executor of stages: it
+// checks, plans, applies, verifies and undoes them, and reports what happened.
+//
+// A stage decides what; the runner alone decides whether, and does it. Dry run,
+// skipping of what is complete, resuming, the lease, the marks and the reports
+// are written here once and in no stage. The package knows no Cloud Foundry and
+// no XML: what it needs it declares as small interfaces (Journal, Lease, Observer).
+package runner
+
+import (
+	"context"
+	"time"
+)
+
+// Task is one thing asked or done. It is one line of the log and one case of
+// the JUnit report.
+type Task struct {
+	// Name is what a person would say, without counts, dates or identifiers,
+	// since Jenkins follows a case from build to build by its name:
+	// "the live route reaches the new app".
+	Name string
+	// ByHand is the command a person would type for a change, or "".
+	ByHand string
+	// Do asks or does it. What was measured goes into the observation, also
+	// when it fails. A nil error means: it holds, or it is done.
+	Do func(context.Context, *Observation) error
+}
+
+// Stage is one step of a runbook.
+//
+// Check and Verify build lists and do no I/O themselves. Plan and Undo may read,
+// and must not write: a write from them is refused by the HTTP client.
+type Stage interface {
+	// Check returns the preconditions. All are run and all failures reported;
+	// nothing is changed when one fails.
+	Check() []Task
+	// Plan reads live state and returns the difference to the wanted state as
+	// tasks, in order. Empty means: already done. Every task must be safe to
+	// repeat after a crash at any point of it.
+	Plan(context.Context) ([]Task, error)
+	// Verify returns the postconditions. Each is polled until it holds, its
+	// deadline passes, or it says that waiting cannot help (see Final).
+	Verify() []Task
+	// Undo reads live state and returns the way back, as tasks. A stage that
+	// has none returns Irreversible with the reason.
+	Undo(context.Context) ([]Task, error)
+}
+
+// Aborter is a stage that has something to do at once when it fails before its
+// commit point, such as mapping a route back. The runner calls it after a failed
+// Apply or Verify, never after an interruption.
+type Aborter interface {
+	Abort(context.Context) ([]Task, error)
+}
+
+// Patient is a stage whose Verify may take longer than the usual deadline.
+type Patient interface {
+	// VerifyFor is how long each postcondition is polled. Zero: the default.
+	VerifyFor() time.Duration
+}
+
+// Companion is something that runs beside a range of stages in one process,
+// such as a witness that keeps asking the live address.
+type Companion interface {
+	// Start returns when its baseline stands. The channel reports a breach.
+	Start(context.Context) (<-chan error, error)
+	// Stop ends it and returns tasks that join the last stage's Verify.
+	Stop() []Task
+}
+
+// Step ties a stage to its place in the runbook.
+type Step struct {
+	// Number is the step's number in the runbook.
+	Number int
+	// Name is the command: "map-live-route".
+	Name string
+	// Title is the heading: "Map the live route".
+	Title string
+	// Help is the stage's paragraph of the runbook, shown by --help.
+	Help string
+	// AlwaysActs is a stage that acts anew each time it is called, such as a
+	// reindex: a mark does not make it be skipped.
+	AlwaysActs bool
+	// Standalone is a stage that may run where there is no run.
+	Standalone bool
+	// Open builds the stage. It does no I/O.
+	Open func() Stage
+}
+
+// List names the part of a stage that a task belongs to. It is the last
+// component of the JUnit class name.
+type List string
+
+// The parts of a stage, in the order in which they are run.
+const (
+	ListCheck  List = "check"
+	ListPlan   List = "plan"
+	ListApply  List = "apply"
+	ListVerify List = "verify"
+	ListAbort  List = "abort"
+	ListUndo   List = "undo"
+)
