@@ -1,0 +1,341 @@
+package faults
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
+)
+
+// hit is what has been decided for one request when it arrived.
+type hit struct {
+	fault  *armed
+	hold   *hold // of the kinds that hold
+	delays []*armed
+	delay  time.Duration // their sum
+}
+
+// Wrap records each write and applies the faults asked for. Place is "cloud-controller", "uaa", "log-cache", "router",
+// "search-api" or "data-api"; app is the name of the app whose instance this is, for "search-api", else "". Write tells
+// whether a request changes state; nil is every method but GET, HEAD and OPTIONS. The router passes a function that
+// always says no: what it forwards is counted where it arrives.
+func (e *Engine) Wrap(place, app string, write func(*http.Request) bool, h http.Handler) http.Handler {
+	if write == nil {
+		write = changesState
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		e.serve(place, app, write(r), h, w, r)
+	})
+}
+
+func changesState(r *http.Request) bool {
+	return r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodOptions
+}
+
+func (e *Engine) serve(place, app string, write bool, h http.Handler, w http.ResponseWriter, r *http.Request) {
+	client := r.Context()
+	var rec *Write
+	if write {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler) // the client went, or broke off, in the middle of its body
+		}
+		r = r.WithContext(context.WithoutCancel(client))
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		rec = record(place, app, r, body)
+	}
+	x := e.arrive(place, app, write, r, rec)
+	if x.fault != nil && rec == nil { // the server notices that a client has gone only behind the body
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	done := settling{engine: e, client: client, rec: rec, hit: x, effect: EffectDropped}
+	defer done.settle()
+
+	if x.delay > 0 {
+		if clock.Wait(r.Context(), x.delay) != nil {
+			panic(http.ErrAbortHandler)
+		}
+		done.late = true
+	}
+	if x.fault == nil {
+		done.pass(h, w, r)
+		return
+	}
+	done.fail(h, w, r)
+}
+
+func record(place, app string, r *http.Request, body []byte) *Write {
+	sum := sha256.Sum256(body)
+	return &Write{
+		Place: place, App: app, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery,
+		BodySHA256: hex.EncodeToString(sum[:]), UserAgent: r.UserAgent(), Effect: EffectPending,
+	}
+}
+
+// arrive numbers a write and decides, in the same moment, which fault hits it.
+func (e *Engine) arrive(place, app string, write bool, r *http.Request, rec *Write) hit {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if rec != nil {
+		e.perHere[place]++
+		rec.N, rec.PlaceN, rec.At = len(e.writes)+1, e.perHere[place], e.clock.Now()
+		e.writes = append(e.writes, rec)
+	}
+	var x hit
+	if e.closed {
+		return x
+	}
+	changed := rec != nil
+	for _, a := range e.faults {
+		if !a.matches(place, app, write, r) {
+			continue
+		}
+		changed = true
+		if !a.due() || (a.Kind != Delay && x.fault != nil) {
+			continue
+		}
+		a.Hits++
+		if rec != nil {
+			a.Writes = append(a.Writes, rec.N)
+		}
+		if a.Kind == Delay {
+			a.working++
+			x.delays = append(x.delays, a)
+			x.delay += time.Duration(a.DelayMS) * time.Millisecond
+			continue
+		}
+		x.fault = a
+		switch a.Kind {
+		case Hold:
+			x.hold = a.keep()
+			if rec != nil {
+				rec.Effect = EffectHeld
+			}
+		case HoldAfter:
+			a.coming++
+		default:
+			a.working++
+		}
+	}
+	if changed {
+		e.change()
+	}
+	return x
+}
+
+func (a *armed) keep() *hold {
+	h := &hold{release: make(chan release, 1), settled: make(chan struct{})}
+	a.held = append(a.held, h)
+	return h
+}
+
+// settling is one request on its way to its end.
+type settling struct {
+	engine *Engine
+	client context.Context
+	rec    *Write
+	hit    hit
+	late   bool
+	status int
+	effect string
+}
+
+// pass lets the handler work as if there were no faults.
+func (s *settling) pass(h http.Handler, w http.ResponseWriter, r *http.Request) {
+	s.happened()
+	seen := &statusWriter{ResponseWriter: w}
+	defer func() { s.status = seen.status }()
+	h.ServeHTTP(seen, r)
+	seen.ended()
+}
+
+func (s *settling) happened() {
+	s.effect = EffectDone
+	if s.late {
+		s.effect = EffectLate
+	}
+}
+
+func (s *settling) fail(h http.Handler, w http.ResponseWriter, r *http.Request) {
+	f := s.hit.fault
+	switch f.Kind {
+	case Hold:
+		if !s.wait(r.Context()) {
+			panic(http.ErrAbortHandler)
+		}
+		s.late = true
+		s.pass(h, w, r)
+	case ErrorBefore:
+		s.answerError(w)
+	case DropBefore:
+		panic(http.ErrAbortHandler)
+	default:
+		s.after(h, w, r)
+	}
+}
+
+// after has the effect, and then does with the answer what the fault says.
+func (s *settling) after(h http.Handler, w http.ResponseWriter, r *http.Request) {
+	s.happened()
+	answer := &buffer{header: http.Header{}}
+	h.ServeHTTP(answer, r)
+	switch s.hit.fault.Kind {
+	case ErrorAfter:
+		s.answerError(w)
+	case DropAfter:
+		panic(http.ErrAbortHandler)
+	case HoldAfter:
+		s.engine.mu.Lock()
+		s.hit.fault.coming--
+		s.hit.hold = s.hit.fault.keep()
+		gone := s.engine.find(s.hit.fault.ID) == nil // removed while the handler worked: nobody could release it
+		if gone {
+			s.hit.fault.letGo(release{})
+		}
+		s.engine.change()
+		s.engine.mu.Unlock()
+		if !s.wait(r.Context()) {
+			panic(http.ErrAbortHandler)
+		}
+		answer.send(w)
+		s.status = answer.status
+	}
+}
+
+// wait blocks while the request is held and says whether it is to go on. A write is held whether or not its client is
+// still there; a read whose client has gone is of no use to anybody.
+func (s *settling) wait(ctx context.Context) bool {
+	gone := s.client.Done()
+	for {
+		select {
+		case r := <-s.hit.hold.release:
+			return r.do && clock.Wait(ctx, r.delay) == nil
+		case <-gone:
+			if s.rec == nil {
+				return false
+			}
+			gone = nil
+			s.engine.mu.Lock()
+			s.rec.ClientGone = true
+			s.engine.change()
+			s.engine.mu.Unlock()
+		}
+	}
+}
+
+func (s *settling) answerError(w http.ResponseWriter) {
+	f := s.hit.fault
+	s.status = f.Status
+	body, kind := f.Body, "text/plain; charset=utf-8"
+	if body == "" {
+		body = http.StatusText(f.Status) + "\n"
+	}
+	if strings.HasPrefix(body, "{") {
+		kind = "application/json"
+	}
+	w.Header().Set("Content-Type", kind)
+	for k, v := range f.Headers {
+		w.Header().Set(k, v)
+	}
+	w.WriteHeader(f.Status)
+	_, _ = io.WriteString(w, body)
+}
+
+func (s *settling) settle() {
+	e := s.engine
+	if s.rec == nil && s.hit.fault == nil && s.hit.delays == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s.rec != nil {
+		s.rec.Status, s.rec.Effect = s.status, s.effect
+		s.rec.ClientGone = s.rec.ClientGone || s.client.Err() != nil
+	}
+	for _, a := range s.hit.delays {
+		a.working--
+	}
+	switch {
+	case s.hit.hold != nil:
+		s.hit.fault.settled(s.hit.hold)
+	case s.hit.fault != nil && s.hit.fault.Kind == HoldAfter: // the handler broke off
+		s.hit.fault.coming--
+	case s.hit.fault != nil:
+		s.hit.fault.working--
+	}
+	e.change()
+}
+
+func (a *armed) settled(h *hold) {
+	for i, kept := range a.held {
+		if kept == h { // its client went before anybody released it
+			a.held = append(a.held[:i], a.held[i+1:]...)
+			close(h.settled)
+			return
+		}
+	}
+	a.working--
+	close(h.settled)
+}
+
+// statusWriter notes the status of an answer on its way through.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Write(b []byte) (int, error) {
+	w.ended()
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *statusWriter) ended() {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+}
+
+// buffer keeps an answer back.
+type buffer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (b *buffer) Header() http.Header { return b.header }
+
+func (b *buffer) WriteHeader(status int) {
+	if b.status == 0 && status >= 200 {
+		b.status = status
+	}
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.WriteHeader(http.StatusOK)
+	return b.body.Write(p)
+}
+
+func (b *buffer) send(w http.ResponseWriter) {
+	b.WriteHeader(http.StatusOK)
+	maps.Copy(w.Header(), b.header)
+	w.WriteHeader(b.status)
+	_, _ = b.body.WriteTo(w)
+}
