@@ -1,0 +1,19 @@
+// Package platform is an in-memory Cloud Foundry: Cloud Controller v3, UAA, log-cache, the policy server, the router
+// replicas, the containers behind them, a service broker's front and the release pipeline, over real HTTP.
+//
+// It is honest, not kind: jobs take time and may fail, an environment is fixed when a container is desired, routes
+// appear and vanish late on each router replica for itself, deletes cascade, names are unique, metadata has limits.
+// Where a behaviour follows a component of Cloud Foundry, the comment beside it names the source: "ccng" is
+// cloudfoundry/cloud_controller_ng (CC API 3.2xx), "gorouter" is cloudfoundry/gorouter, "bbs" is cloudfoundry/bbs,
+// "log-cache" is cloudfoundry/log-cache-release, "uaa" is cloudfoundry/uaa.
+//
+// Modelled: the root and /v3, organisations, spaces, domains and route reservations, quotas and usage summaries,
+// feature flags, the marketplace, service instances (managed by asynchronous jobs, user-provided), credential bindings
+// and keys, route services, apps with environment, features, manifest and metadata, spaces' apply_manifest and
+// manifest_diff, docker packages, builds, droplets, processes, scaling and stats, routes and destinations, jobs,
+// rolling and canary deployments, tasks, audit events, network policies; tokens that expire; logs that are late.
+//
+// Not modelled: buildpacks, sidecars (always none), revisions (off), isolation segments, roles, sharing of services and
+// routes, service brokers' own API, TCP routes and weights, container ports other than 8080, ssh, log streaming
+// (only log-cache's reads), the rate limiter (ask the faults for a 429).
+package platform

@@ -1,0 +1,129 @@
+package platform
+
+// World is what stands in the space before anything is asked of it.
+type World struct {
+	Org, Space string
+	Users      []User
+	Clients    []Client
+	Domains    []string // shared domains; the first is the default
+	OrgQuota   Quota
+	SpaceQuota Quota // unnamed: the space has none
+	Offerings  []Offering
+	Services   []Service
+	Apps       []App
+	// RouteServices are the bindings of a route ("host.domain/path") to a user-provided service with a RouteServiceURL.
+	RouteServices []RouteService
+	Policies      []Policy
+}
+
+// User may log in with a password. Who is read-only has the role of an auditor: no write, no environment, no secrets.
+type User struct {
+	Name, Password string
+	ReadOnly       bool
+}
+
+// Client may ask for a token with its own credentials.
+type Client struct{ ID, Secret string }
+
+// Quota limits; 0 means unlimited.
+type Quota struct {
+	Name                                    string
+	MemoryMB, InstanceMemoryMB, Instances   int
+	Services, ServiceKeys, Routes, AppTasks int
+}
+
+// Offering is one of the marketplace's, with its plans.
+type Offering struct {
+	Name, Description string
+	Tags              []string
+	Plans             []Plan
+	// AllowContextUpdates makes a rename a job that calls the broker (ccng: service_instance_update_managed.rb).
+	AllowContextUpdates bool
+}
+
+// Plan is a plan of an offering.
+type Plan struct {
+	Name, Description string
+	Free              bool
+	Unavailable       bool // withdrawn from the catalogue: existing instances stay
+}
+
+// Service is an instance: managed if it names an offering and plan, user-provided if not.
+type Service struct {
+	Name, Offering, Plan            string
+	Tags                            []string
+	Credentials                     map[string]any
+	SyslogDrainURL, RouteServiceURL string
+}
+
+// App is an app that runs, together with the manifest that its releases apply.
+type App struct {
+	Name, Image                 string
+	DockerUser, DockerPassword  string
+	Instances, MemoryMB, DiskMB int
+	Env                         map[string]string
+	Services                    []Bound
+	Routes                      []string // "host.domain/path"
+	HealthCheckType             string   // default http where there is an endpoint, else port
+	HealthCheckEndpoint         string
+	Labels, Annotations         map[string]string
+	Stopped                     bool
+}
+
+// Bound is a service of an app's manifest.
+type Bound struct{ Name, BindingName string }
+
+// RouteService binds a route to a service that judges its requests.
+type RouteService struct{ Route, Service string }
+
+// Policy lets one app's containers reach another's.
+type Policy struct {
+	From, To, Protocol  string
+	FirstPort, LastPort int
+}
+
+// DigitalMarketplace is the house's own space of one stage: search-api with its Elasticsearch, its two routes behind an
+// allow-list, metrics and logs, and the app that proxies to it.
+func DigitalMarketplace(stage, user, password string) World {
+	live := "dm-search-api-" + stage + ".cloudapps.digital"
+	return World{
+		Org: "digitalmarketplace", Space: stage,
+		Users:    []User{{Name: user, Password: password}},
+		Clients:  []Client{{ID: "cutover", Secret: password}},
+		Domains:  []string{"cloudapps.digital"},
+		OrgQuota: Quota{Name: "large", MemoryMB: 102400, Services: 100, Routes: 1000},
+		Offerings: []Offering{{
+			Name: "elasticsearch", Description: "Elasticsearch instances provisioned via Aiven", Tags: []string{"elasticsearch"},
+			Plans: []Plan{
+				{Name: "tiny-7.x", Description: "NOT suitable for production. 1 node, 1 vCPU, 2GB RAM, 10GB disk", Free: false},
+				{Name: "small-ha-5.x", Description: "3 dedicated VMs, 1 CPU per VM, 4GB RAM per VM, 240GB disk space"},
+				{Name: "small-ha-7.x", Description: "3 dedicated VMs, 1 CPU per VM, 4GB RAM per VM, 240GB disk space"},
+			},
+		}},
+		Services: []Service{
+			{Name: "search_api_elasticsearch", Offering: "elasticsearch", Plan: "small-ha-5.x"},
+			{Name: "digitalmarketplace_prometheus", Credentials: map[string]any{}},
+			{Name: "digitalmarketplace_splunk", SyslogDrainURL: "syslog-tls://splunk.example.gov.uk:6514"},
+			{Name: "digitalmarketplace_ip_allow_list", RouteServiceURL: "https://re-ip-whitelist-service.cloudapps.digital"},
+		},
+		Apps: []App{{
+			Name: "search-api", Image: "digitalmarketplace/search-api:release-1234",
+			DockerUser: "dmdeploy", DockerPassword: "docker-password",
+			Instances: 2, MemoryMB: 512, DiskMB: 2048,
+			Env: map[string]string{
+				"DM_APP_NAME": "search-api", "DM_ENVIRONMENT": stage, "PROMETHEUS_METRICS_PATH": "/_metrics",
+				"METRICS_BASIC_AUTH": "false", "DM_LOG_PATH": "",
+				"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "aws-secret-access-key",
+				"DM_SEARCH_API_AUTH_TOKENS": "search-api-token",
+			},
+			Services: []Bound{{Name: "search_api_elasticsearch"}, {Name: "digitalmarketplace_prometheus"}, {Name: "digitalmarketplace_splunk"}},
+			Routes:   []string{live, live + "/_metrics"},
+
+			HealthCheckType: "http", HealthCheckEndpoint: "/_status?ignore-dependencies",
+		}},
+		RouteServices: []RouteService{
+			{Route: live, Service: "digitalmarketplace_ip_allow_list"},
+			{Route: live + "/_metrics", Service: "digitalmarketplace_ip_allow_list"},
+		},
+	}
+}
