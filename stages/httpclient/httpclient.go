@@ -166,7 +166,7 @@ func (t *byMethod) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := permitted(r.Context()); err != nil {
 		return nil, fmt.Errorf("%s %s not sent: %w", r.Method, r.URL.Path, err)
 	}
-	return t.write.RoundTrip(r)
+	return finish(t.write, r)
 }
 
 // IsRead tells whether a method promises to change nothing.

@@ -74,8 +74,11 @@ func ClassOf(err error) Class {
 	if c, ok := err.(Classified); ok {
 		return c.Class()
 	}
-	if err == context.Canceled {
+	switch err {
+	case context.Canceled:
 		return Interrupted
+	case context.DeadlineExceeded:
+		return Unavailable
 	}
 	return ClassOf(errors.Unwrap(err))
 }
@@ -104,7 +107,13 @@ func IsFinal(err error) bool {
 	return errors.As(err, &f)
 }
 
-// Irreversible is what Undo returns where there is no way back, or none is needed.
-type Irreversible struct{ Why string }
+// Irreversible is what Undo returns where it has no way back of its own.
+type Irreversible struct {
+	Why string
+	// Covered tells that nothing is missing all the same: the undoing of an
+	// earlier stage takes it along, or there was nothing to undo. Where it is
+	// false a rollback ends here.
+	Covered bool
+}
 
 func (e *Irreversible) Error() string { return e.Why }

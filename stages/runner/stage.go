@@ -21,6 +21,9 @@ type Task struct {
 	Name string
 	// ByHand is the command a person would type for a change, or "".
 	ByHand string
+	// Wait is how long the task is polled until it holds. Zero: once in Check and
+	// Apply, the runner's own deadline in Verify. Negative: no deadline.
+	Wait time.Duration
 	// Do asks or does it. What was measured goes into the observation, also
 	// when it fails. A nil error means: it holds, or it is done.
 	Do func(context.Context, *Observation) error
@@ -53,21 +56,6 @@ type Aborter interface {
 	Abort(context.Context) ([]Task, error)
 }
 
-// Patient is a stage whose Verify may take longer than the usual deadline.
-type Patient interface {
-	// VerifyFor is how long each postcondition is polled. Zero: the default.
-	VerifyFor() time.Duration
-}
-
-// Companion is something that runs beside a range of stages in one process,
-// such as a witness that keeps asking the live address.
-type Companion interface {
-	// Start returns when its baseline stands. The channel reports a breach.
-	Start(context.Context) (<-chan error, error)
-	// Stop ends it and returns tasks that join the last stage's Verify.
-	Stop() []Task
-}
-
 // Step ties a stage to its place in the runbook.
 type Step struct {
 	// Number is the step's number in the runbook.
@@ -78,13 +66,21 @@ type Step struct {
 	Title string
 	// Help is the stage's paragraph of the runbook, shown by --help.
 	Help string
-	// AlwaysActs is a stage that acts anew each time it is called, such as a
-	// reindex: a mark does not make it be skipped.
-	AlwaysActs bool
-	// Standalone is a stage that may run where there is no run.
-	Standalone bool
+	// Gate, where set, replaces the rule that a stage runs once, after all
+	// earlier ones: it decides from the record (nil: there is no run). The rule
+	// is not asked in a dry run.
+	Gate func(record *Record, earlier []Step) Admission
 	// Open builds the stage. It does no I/O.
 	Open func() Stage
+}
+
+// Admission is what a step's Gate decides.
+type Admission struct {
+	// Act tells whether the stage acts; if not, it is skipped and Why says why.
+	Act bool
+	Why string
+	// Mark tells whether the stage, once done, completes its step of the run.
+	Mark bool
 }
 
 // List names the part of a stage that a task belongs to. It is the last

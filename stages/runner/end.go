@@ -1,0 +1,85 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+func (r *Runner) begin(step Step) *Result {
+	return &Result{
+		Environment: r.Environment, Runbook: r.Runbook, App: r.App, Number: step.Number, Of: r.Of,
+		Stage: step.Name, Title: step.Title, Build: r.Build, Version: r.Version, DryRun: r.DryRun,
+		Verdict: Running, Started: time.Now().UTC(),
+	}
+}
+
+// end gives the stage its verdict and, where it failed, its card.
+func (r *Runner) end(ctx context.Context, result *Result, step Step, err error) {
+	result.Duration = time.Since(result.Started)
+	switch {
+	case err != nil:
+		result.Verdict = verdictOf(err)
+		result.ExitCode = ClassOf(err).ExitCode()
+		if outstanding(err) && r.held {
+			r.Lease.Abandon()
+			r.held = false
+		}
+		result.Card = r.card(ctx, result, step, err)
+	case result.Verdict == Running:
+		result.Verdict = Done
+	}
+	r.Observer.StageDone(result)
+}
+
+// card says what a person needs to know now.
+func (r *Runner) card(ctx context.Context, result *Result, step Step, err error) *Card {
+	c := &Card{Traffic: "not known: it could not be read", Back: "not known"}
+	if f := result.FirstFailure(); f != nil {
+		c.Failed = fmt.Sprintf("%d. %s, %s: %s: %s", result.Number, result.Stage, f.List, f.Name, f.Error)
+		c.ByHand = f.ByHand
+	} else {
+		c.Failed = fmt.Sprintf("%d. %s: %s", result.Number, result.Stage, err)
+	}
+	for _, t := range result.Tasks {
+		if t.List != ListApply && t.List != ListAbort && t.List != ListUndo {
+			continue
+		}
+		if t.Verdict == Done {
+			c.Changed = append(c.Changed, t.Name)
+		} else {
+			c.NotChanged = append(c.NotChanged, t.Name)
+		}
+	}
+	if r.Situation != nil {
+		asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if s, serr := r.Situation(asking); serr == nil {
+			c.Traffic, c.Back = strings.TrimSpace(s.Traffic+": "+s.Detail), s.Back
+		}
+	}
+	c.Again, c.Onward, c.Next = r.advice(result, step, ClassOf(err))
+	return c
+}
+
+// advice says whether it is safe to run again and to go on, and the next command.
+func (r *Runner) advice(result *Result, step Step, class Class) (again, onward, next string) {
+	same := r.Command + " " + step.Name
+	if result.Back {
+		same = r.Command + " rollback"
+	}
+	onward = "no: later stages refuse until this one is complete"
+	switch class {
+	case Misconfigured:
+		return "yes, after the setting is mended", onward, same
+	case Refused:
+		return "yes, it will refuse again until what it names has changed", onward, r.Command + " status"
+	case Unavailable:
+		return "yes, once what it names answers again: it goes on from here", onward, same
+	case Interrupted:
+		return "yes: it goes on from here", onward, same
+	default:
+		return "yes: it reads the world anew and does only what is missing", onward, same
+	}
+}

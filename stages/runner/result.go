@@ -1,0 +1,135 @@
+package runner
+
+import (
+	"errors"
+	"time"
+)
+
+// Verdict is how a task or a stage ended.
+type Verdict string
+
+// The verdicts. Of a task: Done, Failure, Errored, Planned, Waits. Of a stage: all.
+const (
+	// Running: the report was written before the end; so it stays after a kill.
+	Running Verdict = "running"
+	// Done: it holds, or it was done.
+	Done Verdict = "done"
+	// Nothing: the stage found nothing to do, and its postconditions hold.
+	Nothing Verdict = "nothing to do"
+	// Skipped: the run has the stage as complete, or its gate says no.
+	Skipped Verdict = "skipped"
+	// Planned: a dry run, which would do it.
+	Planned Verdict = "planned"
+	// Waits: a dry run, which cannot tell before an earlier stage has run.
+	Waits Verdict = "waits"
+	// Failure: it does not hold.
+	Failure Verdict = "failed"
+	// Errored: it could not be told, or could not be done.
+	Errored Verdict = "error"
+)
+
+// TaskResult is the outcome of one task.
+type TaskResult struct {
+	List     List          `json:"list"`
+	Name     string        `json:"name"`
+	Verdict  Verdict       `json:"verdict"`
+	Said     string        `json:"said,omitempty"`
+	Detail   string        `json:"detail,omitempty"`
+	Error    string        `json:"error,omitempty"`
+	ByHand   string        `json:"by_hand,omitempty"`
+	Facts    []Fact        `json:"facts,omitempty"`
+	Started  time.Time     `json:"started"`
+	Duration time.Duration `json:"duration_ns"`
+	// Err is the error itself, for whoever decides on its class.
+	Err error `json:"-"`
+}
+
+// Result is the outcome of one stage. It is what every report is made of.
+type Result struct {
+	Environment string        `json:"environment"`
+	Runbook     string        `json:"runbook"`
+	App         string        `json:"app"`
+	Number      int           `json:"number"`
+	Of          int           `json:"of"`
+	Stage       string        `json:"stage"`
+	Title       string        `json:"title"`
+	Run         string        `json:"run,omitempty"`
+	Build       string        `json:"build,omitempty"`
+	Version     string        `json:"version"`
+	DryRun      bool          `json:"dry_run"`
+	Back        bool          `json:"back,omitempty"`
+	Traffic     string        `json:"traffic,omitempty"`
+	Verdict     Verdict       `json:"verdict"`
+	Why         string        `json:"why,omitempty"`
+	Started     time.Time     `json:"started"`
+	Duration    time.Duration `json:"duration_ns"`
+	Tasks       []TaskResult  `json:"tasks"`
+	ExitCode    int           `json:"exit_code"`
+	Card        *Card         `json:"card,omitempty"`
+}
+
+// Err joins the errors of the tasks; nil if none failed.
+func (r *Result) Err() error {
+	var all []error
+	for i := range r.Tasks {
+		if v := r.Tasks[i].Verdict; v == Failure || v == Errored {
+			all = append(all, r.Tasks[i].Err)
+		}
+	}
+	return errors.Join(all...)
+}
+
+// FirstFailure returns the first task that failed, or nil.
+func (r *Result) FirstFailure() *TaskResult {
+	for i := range r.Tasks {
+		if v := r.Tasks[i].Verdict; v == Failure || v == Errored {
+			return &r.Tasks[i]
+		}
+	}
+	return nil
+}
+
+// Card is what a person reads at 3 a.m.: the last lines of a failure, and what
+// status prints at any time.
+type Card struct {
+	// Failed says what failed, in one line; "" where nothing did.
+	Failed string `json:"failed,omitempty"`
+	// Traffic says where live traffic is: blue, both, green, with the apps' names.
+	Traffic string `json:"traffic"`
+	// Changed and NotChanged say what this stage has and has not done.
+	Changed    []string `json:"changed,omitempty"`
+	NotChanged []string `json:"not_changed,omitempty"`
+	// Again, Onward and Back say whether it is safe to run again, to go on, to go back.
+	Again  string `json:"again"`
+	Onward string `json:"onward"`
+	Back   string `json:"back"`
+	// Next is the exact next command; ByHand the same for a person with cf.
+	Next   string `json:"next"`
+	ByHand string `json:"by_hand,omitempty"`
+}
+
+// Situation is where live traffic is now, read from the platform.
+type Situation struct {
+	// Traffic is "blue", "both", "green" or "nobody".
+	Traffic string
+	// Detail names the apps and their instances.
+	Detail string
+	// Back says how long going back takes from here, or why there is no way.
+	Back string
+}
+
+// Record is what the runner needs to know of the recorded run.
+type Record struct {
+	Run string
+	// Back tells that a rollback has begun: forward stages refuse.
+	Back  bool
+	Marks map[string]Mark
+}
+
+// Mark is the record of one completed stage.
+type Mark struct {
+	Verdict        Verdict
+	Build          string
+	Started, Ended time.Time
+	Facts          []Fact
+}
