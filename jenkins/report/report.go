@@ -1,0 +1,96 @@
+// Package report keeps the files of a stage's report up to date while it runs:
+// the JUnit XML and result.json, rewritten after each task by rename, so that an
+// aborted build still has a valid report.
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/digitalmarketplace/cutover/jenkins/junit"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+// Files is an observer that writes reports/09-map-live-route.xml and .json.
+type Files struct {
+	// Dir is the folder; it is made if need be.
+	Dir string
+	// Redact blanks secrets in what is written.
+	Redact func(string) string
+	// Failed is told of a report that could not be written. A lost report must
+	// not stop a migration, nor go unseen.
+	Failed func(error)
+}
+
+// StageStarted replaces what an earlier build may have left: Jenkins would read
+// it as this build's.
+func (f *Files) StageStarted(r *runner.Result) { f.write(r) }
+
+// TaskStarted does nothing.
+func (f *Files) TaskStarted(*runner.Result, runner.List, string) {}
+
+// Progress does nothing.
+func (f *Files) Progress(*runner.Result, string, time.Duration, *runner.Progress, string) {}
+
+// TaskDone rewrites the reports.
+func (f *Files) TaskDone(r *runner.Result) { f.write(r) }
+
+// StageDone rewrites the reports.
+func (f *Files) StageDone(r *runner.Result) { f.write(r) }
+
+func (f *Files) write(r *runner.Result) {
+	if err := f.both(r); err != nil {
+		f.Failed(fmt.Errorf("write the report of %s: %w", r.Stage, err))
+	}
+}
+
+func (f *Files) both(r *runner.Result) error {
+	if err := os.MkdirAll(f.Dir, 0o755); err != nil {
+		return err
+	}
+	var xml bytes.Buffer
+	if err := junit.Write(&xml, r); err != nil {
+		return err
+	}
+	result, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	base := filepath.Join(f.Dir, name(r))
+	if err := f.replace(base+".xml", xml.String()); err != nil {
+		return err
+	}
+	return f.replace(base+".json", string(result)+"\n")
+}
+
+// name keeps the report of an undoing apart from the stage's own.
+func name(r *runner.Result) string {
+	if r.Back {
+		return "rollback-" + junit.Name(r)
+	}
+	return junit.Name(r)
+}
+
+// replace writes beside and renames, so that a reader never sees half a file.
+func (f *Files) replace(path, text string) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".part-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	if _, err := tmp.WriteString(f.Redact(text)); err != nil {
+		tmp.Close()
+		return err
+	}
+	if err := tmp.Close(); err != nil {
+		return err
+	}
+	if err := os.Chmod(tmp.Name(), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}

@@ -1,0 +1,187 @@
+// Package console writes the log of a stage for people: one event a line, in
+// UTC, without cursor tricks, and the card at the end of a failure.
+package console
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+// Log is an observer that writes to stderr.
+type Log struct {
+	To io.Writer
+	// JSON, where set, replaces the lines by one JSON object each.
+	JSON *slog.Logger
+	// Now is the clock of the stamps; time.Now where nil.
+	Now func() time.Time
+}
+
+func (l *Log) line(format string, args ...any) {
+	now := time.Now
+	if l.Now != nil {
+		now = l.Now
+	}
+	fmt.Fprintf(l.To, "%s %s\n", now().UTC().Format("2006-01-02T15:04:05Z"), fmt.Sprintf(format, args...))
+}
+
+// StageStarted writes the header.
+func (l *Log) StageStarted(r *runner.Result) {
+	if l.JSON != nil {
+		l.JSON.Info("stage started", header(r)...)
+		return
+	}
+	how := ""
+	if r.DryRun {
+		how = " · dry run: nothing is written"
+	}
+	if r.Back {
+		how += " · rollback"
+	}
+	l.line("── %d. %s · %s · %s · stage %d of %d%s ──", r.Number, r.Title, r.Environment, r.App, r.Number, r.Of, how)
+	if r.Build != "" {
+		l.line("   build %s · cutover %s", r.Build, r.Version)
+	}
+}
+
+// TaskStarted writes nothing: a task is one line, when it is done.
+func (l *Log) TaskStarted(*runner.Result, runner.List, string) {}
+
+// Progress writes how far a long task is.
+func (l *Log) Progress(r *runner.Result, task string, since time.Duration, p *runner.Progress, said string) {
+	if l.JSON != nil {
+		l.JSON.Info("progress", append(header(r), "task", task, "since", since, "progress", p, "said", said)...)
+		return
+	}
+	text := "still at it"
+	if said != "" {
+		text = "not yet: " + said
+	}
+	if p != nil {
+		text = progress(*p)
+	}
+	l.line("…      %s: %s (%s)", task, text, since.Round(time.Second))
+}
+
+func progress(p runner.Progress) string {
+	text := fmt.Sprintf("%s %s", Count(p.Done), p.What)
+	if p.Total > 0 {
+		text = fmt.Sprintf("%s of %s %s", Count(p.Done), Count(p.Total), p.What)
+	}
+	if rate := p.Rate(); rate > 0 {
+		text += fmt.Sprintf(", %.0f/s", rate)
+	}
+	if left := p.Left(); left > 0 {
+		text += fmt.Sprintf(", %s left", left.Round(time.Second))
+	}
+	if p.Note != "" {
+		text += ", " + p.Note
+	}
+	return text
+}
+
+var words = map[runner.Verdict]string{
+	runner.Done: "ok", runner.Failure: "FAILED", runner.Errored: "ERROR", runner.Planned: "would",
+	runner.Waits: "waits", runner.Skipped: "skip", runner.Nothing: "ok",
+}
+
+// TaskDone writes the task's line.
+func (l *Log) TaskDone(r *runner.Result) {
+	t := r.Tasks[len(r.Tasks)-1]
+	if l.JSON != nil {
+		l.JSON.Info("task", append(header(r), "list", t.List, "task", t.Name, "verdict", t.Verdict, "said", t.Said, "error", t.Error, "took", t.Duration)...)
+		return
+	}
+	said := t.Said
+	if t.Error != "" {
+		said = t.Error
+	}
+	if said != "" {
+		said = ": " + said
+	}
+	l.line("%-6s %-6s %s%s (%s)", words[t.Verdict], t.List, t.Name, said, short(t.Duration))
+	for _, line := range strings.Split(strings.TrimRight(t.Detail, "\n"), "\n") {
+		if line != "" {
+			l.line("              │ %s", line)
+		}
+	}
+}
+
+// StageDone writes the verdict, and the card of a failure last.
+func (l *Log) StageDone(r *runner.Result) {
+	if l.JSON != nil {
+		l.JSON.Info("stage done", append(header(r), "verdict", r.Verdict, "why", r.Why, "took", r.Duration, "exit_code", r.ExitCode, "card", r.Card)...)
+		return
+	}
+	why := ""
+	if r.Why != "" {
+		why = ": " + r.Why
+	}
+	traffic := ""
+	if r.Traffic != "" && r.Card == nil {
+		traffic = " · traffic at its start: " + r.Traffic
+	}
+	run := ""
+	if r.Run != "" {
+		run = " · run " + r.Run
+	}
+	l.line("%d. %s: %s%s (%s)%s%s", r.Number, r.Stage, r.Verdict, why, short(r.Duration), traffic, run)
+	if r.Card != nil {
+		fmt.Fprint(l.To, Card(*r.Card))
+	}
+}
+
+// Card renders the card.
+func Card(c runner.Card) string {
+	var b strings.Builder
+	row := func(name, text string) {
+		if text != "" {
+			fmt.Fprintf(&b, "  %-12s %s\n", name, text)
+		}
+	}
+	fmt.Fprintln(&b)
+	row("failed", c.Failed)
+	row("traffic", c.Traffic)
+	row("changed", list(c.Changed))
+	row("not changed", list(c.NotChanged))
+	row("run again", c.Again)
+	row("go on", c.Onward)
+	row("go back", c.Back)
+	row("by hand", c.ByHand)
+	row("next", c.Next)
+	return b.String()
+}
+
+func list(names []string) string {
+	if len(names) == 0 {
+		return "nothing"
+	}
+	return strings.Join(names, "; ")
+}
+
+func header(r *runner.Result) []any {
+	return []any{"environment", r.Environment, "app", r.App, "run", r.Run, "stage", r.Stage, "number", r.Number, "build", r.Build}
+}
+
+func short(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return d.Round(time.Second).String()
+}
+
+// Count writes a count with separated thousands: 36,311.
+func Count(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
