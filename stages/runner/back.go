@@ -43,38 +43,50 @@ func (r *Runner) undone(ctx context.Context, step Step, result *Result) error {
 		return r.failAs(result, ListUndo, "there is a run to go back from", Refuse("there is no run: nothing to go back from"))
 	}
 	result.Run = record.Run
-	if err := r.hold(ctx, result); err != nil {
-		return err
+	if !r.DryRun && !r.held {
+		if err := r.hold(ctx, result); err != nil {
+			return err
+		}
+		return r.undone(ctx, step, result)
 	}
 	r.situate(ctx, result)
-	if !r.DryRun && !record.Back {
-		if err := r.Journal.TurnBack(r.permitted(ctx)); err != nil {
-			return r.failAs(result, ListUndo, "the run is recorded as going back", err)
-		}
-	}
 	tasks, err := step.Open().Undo(httpclient.WithoutPermit(ctx))
 	var none *Irreversible
-	switch {
-	case errors.As(err, &none) && none.Covered:
-		r.note(result, ListUndo, "the stage is undone", Skipped, none.Why)
-		result.Verdict, result.Why = Skipped, none.Why
-		return r.unmark(ctx, step, result)
-	case errors.As(err, &none):
+	if errors.As(err, &none) && !none.Covered {
 		return r.failAs(result, ListUndo, "the stage is undone", Refuse("no way back from here: %w", err))
-	case err != nil:
+	}
+	if err != nil && none == nil {
 		return r.failAs(result, ListUndo, "the way back can be read", err)
 	}
-	if r.DryRun {
+	if r.DryRun && none == nil {
 		return r.planned(result, tasks, nil)
+	}
+	if err := r.turnBack(ctx, record, result); err != nil {
+		return err
 	}
 	if err := r.inTurn(r.permitted(ctx), result, ListUndo, tasks); err != nil {
 		return err
 	}
 	if len(tasks) == 0 {
-		result.Verdict = Nothing
-		r.note(result, ListUndo, "the stage is undone", Nothing, "nothing is left of it")
+		why := "nothing is left of it"
+		if none != nil {
+			why = none.Why
+		}
+		result.Verdict, result.Why = Nothing, why
+		r.note(result, ListUndo, "the stage is undone", Nothing, why)
 	}
 	return r.unmark(ctx, step, result)
+}
+
+// turnBack records that the run goes back, before the first write of a rollback.
+func (r *Runner) turnBack(ctx context.Context, record *Record, result *Result) error {
+	if r.DryRun || record.Back {
+		return nil
+	}
+	if err := r.Journal.TurnBack(r.permitted(ctx)); err != nil {
+		return r.failAs(result, ListUndo, "the run is recorded as going back", err)
+	}
+	return nil
 }
 
 func (r *Runner) unmark(ctx context.Context, step Step, result *Result) error {

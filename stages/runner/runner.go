@@ -108,8 +108,12 @@ func (r *Runner) stage(ctx context.Context, all []Step, step Step, result *Resul
 		result.Verdict, result.Why = Skipped, admission.Why
 		return nil
 	}
-	if err := r.hold(ctx, result); err != nil {
-		return err
+	if !r.DryRun && !r.held {
+		// Who waited for the lease looks again: the one before may have done it all.
+		if err := r.hold(ctx, result); err != nil {
+			return err
+		}
+		return r.stage(ctx, all, step, result)
 	}
 	r.situate(ctx, result)
 	started := time.Now()
@@ -224,11 +228,8 @@ func (r *Runner) planned(result *Result, tasks []Task, err error) error {
 	return nil
 }
 
-// hold takes the lease, once a process; a dry run takes none.
+// hold takes the lease, which is also the proof that we may write.
 func (r *Runner) hold(ctx context.Context, result *Result) error {
-	if r.DryRun || r.held {
-		return nil
-	}
 	return r.inTurn(ctx, result, ListCheck, []Task{{
 		Name: "this process holds the lease",
 		Do: func(ctx context.Context, o *Observation) error {

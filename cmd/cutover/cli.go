@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"runtime/debug"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch"
+	"github.com/digitalmarketplace/cutover/stages/environ"
+)
+
+// grammar is the command line: what a person types. What a job exports is read
+// by package environ.
+type grammar struct {
+	Elasticsearch elasticsearchCommand `cmd:"" help:"Replace the Elasticsearch behind the search API: the runbook's steps, and what goes with them."`
+	Env           envCommand           `cmd:"" help:"List every environment variable with its value and source; secrets are hidden."`
+	Version       versionCommand       `cmd:"" help:"Print the version and the commit."`
+}
+
+// switches are the few things a person types rather than a job exports; each has
+// its variable all the same.
+type switches struct {
+	DryRun    bool   `help:"Check and plan only: nothing at all is written." env:"DRY_RUN"`
+	Reports   string `help:"Folder for the JUnit XML and JSON reports." env:"REPORTS" default:"reports" placeholder:"DIR"`
+	LogFormat string `help:"Format of the log on stderr." env:"LOG_FORMAT" enum:"text,json" default:"text"`
+}
+
+type elasticsearchCommand struct {
+	switches
+	// Stages holds one command for each step of the runbook.
+	Stages   kong.Plugins
+	Run      runCommand      `cmd:"" group:"Around the stages" help:"Run several stages in one process."`
+	Switch   switchCommand   `cmd:"" group:"Around the stages" help:"Run the steps 9 to 12, which move the live traffic, in one process."`
+	Status   statusCommand   `cmd:"" group:"Around the stages" help:"Show how far the run is, where live traffic is and what to do next."`
+	Rollback rollbackCommand `cmd:"" group:"Around the stages" help:"Go back: traffic first, then what was made for the run."`
+}
+
+func newGrammar() *grammar {
+	g := &grammar{}
+	g.Elasticsearch.Stages = stageCommands()
+	return g
+}
+
+// stageCommands makes a command of each step of the runbook, in its order, so
+// that the list is both the pipeline and the command line. kong reads commands
+// from the tags of struct fields, hence the struct made here.
+func stageCommands() kong.Plugins {
+	steps := elasticsearch.Steps(nil)
+	fields := make([]reflect.StructField, len(steps))
+	for i, step := range steps {
+		fields[i] = reflect.StructField{
+			Name: fmt.Sprintf("Step%d", step.Number),
+			Type: reflect.TypeFor[stageCommand](),
+			Tag: reflect.StructTag(fmt.Sprintf(`cmd:"" name:%q group:"The stages, in their order" help:"%2d. %s."`,
+				step.Name, step.Number, step.Title)),
+		}
+	}
+	commands := reflect.New(reflect.StructOf(fields))
+	for i, step := range steps {
+		commands.Elem().Field(i).Set(reflect.ValueOf(stageCommand{Step: step.Name, text: step.Help}))
+	}
+	return kong.Plugins{commands.Interface()}
+}
+
+type stageCommand struct {
+	Step string `kong:"-"`
+	text string
+}
+
+// Help is the stage's paragraph of the runbook.
+func (c stageCommand) Help() string { return c.text }
+
+// Run runs the one stage.
+func (c *stageCommand) Run(ctx context.Context, p *program, g *grammar) error {
+	return p.stages(ctx, g, c.Step, c.Step)
+}
+
+type runCommand struct {
+	From string `help:"First stage; by default the first that is not complete." env:"FROM" placeholder:"STAGE"`
+	To   string `help:"Last stage; by default the last of the runbook." env:"STOP_AFTER" placeholder:"STAGE"`
+}
+
+// Run runs the stages from From to To.
+func (c *runCommand) Run(ctx context.Context, p *program, g *grammar) error {
+	return p.stages(ctx, g, c.From, c.To)
+}
+
+type switchCommand struct{}
+
+// Run runs the steps that move traffic.
+func (c *switchCommand) Run(ctx context.Context, p *program, g *grammar) error {
+	return p.between(ctx, g, 9, 12)
+}
+
+type statusCommand struct {
+	Output string `help:"Format on stdout." enum:"text,json" default:"text"`
+}
+
+// Run prints the status.
+func (c *statusCommand) Run(ctx context.Context, p *program, g *grammar) error {
+	return p.status(ctx, g, c.Output)
+}
+
+type rollbackCommand struct{}
+
+// Run goes back.
+func (c *rollbackCommand) Run(ctx context.Context, p *program, g *grammar) error {
+	return p.rollback(ctx, g)
+}
+
+type envCommand struct{}
+
+// Run lists the variables.
+func (c *envCommand) Run(p *program) error {
+	settings := environ.Effective(reflect.TypeFor[elasticsearch.Settings](), p.lookup)
+	p.redact.Add(environ.Secrets(reflect.TypeFor[elasticsearch.Settings](), p.lookup)...)
+	for _, s := range settings {
+		value := s.Value
+		if value == "" {
+			value = "-"
+		}
+		fmt.Fprintf(p.stdout, "%-32s %-12s %s\n%34s%s\n", s.Name, s.Source, value, "", s.Help)
+	}
+	return nil
+}
+
+type versionCommand struct{}
+
+// Run prints the version.
+func (c *versionCommand) Run(p *program) error {
+	fmt.Fprintln(p.stdout, fullVersion())
+	return nil
+}
+
+// fullVersion is the version with the commit that the Go tool recorded.
+func fullVersion() string {
+	parts := []string{"cutover", version}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				parts = append(parts, s.Value[:min(12, len(s.Value))])
+			}
+		}
+	}
+	return strings.Join(parts, " ")
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/digitalmarketplace/cutover/jenkins/report"
+	"github.com/digitalmarketplace/cutover/stages/console"
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch"
+	"github.com/digitalmarketplace/cutover/stages/environ"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+const (
+	command = "cutover elasticsearch"
+	// noStage stands for a command that runs no stage forward.
+	noStage = 99
+)
+
+// open reads the settings, all problems at once, and connects. first is the number
+// of the first stage that will run, since not every stage needs every setting.
+func (p *program) open(ctx context.Context, g *grammar, first int) (*elasticsearch.Site, error) {
+	settings, problems := environ.Load[elasticsearch.Settings](ctx, p.lookup)
+	p.redact.Add(environ.Secrets(reflect.TypeFor[elasticsearch.Settings](), p.lookup)...)
+	problems = append(problems, settings.Problems(first)...)
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return elasticsearch.Open(ctx, settings, elasticsearch.Options{
+		Version: version, Build: p.build(), Redact: p.redact, Log: p.log(g.Elasticsearch.LogFormat),
+		DryRun: g.Elasticsearch.DryRun,
+	})
+}
+
+// build is the address of the Jenkins build, where there is one.
+func (p *program) build() string {
+	url, _ := p.lookup("BUILD_URL")
+	return url
+}
+
+func (p *program) runner(site *elasticsearch.Site, g *grammar) *runner.Runner {
+	s := site.Settings
+	log := &console.Log{To: p.stderr}
+	if g.Elasticsearch.LogFormat == "json" {
+		log.JSON = p.log("json")
+	}
+	files := &report.Files{Dir: g.Elasticsearch.Reports, Redact: p.redact.Redact, Failed: func(err error) {
+		fmt.Fprintln(p.stderr, "cutover:", err)
+	}}
+	return &runner.Runner{
+		Options: runner.Options{
+			Environment: s.Stage, Runbook: "elasticsearch", App: s.LiveApp, Version: version, Build: p.build(),
+			Of: 20, DryRun: g.Elasticsearch.DryRun, VerifyFor: s.VerifyTimeout, Every: s.Poll,
+			Situation: site.Situation, Command: command,
+		},
+		Journal: site.Journal(), Lease: site.Lease(),
+		Observer: runner.Observers{files, log, told{p}},
+	}
+}
+
+// stages runs the stages from one to another; "" is the runbook's first or last.
+func (p *program) stages(ctx context.Context, g *grammar, from, to string) error {
+	steps := elasticsearch.Steps(nil)
+	first, err := number(steps, from, steps[0])
+	if err != nil {
+		return err
+	}
+	last, err := number(steps, to, steps[len(steps)-1])
+	if err != nil {
+		return err
+	}
+	if first > last {
+		return runner.Misconfigure("stage %s comes after %s", from, to)
+	}
+	return p.between(ctx, g, first, last)
+}
+
+// number finds the number of a stage by its name.
+func number(steps runner.Runbook, name string, standard runner.Step) (int, error) {
+	if name == "" {
+		return standard.Number, nil
+	}
+	if step := steps.Named(name); step != nil {
+		return step.Number, nil
+	}
+	return 0, runner.Misconfigure("there is no stage %q: cutover elasticsearch --help lists them", name)
+}
+
+func (p *program) between(ctx context.Context, g *grammar, first, last int) error {
+	site, err := p.open(ctx, g, first)
+	if err != nil {
+		return err
+	}
+	all := elasticsearch.Steps(site)
+	return p.runner(site, g).Run(ctx, all, all.Between(first, last))
+}
+
+func (p *program) rollback(ctx context.Context, g *grammar) error {
+	site, err := p.open(ctx, g, noStage)
+	if err != nil {
+		return err
+	}
+	return p.runner(site, g).Back(ctx, elasticsearch.Steps(site))
+}
+
+func (p *program) status(ctx context.Context, g *grammar, output string) error {
+	site, err := p.open(ctx, g, noStage)
+	if err != nil {
+		return err
+	}
+	status, err := site.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if output == "json" {
+		return json.NewEncoder(p.stdout).Encode(status)
+	}
+	return console.Status(p.stdout, status)
+}
+
+// told notes that a failure has been told by its card.
+type told struct{ p *program }
+
+func (t told) StageStarted(*runner.Result)                                              {}
+func (t told) TaskStarted(*runner.Result, runner.List, string)                          {}
+func (t told) TaskDone(*runner.Result)                                                  {}
+func (t told) Progress(*runner.Result, string, time.Duration, *runner.Progress, string) {}
+func (t told) StageDone(r *runner.Result)                                               { t.p.reported = t.p.reported || r.Card != nil }

@@ -1,0 +1,153 @@
+package elasticsearch
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/indexer"
+	"github.com/digitalmarketplace/cutover/stages/environ"
+)
+
+// Settings are the environment variables of the Elasticsearch runbook. The
+// defaults are the Digital Marketplace's own names, so that STAGE and the
+// credentials are enough there.
+type Settings struct {
+	Stage string `env:"STAGE" required:"true" help:"the environment: preview, staging or production"`
+
+	CF cloudfoundry.Settings `env:", prefix=CF_"`
+
+	DataAPI        string         `env:"DATA_API_URL" help:"address of the data API; by default the Digital Marketplace's in STAGE"`
+	DataAPIToken   environ.Secret `env:"DM_DATA_API_TOKEN" perstage:"true" required:"true" help:"token of the data API"`
+	SearchAPI      string         `env:"SEARCH_API_URL" help:"address at which people and scripts reach the live search API; by default the Digital Marketplace's in STAGE"`
+	SearchAPIToken environ.Secret `env:"DM_SEARCH_API_TOKEN" perstage:"true" required:"true" help:"token of the search API"`
+
+	Names
+	Creation
+	Indexing
+	Routing
+	Waiting
+}
+
+// Names are the names on the platform.
+type Names struct {
+	LiveApp        string `env:"LIVE_APP, default=search-api" help:"name of the live app"`
+	LiveRoute      string `env:"LIVE_ROUTE, default=dm-search-api-$STAGE.cloudapps.digital" help:"route by which the live app is found; its other routes, with paths too, are carried along"`
+	Service        string `env:"SERVICE, default=search_api_elasticsearch" help:"name of the Elasticsearch service of the live app"`
+	OldApp         string `env:"OLD_APP_NAME, default=search-api-old" help:"name that the live app gets when it is replaced"`
+	OldService     string `env:"OLD_SERVICE, default=search_api_elasticsearch_old" help:"name that the replaced service gets"`
+	NewApp         string `env:"NEW_APP, default=elasticsearch-migration" help:"name of the app that is built beside the live one"`
+	TemporaryRoute string `env:"TEMPORARY_ROUTE, default=dm-elasticsearch-migration-$STAGE.cloudapps.digital" help:"route of the new app until it takes the live one"`
+	NewService     string `env:"NEW_SERVICE, default=search_api_elasticsearch_new" help:"name of the new Elasticsearch service while both exist"`
+	ServiceVar     string `env:"SERVICE_VARIABLE, default=DM_ELASTICSEARCH_SERVICE_NAME" help:"variable that tells the app its service's name"`
+}
+
+// Creation says what is created: the service and the app.
+type Creation struct {
+	Offering       string         `env:"SERVICE_OFFERING, default=elasticsearch" help:"offering in the marketplace"`
+	Plan           string         `env:"SERVICE_PLAN" help:"plan of the new service, as cf marketplace -e elasticsearch lists it; needed by 1 and 2"`
+	Parameters     string         `env:"SERVICE_PARAMETERS" help:"JSON parameters for the creation of the new service"`
+	Image          string         `env:"IMAGE" help:"docker image of the new app; by default the live app's own"`
+	DockerUsername string         `env:"DOCKER_USERNAME" help:"user of the image registry, if it wants one"`
+	DockerPassword environ.Secret `env:"CF_DOCKER_PASSWORD" help:"password of the image registry"`
+	Manifests      string         `env:"MANIFESTS, default=manifests" help:"folder for the two manifests, for eyes only: never archive it"`
+}
+
+// Indexing says what is indexed, and how hard.
+type Indexing struct {
+	Indices     string `env:"INDICES" help:"JSON list of what is indexed, each {alias, kind, frameworks, mapping}; by default the Digital Marketplace's"`
+	DropIndices string `env:"DROP_INDICES" help:"indices or aliases, with commas between, that the live app serves and the new one need not"`
+	Concurrency int    `env:"CONCURRENCY, default=8" help:"documents put at the same time"`
+	MaxFailed   int    `env:"MAX_FAILED, default=0" help:"documents that may fail before the filling of an index stops"`
+	MaxRemovals int    `env:"MAX_REMOVALS" help:"documents that a reindex may remove; by default 1 % of the index and at least 10"`
+	Rate        int    `env:"RATE" help:"ceiling of documents put a second; by default none"`
+}
+
+// Routing says how apps are reached.
+type Routing struct {
+	RouterAddress string        `env:"ROUTER_ADDRESS" help:"host:port to connect to for every app, with the Host kept: one chosen router, or a rehearsal"`
+	RouteScheme   string        `env:"ROUTE_SCHEME, default=https" help:"scheme of the apps' routes"`
+	Routers       int           `env:"ROUTERS, default=6" help:"how many routers the platform has; decides how many fresh connections prove a route"`
+	Drain         time.Duration `env:"DRAIN, default=60s" help:"how long requests in flight may take after a route is unmapped"`
+}
+
+// Waiting holds the deadlines and the pace.
+type Waiting struct {
+	Poll            time.Duration `env:"POLL_INTERVAL, default=3s" help:"pause between two looks at something awaited"`
+	VerifyTimeout   time.Duration `env:"VERIFY_TIMEOUT, default=5m" help:"how long a postcondition is awaited"`
+	RouteTimeout    time.Duration `env:"ROUTE_TIMEOUT, default=3m" help:"how long the routers may take to follow a change of routes"`
+	StartTimeout    time.Duration `env:"START_TIMEOUT, default=10m" help:"how long an app may take to start"`
+	CreateTimeout   time.Duration `env:"CREATE_TIMEOUT, default=12h" help:"how long the broker may take to create or delete the service"`
+	CatchUpTimeout  time.Duration `env:"CATCH_UP_TIMEOUT, default=15m" help:"how long one catch-up may take"`
+	LeaseHeartbeat  time.Duration `env:"LEASE_HEARTBEAT, default=30s" help:"pause between two signs of life of the lease"`
+	LeaseStaleAfter time.Duration `env:"LEASE_STALE_AFTER, default=120s" help:"how long a lease must stand still before it is taken over"`
+}
+
+// Problems are what the tags cannot say. first is the number of the first stage
+// that will run, since not every stage needs every setting.
+func (s *Settings) Problems(first int) environ.Problems {
+	var all environ.Problems
+	wrong := func(is bool, variable, format string, args ...any) {
+		if is {
+			all = append(all, environ.Problem{Variable: variable, What: fmt.Sprintf(format, args...)})
+		}
+	}
+	wrong(strings.EqualFold(s.Stage, "Select one"), "STAGE", "is still %q: choose an environment", s.Stage)
+	for _, p := range s.CF.Problems() {
+		wrong(true, p.Variable, "%s", p.What)
+	}
+	wrong(s.Plan == "" && first <= 2, "SERVICE_PLAN", "is not set: a plan of cf marketplace -e %s", s.Offering)
+	wrong(s.Parameters != "" && !json.Valid([]byte(s.Parameters)), "SERVICE_PARAMETERS", "is not JSON")
+	_, err := s.indices()
+	wrong(err != nil, "INDICES", "%v", err)
+	wrong(s.RouteScheme != "http" && s.RouteScheme != "https", "ROUTE_SCHEME", "%q is neither http nor https", s.RouteScheme)
+	wrong(s.Routers < 1, "ROUTERS", "must be at least 1")
+	wrong(s.Concurrency < 1, "CONCURRENCY", "must be at least 1")
+	wrong(s.Poll <= 0, "POLL_INTERVAL", "must be more than 0")
+	wrong(s.LeaseStaleAfter < 2*s.LeaseHeartbeat, "LEASE_STALE_AFTER", "must be at least twice LEASE_HEARTBEAT (%s)", s.LeaseHeartbeat)
+	return all
+}
+
+// indices are the entries of INDICES, or the Digital Marketplace's own.
+func (s *Settings) indices() ([]indexer.Index, error) {
+	if s.Indices == "" {
+		return indexer.Defaults(s.Stage), nil
+	}
+	return indexer.ParseIndices(s.Indices)
+}
+
+// house is an address of the Digital Marketplace (its deployment variables, 2021-01).
+func (s *Settings) house(service string) string {
+	if s.Stage == "production" {
+		return "https://" + service + ".digitalmarketplace.service.gov.uk"
+	}
+	return "https://" + service + "." + s.Stage + ".marketplace.team"
+}
+
+func (s *Settings) dataAPI() string {
+	if s.DataAPI != "" {
+		return s.DataAPI
+	}
+	return s.house("api")
+}
+
+func (s *Settings) searchAPI() string {
+	if s.SearchAPI != "" {
+		return s.SearchAPI
+	}
+	return s.house("search-api")
+}
+
+// fixed are the settings that must not change midway in a run; a job that does
+// not know one (the nightly one has no plan) leaves it empty.
+func (s *Settings) fixed() map[string]string {
+	indices, _ := s.indices()
+	listed, _ := json.Marshal(indices)
+	return map[string]string{
+		"STAGE": s.Stage, "LIVE_APP": s.LiveApp, "LIVE_ROUTE": s.LiveRoute, "SERVICE": s.Service,
+		"NEW_APP": s.NewApp, "NEW_SERVICE": s.NewService, "TEMPORARY_ROUTE": s.TemporaryRoute,
+		"SERVICE_OFFERING": s.Offering, "SERVICE_PLAN": s.Plan, "IMAGE": s.Image, "INDICES": string(listed),
+	}
+}
