@@ -9,7 +9,6 @@ package indexer
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -60,9 +59,9 @@ func (x Index) Has(d *dataapi.Document) bool {
 	return d.Kind == x.Kind && slices.Contains(x.Frameworks, d.Framework)
 }
 
-// DefaultIndices are the Digital Marketplace's own. Preview has no fifth
+// Defaults are the Digital Marketplace's own. Preview has no fifth
 // Digital Outcomes and Specialists.
-func DefaultIndices(stage string) Indices {
+func Defaults(stage string) Indices {
 	briefs := []string{
 		"digital-outcomes-and-specialists", "digital-outcomes-and-specialists-2",
 		"digital-outcomes-and-specialists-3", "digital-outcomes-and-specialists-4",
@@ -76,12 +75,6 @@ func DefaultIndices(stage string) Indices {
 		{Alias: gCloud, Kind: dataapi.Services, Frameworks: []string{"g-cloud-12"}, Mapping: "services-g-cloud-12"},
 		{Alias: outcomes, Kind: dataapi.Briefs, Frameworks: briefs, Mapping: "briefs-digital-outcomes-and-specialists-2"},
 	}
-}
-
-// EnvDecode reads the setting, for the decoder of environment variables.
-func (xs *Indices) EnvDecode(_ context.Context, text string) (err error) {
-	*xs, err = ParseIndices(text)
-	return err
 }
 
 // ParseIndices reads the JSON of INDICES:
