@@ -1,0 +1,202 @@
+package cloudfoundry
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/cloudfoundry/go-cfclient/v3/resource"
+)
+
+// The states that are wanted of an app. Whether its instances run is another matter.
+const (
+	Started = "STARTED"
+	Stopped = "STOPPED"
+)
+
+// App is an app.
+type App struct {
+	Metadata
+	GUID, Name string
+	// State is Started or Stopped.
+	State string
+	// Lifecycle is "docker", "buildpack" or "cnb".
+	Lifecycle string
+	SpaceGUID string
+	// DropletGUID is the current droplet's, or "".
+	DropletGUID string
+	Created     time.Time
+}
+
+func appOf(a resource.App) App {
+	return App{
+		Metadata: metadataOf(a.Metadata), GUID: a.GUID, Name: a.Name, State: a.State, Lifecycle: a.Lifecycle.Type,
+		SpaceGUID:   guidOf(a.Relationships.Space.Data),
+		DropletGUID: guidOf(a.Relationships.CurrentDroplet.Data), Created: a.CreatedAt,
+	}
+}
+
+// App reads one app.
+func (c *Client) App(ctx context.Context, guid string) (*App, error) {
+	var a resource.App
+	if err := c.get(ctx, "/v3/apps/"+guid, nil, &a); err != nil {
+		return nil, fmt.Errorf("read app %s: %w", guid, err)
+	}
+	app := appOf(a)
+	return &app, nil
+}
+
+// AppByName finds the app of that name in the space; nil where there is none.
+func (c *Client) AppByName(ctx context.Context, name string) (*App, error) {
+	found, err := c.apps(ctx, "names", name)
+	if err != nil {
+		return nil, fmt.Errorf("find app %s: %w", name, err)
+	}
+	return only(found, nil)
+}
+
+// AppsByLabel lists the apps of the space that carry a label with that value.
+func (c *Client) AppsByLabel(ctx context.Context, label, value string) ([]App, error) {
+	found, err := c.apps(ctx, "label_selector", label+"="+value)
+	if err != nil {
+		return nil, fmt.Errorf("list apps with label %s=%s: %w", label, value, err)
+	}
+	return found, nil
+}
+
+func (c *Client) apps(ctx context.Context, key, value string) ([]App, error) {
+	t, err := c.Target(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := list[resource.App](ctx, c, "/v3/apps", filter(key, value, "space_guids", t.SpaceGUID))
+	return each(all, appOf), err
+}
+
+// CreateApp makes an empty, stopped app for a docker image.
+func (c *Client) CreateApp(ctx context.Context, name string, labels map[string]string) (*App, error) {
+	t, err := c.Target(ctx)
+	if err != nil {
+		return nil, err
+	}
+	body := map[string]any{
+		"name":          name,
+		"lifecycle":     map[string]any{"type": "docker", "data": map[string]any{}},
+		"relationships": map[string]any{"space": to(t.SpaceGUID)},
+	}
+	if m := newMetadata(labels, nil); m != nil {
+		body["metadata"] = m
+	}
+	app, err := create(ctx, labels, func() (*App, error) {
+		var a resource.App
+		if _, err := c.write(ctx, http.MethodPost, "/v3/apps", body, &a); err != nil {
+			return nil, err
+		}
+		made := appOf(a)
+		return &made, nil
+	}, func(ctx context.Context) (*App, error) { return c.AppByName(ctx, name) })
+	if err != nil {
+		return nil, fmt.Errorf("create app %s: %w", name, err)
+	}
+	return app, nil
+}
+
+// DeleteApp deletes an app and waits until it is gone. The platform takes its
+// bindings away before its processes have ended
+// (cloud_controller_ng#1017): stop it first and wait until no instance is left.
+func (c *Client) DeleteApp(ctx context.Context, guid string) error {
+	return c.remove(ctx, "/v3/apps/"+guid, "delete app "+guid)
+}
+
+// RenameApp gives an app another name.
+func (c *Client) RenameApp(ctx context.Context, guid, name string) error {
+	err := c.change(ctx, "/v3/apps/"+guid, map[string]any{"name": name}, func(now object) bool { return now.Name == name })
+	if err != nil {
+		return fmt.Errorf("rename app %s to %s: %w", guid, name, err)
+	}
+	return nil
+}
+
+// StartApp wants an app to run. It returns before any instance does.
+func (c *Client) StartApp(ctx context.Context, guid string) error {
+	return c.act(ctx, guid, "start", Started)
+}
+
+// StopApp wants an app not to run. Its instances have their time to end.
+func (c *Client) StopApp(ctx context.Context, guid string) error {
+	return c.act(ctx, guid, "stop", Stopped)
+}
+
+func (c *Client) act(ctx context.Context, guid, action, state string) error {
+	_, err := c.write(ctx, http.MethodPost, "/v3/apps/"+guid+"/actions/"+action, nil, nil)
+	if err != nil && isAmbiguous(err) {
+		if app, lookErr := c.App(ctx, guid); lookErr == nil && app.State == state {
+			return nil
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s app %s: %w", action, guid, err)
+	}
+	return nil
+}
+
+// Environment is what an app that is started now would get. A running instance
+// may have another: its own was fixed when it was wanted.
+type Environment struct {
+	// User are the variables set on the app.
+	User map[string]string
+	// Services are the entries of VCAP_SERVICES.
+	Services []BoundService
+}
+
+// BoundService is one entry of VCAP_SERVICES. Its credentials are not read.
+type BoundService struct {
+	// Label is the offering; "user-provided" for what has none.
+	Label string
+	// Name is what most apps look for: the binding's name, or else the instance's
+	// (cloud_controller_ng: app/presenters/system_environment/service_binding_presenter.rb).
+	Name         string
+	BindingName  string
+	InstanceName string
+	InstanceGUID string
+}
+
+// Environment reads an app's own variables and the services that it is bound to.
+// The values are secrets more often than not.
+func (c *Client) Environment(ctx context.Context, app string) (*Environment, error) {
+	// go-cfclient's type for this prints to stdout when a value is not a string.
+	var raw struct {
+		User   map[string]any `json:"environment_variables"`
+		System struct {
+			Services map[string][]struct {
+				Name         string  `json:"name"`
+				BindingName  *string `json:"binding_name"`
+				InstanceName string  `json:"instance_name"`
+				InstanceGUID string  `json:"instance_guid"`
+			} `json:"VCAP_SERVICES"`
+		} `json:"system_env_json"`
+	}
+	if err := c.get(ctx, "/v3/apps/"+app+"/env", nil, &raw); err != nil {
+		return nil, fmt.Errorf("read the environment of app %s: %w", app, err)
+	}
+	env := &Environment{User: map[string]string{}}
+	for name, value := range raw.User {
+		env.User[name] = asText(value)
+	}
+	for _, label := range sortedKeys(raw.System.Services) {
+		for _, s := range raw.System.Services[label] {
+			env.Services = append(env.Services, BoundService{label, s.Name, deref(s.BindingName), s.InstanceName, s.InstanceGUID})
+		}
+	}
+	return env, nil
+}
+
+func asText(value any) string {
+	if text, is := value.(string); is {
+		return text
+	}
+	b, _ := json.Marshal(value)
+	return string(b)
+}

@@ -1,0 +1,67 @@
+package cloudfoundry
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// LogLine is one line of an app's log.
+type LogLine struct {
+	At time.Time
+	// Source is what wrote it: "APP/PROC/WEB", "RTR", "CELL", "API", "STG".
+	Source string
+	// Instance is the index of the app's instance; of a line of RTR the router's.
+	Instance string
+	Stderr   bool
+	Text     string
+}
+
+// epoch is where the cf command starts to read, which log-cache takes for "from
+// the very beginning".
+const epoch = "-6795364578871345152"
+
+// RecentLogs returns up to limit lines of an app's log that log-cache still has,
+// the newest, in order of time. Lines may be missing: log-cache is a cache, and a line
+// reaches it seconds after it was written (go-log-cache: README).
+func (c *Client) RecentLogs(ctx context.Context, app string, limit int) ([]LogLine, error) {
+	if c.links.logCache == "" {
+		return nil, fmt.Errorf("read the log of app %s: this platform has no log-cache", app)
+	}
+	var said struct {
+		Envelopes struct {
+			Batch []struct {
+				Timestamp string            `json:"timestamp"`
+				Instance  string            `json:"instance_id"`
+				Tags      map[string]string `json:"tags"`
+				Log       *struct {
+					Payload []byte `json:"payload"`
+					Type    string `json:"type"`
+				} `json:"log"`
+			} `json:"batch"`
+		} `json:"envelopes"`
+	}
+	path := strings.TrimRight(c.links.logCache, "/") + "/api/v1/read/" + app
+	err := c.get(ctx, path, filter("descending", "true", "envelope_types", "LOG",
+		"limit", strconv.Itoa(min(limit, 1000)), "start_time", epoch), &said)
+	if err != nil {
+		return nil, fmt.Errorf("read the log of app %s: %w", app, err)
+	}
+	var lines []LogLine
+	for _, e := range said.Envelopes.Batch {
+		at, err := strconv.ParseInt(e.Timestamp, 10, 64)
+		if err != nil || e.Log == nil {
+			continue
+		}
+		lines = append(lines, LogLine{
+			At: time.Unix(0, at).UTC(), Source: e.Tags["source_type"], Instance: e.Instance,
+			Stderr: e.Log.Type == "ERR", Text: strings.TrimRight(string(e.Log.Payload), "\n"),
+		})
+	}
+	slices.Reverse(lines) // so that lines of one instant keep their order
+	slices.SortStableFunc(lines, func(a, b LogLine) int { return a.At.Compare(b.At) })
+	return lines, nil
+}

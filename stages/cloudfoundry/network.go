@@ -1,0 +1,76 @@
+package cloudfoundry
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+)
+
+// NetworkPolicy lets one app connect to another inside the platform.
+type NetworkPolicy struct {
+	SourceGUID, DestinationGUID string
+	// Protocol is "tcp" or "udp".
+	Protocol   string
+	Start, End int
+}
+
+type wirePolicy struct {
+	Source      wirePolicyEnd `json:"source"`
+	Destination wirePolicyEnd `json:"destination"`
+}
+
+type wirePolicyEnd struct {
+	ID       string          `json:"id"`
+	Protocol string          `json:"protocol,omitempty"`
+	Ports    *wirePolicyPort `json:"ports,omitempty"`
+}
+
+type wirePolicyPort struct {
+	Start int `json:"start"`
+	End   int `json:"end"`
+}
+
+type wirePolicies struct {
+	Policies []wirePolicy `json:"policies"`
+}
+
+// NetworkPolicies lists the policies that an app is the source or the destination
+// of. A platform without container networking has none
+// (cf-networking-release: docs/08-policy-server-external-api.md).
+func (c *Client) NetworkPolicies(ctx context.Context, app string) ([]NetworkPolicy, error) {
+	if c.links.networkPolicy == "" {
+		return nil, nil
+	}
+	var said wirePolicies
+	if err := c.get(ctx, c.links.networkPolicy+"/policies", filter("id", app), &said); err != nil {
+		return nil, fmt.Errorf("list the network policies of app %s: %w", app, err)
+	}
+	return each(said.Policies, func(p wirePolicy) NetworkPolicy {
+		ports := deref(p.Destination.Ports)
+		return NetworkPolicy{p.Source.ID, p.Destination.ID, p.Destination.Protocol, ports.Start, ports.End}
+	}), nil
+}
+
+// AddNetworkPolicies adds policies; those that are there already stay as they are.
+func (c *Client) AddNetworkPolicies(ctx context.Context, policies []NetworkPolicy) error {
+	if len(policies) == 0 {
+		return nil
+	}
+	if c.links.networkPolicy == "" {
+		return fmt.Errorf("add network policies: this platform has none")
+	}
+	body, err := json.Marshal(wirePolicies{each(policies, func(p NetworkPolicy) wirePolicy {
+		return wirePolicy{wirePolicyEnd{ID: p.SourceGUID}, wirePolicyEnd{p.DestinationGUID, p.Protocol, &wirePolicyPort{p.Start, p.End}}}
+	})})
+	if err != nil {
+		return err
+	}
+	resp, err := c.send(ctx, request{
+		method: http.MethodPost, path: c.links.networkPolicy + "/policies", body: body, contentType: "application/json",
+	})
+	if err != nil {
+		return fmt.Errorf("add network policies: %w", err)
+	}
+	return resp.Body.Close()
+}

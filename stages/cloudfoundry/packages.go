@@ -1,0 +1,181 @@
+package cloudfoundry
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/cloudfoundry/go-cfclient/v3/resource"
+
+	"github.com/digitalmarketplace/cutover/stages/environ"
+)
+
+// Package is the image that an app is made of.
+type Package struct {
+	GUID string
+	// State is READY, or FAILED.
+	State   string
+	Image   string
+	Created time.Time
+}
+
+// Droplet is a package that was staged.
+type Droplet struct {
+	GUID, State, Image string
+	Created            time.Time
+}
+
+func packageOf(p resource.Package) Package {
+	var data struct {
+		Image string `json:"image"`
+	}
+	_ = json.Unmarshal(p.DataRaw, &data) // A package of bits has none.
+	return Package{GUID: p.GUID, State: string(p.State), Image: data.Image, Created: p.CreatedAt}
+}
+
+func dropletOf(d resource.Droplet) Droplet {
+	return Droplet{GUID: d.GUID, State: string(d.State), Image: deref(d.Image), Created: d.CreatedAt}
+}
+
+// CurrentDroplet returns the droplet that an app starts from; nil where it has none.
+func (c *Client) CurrentDroplet(ctx context.Context, app string) (*Droplet, error) {
+	var d resource.Droplet
+	err := c.get(ctx, "/v3/apps/"+app+"/droplets/current", nil, &d)
+	if IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the current droplet of app %s: %w", app, err)
+	}
+	droplet := dropletOf(d)
+	return &droplet, nil
+}
+
+// DockerPackages lists an app's docker packages, the newest first.
+func (c *Client) DockerPackages(ctx context.Context, app string) ([]Package, error) {
+	all, err := list[resource.Package](ctx, c, "/v3/packages", filter("app_guids", app, "types", "docker", "order_by", "-created_at"))
+	if err != nil {
+		return nil, fmt.Errorf("list packages of app %s: %w", app, err)
+	}
+	return each(all, packageOf), nil
+}
+
+// CreateDockerPackage gives an app an image, with the registry's user and
+// password where the image needs them. Packages have no names; where it is not
+// known whether one was made, the newest of the app with this image that was not
+// there before is it.
+func (c *Client) CreateDockerPackage(ctx context.Context, app, image, user string, password environ.Secret) (*Package, error) {
+	c.redact.Add(password.Reveal())
+	before, err := c.DockerPackages(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	body := resource.NewDockerPackageCreate(app, image, user, password.Reveal())
+	var p resource.Package
+	_, err = c.write(ctx, http.MethodPost, "/v3/packages", body, &p)
+	if err != nil && isAmbiguous(err) {
+		now, lookErr := c.DockerPackages(ctx, app)
+		if lookErr == nil && len(now) > len(before) && now[0].Image == image {
+			return &now[0], nil
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("create a package of %s for app %s: %w", image, app, err)
+	}
+	made := packageOf(p)
+	return &made, nil
+}
+
+// Build stages a package and waits for it. A droplet that is there already, or
+// a build that is under way, is used.
+func (c *Client) Build(ctx context.Context, pkg string) (*Droplet, error) {
+	droplet, err := c.build(ctx, pkg)
+	if err != nil {
+		return nil, fmt.Errorf("stage package %s: %w", pkg, err)
+	}
+	return droplet, nil
+}
+
+func (c *Client) build(ctx context.Context, pkg string) (*Droplet, error) {
+	staged, err := only(list[resource.Droplet](ctx, c, "/v3/packages/"+pkg+"/droplets", filter("states", "STAGED", "order_by", "-created_at")))
+	if err != nil {
+		return nil, err
+	}
+	if staged != nil {
+		droplet := dropletOf(*staged)
+		return &droplet, nil
+	}
+	build, err := c.staging(ctx, pkg)
+	if err != nil {
+		return nil, err
+	}
+	if build == "" {
+		if build, err = c.startBuild(ctx, pkg); err != nil {
+			return nil, err
+		}
+	}
+	return c.builtDroplet(ctx, build)
+}
+
+// staging returns the build of a package that is under way, or "".
+func (c *Client) staging(ctx context.Context, pkg string) (string, error) {
+	b, err := only(list[resource.Build](ctx, c, "/v3/builds", filter("package_guids", pkg, "states", "STAGING", "order_by", "-created_at")))
+	if err != nil || b == nil {
+		return "", err
+	}
+	return b.GUID, nil
+}
+
+func (c *Client) startBuild(ctx context.Context, pkg string) (string, error) {
+	var b resource.Build
+	_, err := c.write(ctx, http.MethodPost, "/v3/builds", resource.NewBuildCreate(pkg), &b)
+	if err != nil && isAmbiguous(err) {
+		if underWay, lookErr := c.staging(ctx, pkg); lookErr == nil && underWay != "" {
+			return underWay, nil
+		}
+	}
+	return b.GUID, err
+}
+
+func (c *Client) builtDroplet(ctx context.Context, build string) (*Droplet, error) {
+	var b resource.Build
+	err := c.until(ctx, func(ctx context.Context) (bool, string, error) {
+		b = resource.Build{}
+		if err := c.get(ctx, "/v3/builds/"+build, nil, &b); err != nil {
+			return false, "", err
+		}
+		switch b.State {
+		case resource.BuildStateStaged:
+			return true, "", nil
+		case resource.BuildStateFailed:
+			return true, "", fmt.Errorf("build %s failed: %s", build, c.redact.Redact(deref(b.Error)))
+		}
+		return false, "build " + string(b.State), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var d resource.Droplet
+	if err := c.get(ctx, "/v3/droplets/"+url.PathEscape(guidOf(b.Droplet)), nil, &d); err != nil {
+		return nil, err
+	}
+	droplet := dropletOf(d)
+	return &droplet, nil
+}
+
+// SetCurrentDroplet says what an app starts from next time.
+func (c *Client) SetCurrentDroplet(ctx context.Context, app, droplet string) error {
+	_, err := c.write(ctx, http.MethodPatch, "/v3/apps/"+app+"/relationships/current_droplet", to(droplet), nil)
+	if err != nil && isAmbiguous(err) {
+		if now, lookErr := c.CurrentDroplet(ctx, app); lookErr == nil && now != nil && now.GUID == droplet {
+			return nil
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("set droplet %s on app %s: %w", droplet, app, err)
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package cloudfoundry
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cloudfoundry/go-cfclient/v3/resource"
+
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+// Plan is a size and kind in which an offering can be had.
+type Plan struct {
+	GUID, Name, Offering string
+	Free                 bool
+}
+
+// Plans lists the plans of an offering that the space may use.
+func (c *Client) Plans(ctx context.Context, offering string) ([]Plan, error) {
+	t, err := c.Target(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := list[resource.ServicePlan](ctx, c, "/v3/service_plans", filter(
+		"service_offering_names", offering, "available", "true", "space_guids", t.SpaceGUID))
+	if err != nil {
+		return nil, fmt.Errorf("list the plans of %s: %w", offering, err)
+	}
+	return each(all, func(p resource.ServicePlan) Plan { return Plan{p.GUID, p.Name, offering, p.Free} }), nil
+}
+
+// Plan finds a plan in the marketplace. The error of a plan that is not there lists
+// those that are.
+func (c *Client) Plan(ctx context.Context, offering, name string) (*Plan, error) {
+	all, err := c.Plans(ctx, offering)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, 0, len(all))
+	for _, p := range all {
+		if p.Name == name {
+			return &p, nil
+		}
+		names = append(names, p.Name)
+	}
+	if len(all) == 0 {
+		return nil, runner.Misconfigure("the marketplace has no offering %q for this space", offering)
+	}
+	slices.Sort(names)
+	return nil, runner.Misconfigure("offering %s has no plan %q for this space, but %s", offering, name, strings.Join(names, ", "))
+}
+
+// PlanOf reads the plan of a service instance, with its offering.
+func (c *Client) PlanOf(ctx context.Context, guid string) (*Plan, error) {
+	var p struct {
+		resource.ServicePlan
+		Included struct {
+			Offerings []struct {
+				Name string `json:"name"`
+			} `json:"service_offerings"`
+		} `json:"included"`
+	}
+	if err := c.get(ctx, "/v3/service_plans/"+guid, filter("include", "service_offering"), &p); err != nil {
+		return nil, fmt.Errorf("read plan %s: %w", guid, err)
+	}
+	plan := &Plan{GUID: p.GUID, Name: p.Name, Free: p.Free}
+	if len(p.Included.Offerings) > 0 {
+		plan.Offering = p.Included.Offerings[0].Name
+	}
+	return plan, nil
+}

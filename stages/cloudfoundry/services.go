@@ -1,0 +1,220 @@
+package cloudfoundry
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/cloudfoundry/go-cfclient/v3/resource"
+)
+
+// Operation is what the platform, or a broker behind it, does or did last to a
+// service instance or a binding.
+type Operation struct {
+	// Type is create, update or delete.
+	Type string
+	// State is "initial", "in progress", "succeeded" or "failed".
+	State string
+	// Description is the broker's words.
+	Description string
+	Updated     time.Time
+}
+
+// Ended tells whether it is over, well or not.
+func (o Operation) Ended() bool { return o.State == "succeeded" || o.State == "failed" }
+
+// Failed tells whether it went wrong.
+func (o Operation) Failed() bool { return o.State == "failed" }
+
+func operationOf(o resource.LastOperation) Operation {
+	return Operation{o.Type, o.State, o.Description, o.UpdatedAt}
+}
+
+// ServiceInstance is an instance of a service, or of none ("user-provided").
+type ServiceInstance struct {
+	Metadata
+	GUID, Name string
+	// Type is "managed" or "user-provided".
+	Type          string
+	PlanGUID      string
+	SpaceGUID     string
+	Tags          []string
+	LastOperation Operation
+	Created       time.Time
+}
+
+func serviceInstanceOf(s resource.ServiceInstance) ServiceInstance {
+	out := ServiceInstance{
+		Metadata: metadataOf(s.Metadata), GUID: s.GUID, Name: s.Name, Type: s.Type, Tags: s.Tags,
+		LastOperation: operationOf(s.LastOperation), Created: s.CreatedAt,
+	}
+	if s.Relationships.ServicePlan != nil {
+		out.PlanGUID = guidOf(s.Relationships.ServicePlan.Data)
+	}
+	if s.Relationships.Space != nil {
+		out.SpaceGUID = guidOf(s.Relationships.Space.Data)
+	}
+	return out
+}
+
+// ServiceInstance reads one service instance.
+func (c *Client) ServiceInstance(ctx context.Context, guid string) (*ServiceInstance, error) {
+	var s resource.ServiceInstance
+	if err := c.get(ctx, "/v3/service_instances/"+guid, nil, &s); err != nil {
+		return nil, fmt.Errorf("read service instance %s: %w", guid, err)
+	}
+	instance := serviceInstanceOf(s)
+	return &instance, nil
+}
+
+// ServiceInstanceByName finds the service instance of that name in the space; nil
+// where there is none.
+func (c *Client) ServiceInstanceByName(ctx context.Context, name string) (*ServiceInstance, error) {
+	found, err := c.serviceInstances(ctx, "names", name)
+	if err != nil {
+		return nil, fmt.Errorf("find service instance %s: %w", name, err)
+	}
+	return only(found, nil)
+}
+
+// ServiceInstancesByLabel lists the service instances of the space that carry a
+// label with that value.
+func (c *Client) ServiceInstancesByLabel(ctx context.Context, label, value string) ([]ServiceInstance, error) {
+	found, err := c.serviceInstances(ctx, "label_selector", label+"="+value)
+	if err != nil {
+		return nil, fmt.Errorf("list service instances with label %s=%s: %w", label, value, err)
+	}
+	return found, nil
+}
+
+func (c *Client) serviceInstances(ctx context.Context, key, value string) ([]ServiceInstance, error) {
+	t, err := c.Target(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := list[resource.ServiceInstance](ctx, c, "/v3/service_instances", filter(key, value, "space_guids", t.SpaceGUID))
+	return each(all, serviceInstanceOf), err
+}
+
+// CreateServiceInstance asks for a new instance and does not wait for it: a broker
+// may take hours, and LastOperation of the instance tells how it goes, also to a
+// later process (see AwaitServiceInstance).
+func (c *Client) CreateServiceInstance(ctx context.Context, name, plan string, parameters json.RawMessage, labels map[string]string) (*ServiceInstance, error) {
+	t, err := c.Target(ctx)
+	if err != nil {
+		return nil, err
+	}
+	body := map[string]any{
+		"type": "managed", "name": name,
+		"relationships": map[string]any{"space": to(t.SpaceGUID), "service_plan": to(plan)},
+	}
+	if len(parameters) > 0 {
+		body["parameters"] = parameters
+	}
+	return c.createInstance(ctx, name, body, labels, nil)
+}
+
+// CreateUserProvided makes a service instance that has no broker and no
+// credentials: a name, unique in the space, with labels and annotations.
+func (c *Client) CreateUserProvided(ctx context.Context, name string, labels, annotations map[string]string) (*ServiceInstance, error) {
+	t, err := c.Target(ctx)
+	if err != nil {
+		return nil, err
+	}
+	body := map[string]any{
+		"type": "user-provided", "name": name,
+		"relationships": map[string]any{"space": to(t.SpaceGUID)},
+	}
+	return c.createInstance(ctx, name, body, labels, annotations)
+}
+
+func (c *Client) createInstance(ctx context.Context, name string, body map[string]any, labels, annotations map[string]string) (*ServiceInstance, error) {
+	if m := newMetadata(labels, annotations); m != nil {
+		body["metadata"] = m
+	}
+	byName := func(ctx context.Context) (*ServiceInstance, error) { return c.ServiceInstanceByName(ctx, name) }
+	instance, err := create(ctx, labels, func() (*ServiceInstance, error) {
+		var s resource.ServiceInstance
+		job, err := c.write(ctx, http.MethodPost, "/v3/service_instances", body, &s)
+		if err != nil {
+			return nil, err
+		}
+		if job == "" {
+			made := serviceInstanceOf(s)
+			return &made, nil
+		}
+		// The answer is a job, which does not name the instance. It is there by now:
+		// the row is written before the job is queued
+		// (cloud_controller_ng: app/controllers/v3/service_instances_controller.rb).
+		made, err := byName(ctx)
+		if err == nil && made == nil {
+			err = c.jobDone(ctx, job)
+			if err == nil {
+				err = fmt.Errorf("it was accepted, but there is no instance of that name")
+			}
+		}
+		return made, err
+	}, byName)
+	if err != nil {
+		return nil, fmt.Errorf("create service instance %s: %w", name, err)
+	}
+	return instance, nil
+}
+
+// AwaitServiceInstance waits until the last operation of an instance has ended, as
+// long as the context lets it, and returns the instance. Whether it ended well is
+// in LastOperation.
+func (c *Client) AwaitServiceInstance(ctx context.Context, guid string) (*ServiceInstance, error) {
+	var now *ServiceInstance
+	err := c.until(ctx, func(ctx context.Context) (bool, string, error) {
+		found, err := c.ServiceInstance(ctx, guid)
+		if err != nil {
+			return false, "", err
+		}
+		now = found
+		o := found.LastOperation
+		return o.Ended(), fmt.Sprintf("%s %s %s", o.Type, o.State, o.Description), nil
+	})
+	if err != nil {
+		return now, err
+	}
+	return now, nil
+}
+
+// DeleteServiceInstance deletes an instance, its bindings and its keys
+// (cloud_controller_ng: app/actions/v3/service_instance_delete.rb), and waits
+// until it is gone. It does not ask whether an app is bound: ask Bindings before.
+func (c *Client) DeleteServiceInstance(ctx context.Context, guid string) error {
+	what := "delete service instance " + guid
+	if err := c.remove(ctx, "/v3/service_instances/"+guid, what); err != nil {
+		return err
+	}
+	err := c.until(ctx, func(ctx context.Context) (bool, string, error) {
+		now, err := c.ServiceInstance(ctx, guid)
+		switch {
+		case IsNotFound(err):
+			return true, "", nil
+		case err != nil:
+			return false, "", err
+		case now.LastOperation.Type == "delete" && now.LastOperation.Failed():
+			return true, "", fmt.Errorf("the broker says: %s", now.LastOperation.Description)
+		}
+		return false, "delete " + now.LastOperation.State, nil
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// RenameServiceInstance gives an instance another name, and nothing else. Apps that
+// are bound to it see the new name when they are started next.
+func (c *Client) RenameServiceInstance(ctx context.Context, guid, name string) error {
+	err := c.change(ctx, "/v3/service_instances/"+guid, map[string]any{"name": name}, func(now object) bool { return now.Name == name })
+	if err != nil {
+		return fmt.Errorf("rename service instance %s to %s: %w", guid, name, err)
+	}
+	return nil
+}
