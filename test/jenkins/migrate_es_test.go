@@ -1,0 +1,479 @@
+package jenkins_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/digitalmarketplace/cutover/test/jenkins"
+)
+
+// step is a stage of the migration: its title, the commands it calls and the reports it publishes.
+type step struct {
+	title    string
+	commands []string
+	reports  []string
+}
+
+var migration = []step{
+	{"1. Check the release", []string{"check-release"}, []string{"reports/01-check-release.xml"}},
+	{"2. Create the service", []string{"create-service"}, []string{"reports/02-create-service.xml"}},
+	{"3. Generate the manifest", []string{"generate-manifest"}, []string{"reports/03-generate-manifest.xml"}},
+	{"4. Edit the manifest", []string{"edit-manifest"}, []string{"reports/04-edit-manifest.xml"}},
+	{"5. Push the app", []string{"push-app"}, []string{"reports/05-push-app.xml"}},
+	{"7. Build the indices", []string{"build-indices"}, []string{"reports/07-build-indices.xml"}},
+	{"8. Verify the indices", []string{"verify-indices"}, []string{"reports/08-verify-indices.xml"}},
+	{"9-16. Switch", []string{"switch", "map-live-route", "unmap-old-app"}, []string{"reports/09-map-live-route.xml", "reports/11-unmap-old-app.xml"}},
+	{"19. Reindex", []string{"reindex"}, []string{"reports/19-reindex.xml"}},
+}
+
+var actions = []string{"Plan", "Status", "Roll back", "Unlock"}
+
+const deployLock = "paas-preview-search-api-deploy"
+
+// notifySlack is the house's job, with its parameters and their choices.
+var notifySlack = jenkins.Job{Result: "SUCCESS", Parameters: map[string][]string{
+	"USERNAME": nil, "ICON": nil, "TEXT": nil, "CHANNEL": {"#dm-release", "#dm-2ndline"}, "PROJECT": nil, "STAGE": nil,
+	"RELEASE_NAME": nil, "STATUS": {"SUCCESS", "FAILED"}, "URL": nil, "JOB": nil,
+}}
+
+// rehearsal is a build with the stand-in for the program on its PATH.
+type rehearsal struct {
+	jenkins.Build
+	// calls are the stand-in's, in order: arguments, and the switches it saw.
+	calls []string
+}
+
+// commands are the calls without what surrounds the command.
+func (r rehearsal) commands() []string {
+	var commands []string
+	for _, call := range r.calls {
+		commands = append(commands, strings.Fields(call)[1])
+	}
+	return commands
+}
+
+func (r rehearsal) published() []string {
+	var files []string
+	for _, e := range r.Steps("junit") {
+		files = append(files, e.Files...)
+	}
+	return files
+}
+
+func rehearse(t *testing.T, s jenkins.Scenario) rehearsal {
+	t.Helper()
+	if s.File == "" {
+		s.File = "Jenkinsfile"
+	}
+	if s.Params == nil && !s.FirstBuild {
+		s.Params = map[string]any{"STAGE": "preview"}
+	}
+	if s.Jobs == nil {
+		s.Jobs = map[string]jenkins.Job{"notify-slack": notifySlack}
+	}
+	calls := filepath.Join(t.TempDir(), "calls")
+	env := map[string]string{
+		"PATH":  filepath.Join(jenkins.Root(t), "test", "jenkins", "testdata", "bin") + ":/usr/bin:/bin",
+		"CALLS": calls,
+	}
+	for k, v := range s.Env {
+		env[k] = v
+	}
+	s.Env = env
+	r := rehearsal{Build: jenkins.Run(t, s)}
+	if r.Error != "" {
+		t.Fatalf("the pipeline is not accepted: %s", r.Error)
+	}
+	text, err := os.ReadFile(calls)
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	if len(text) > 0 {
+		r.calls = strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	}
+	return r
+}
+
+// upTo collects one thing of the steps up to and including the n-th.
+func upTo(n int, of func(step) []string) []string {
+	var all []string
+	for _, s := range migration[:n+1] {
+		all = append(all, of(s)...)
+	}
+	return all
+}
+
+func commandsOf(s step) []string { return s.commands }
+func reportsOf(s step) []string  { return s.reports }
+
+// outcomes is what becomes of all stages when the first n go well, the next ends with result, and the rest is skipped.
+func outcomes(n int, result, reason string) []string {
+	var all []string
+	for i, s := range migration {
+		switch {
+		case i < n:
+			all = append(all, s.title+": SUCCESS")
+		case i == n:
+			all = append(all, s.title+": "+result)
+		default:
+			all = append(all, fmt.Sprintf("%s: skipped (%s)", s.title, reason))
+		}
+	}
+	for _, a := range actions {
+		if reason == "" {
+			reason = "when"
+		}
+		all = append(all, fmt.Sprintf("%s: skipped (%s)", a, reason))
+	}
+	return all
+}
+
+func diff(t *testing.T, what string, want, got any) {
+	t.Helper()
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("%s (-want +got):\n%s", what, d)
+	}
+}
+
+func TestMigrationRunsEveryStepInOrder(t *testing.T) {
+	r := rehearse(t, jenkins.Scenario{})
+
+	diff(t, "result", "SUCCESS", r.Result)
+	diff(t, "stages", outcomes(len(migration), "", ""), r.Outcomes())
+	diff(t, "commands", upTo(len(migration)-1, commandsOf), r.commands())
+	diff(t, "published reports", upTo(len(migration)-1, reportsOf), r.published())
+	diff(t, "the build's name", "#1 - preview - migrate (dry run)", r.DisplayName)
+	for _, call := range r.calls {
+		if !strings.HasSuffix(call, "STAGE=preview DRY_RUN=true") {
+			t.Errorf("without a choice a build has to be a dry run: %s", call)
+		}
+	}
+}
+
+func TestCommandsAreThoseThatRun(t *testing.T) {
+	want := append(upTo(len(migration)-1, commandsOf), "plan", "status", "rollback", "unlock")
+	diff(t, "commands in the file", want, jenkins.Commands(t, "Jenkinsfile"))
+	diff(t, "commands in the nightly file", []string{"reindex"}, jenkins.Commands(t, nightly))
+}
+
+func TestDryRunCanBeTurnedOff(t *testing.T) {
+	r := rehearse(t, jenkins.Scenario{Params: map[string]any{"STAGE": "production", "DRY_RUN": false}})
+
+	diff(t, "result", "SUCCESS", r.Result)
+	for _, call := range r.calls {
+		if !strings.HasSuffix(call, "STAGE=production DRY_RUN=false") {
+			t.Errorf("the choice did not reach the program: %s", call)
+		}
+	}
+}
+
+func TestAFailureStopsTheMigrationAndIsReported(t *testing.T) {
+	exits := []int{1, 2, 3, 4, 130}
+	for n, s := range migration {
+		exit := exits[n%len(exits)]
+		t.Run(fmt.Sprintf("%s with %d", s.commands[0], exit), func(t *testing.T) {
+			r := rehearse(t, jenkins.Scenario{Env: map[string]string{"FAIL": fmt.Sprintf("%s=%d", s.commands[0], exit)}})
+
+			diff(t, "result", "FAILURE", r.Result)
+			diff(t, "stages", outcomes(n, "FAILURE", "earlier failure"), r.Outcomes())
+			want := s.commands[:1]
+			if n > 0 {
+				want = append(upTo(n-1, commandsOf), want...)
+			}
+			diff(t, "commands", want, r.commands())
+			diff(t, "published reports", upTo(n, reportsOf), r.published())
+			shells, reports := r.Steps("sh"), r.Steps("junit")
+			diff(t, "exit code", exit, shells[len(shells)-1].Exit)
+			if reports[len(reports)-1].Failed == 0 {
+				t.Error("the report of the stage that failed shows no failure")
+			}
+		})
+	}
+}
+
+func TestAFailureWithoutAReportIsStillTheStepsOwn(t *testing.T) {
+	r := rehearse(t, jenkins.Scenario{Env: map[string]string{"FAIL": "push-app=4", "REPORT": "none"}})
+
+	diff(t, "result", "FAILURE", r.Result)
+	var causes []string
+	for _, e := range r.Events {
+		if e.Event == "error" {
+			causes = append(causes, e.Error)
+		}
+	}
+	diff(t, "causes", []string{"script returned exit code 4"}, causes)
+}
+
+func TestReportsOverruleAGoodExitCode(t *testing.T) {
+	for _, report := range []string{"failing", "empty", "broken"} {
+		t.Run(report, func(t *testing.T) {
+			r := rehearse(t, jenkins.Scenario{Env: map[string]string{"REPORT": report}})
+
+			diff(t, "result", "UNSTABLE", r.Result)
+			diff(t, "stages", outcomes(0, "UNSTABLE", "unstable"), r.Outcomes())
+		})
+	}
+}
+
+func TestTheProgramRejectsABuildWithoutAnEnvironment(t *testing.T) {
+	for name, s := range map[string]struct {
+		scenario jenkins.Scenario
+		call     string
+	}{
+		"nothing selected": {
+			jenkins.Scenario{Params: map[string]any{}},
+			"elasticsearch check-release | STAGE=Select one DRY_RUN=true",
+		},
+		"the first build, whose form nobody has seen": {
+			jenkins.Scenario{FirstBuild: true},
+			"elasticsearch check-release | STAGE=unset DRY_RUN=unset",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := rehearse(t, s.scenario)
+
+			diff(t, "result", "FAILURE", r.Result)
+			diff(t, "calls", []string{s.call}, r.calls)
+			diff(t, "exit code", 2, r.Steps("sh")[0].Exit)
+		})
+	}
+}
+
+func TestRestartFromAnyStage(t *testing.T) {
+	for n, s := range migration {
+		t.Run(s.title, func(t *testing.T) {
+			r := rehearse(t, jenkins.Scenario{Number: 2, StartAt: s.title})
+
+			diff(t, "result", "SUCCESS", r.Result)
+			all := upTo(len(migration)-1, commandsOf)
+			diff(t, "commands", all[slices.Index(all, s.commands[0]):], r.commands())
+			if got := r.Outcomes()[:n+1]; !strings.HasSuffix(got[n], "SUCCESS") {
+				t.Errorf("the stage did not run: %v", got)
+			}
+		})
+	}
+}
+
+func TestNothingIsLeftInAWorkspaceOrArchivedThatIsSecret(t *testing.T) {
+	dir := t.TempDir()
+	r := rehearse(t, jenkins.Scenario{Directory: dir})
+
+	var archived []string
+	for _, e := range r.Steps("archiveArtifacts") {
+		archived = append(archived, e.Files...)
+	}
+	var want []string
+	for _, xml := range upTo(len(migration)-1, reportsOf) {
+		want = append(want, strings.TrimSuffix(xml, ".xml")+".json", xml)
+	}
+	diff(t, "archived files", want, archived)
+
+	left, err := filepath.Glob(filepath.Join(dir, "workspace-*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	diff(t, "workspaces left", []string(nil), left)
+}
+
+func TestTheReleaseJobIsHeldOffOnlyWhileItWouldBeFatal(t *testing.T) {
+	held := func(r rehearsal) []string {
+		var commands []string
+		for _, e := range r.Steps("sh") {
+			if slices.Contains(e.Locks, deployLock) {
+				commands = append(commands, strings.Fields(e.Args["script"].(string))[3])
+			}
+		}
+		return commands
+	}
+
+	r := rehearse(t, jenkins.Scenario{})
+	diff(t, "commands under the lock", migration[7].commands, held(r))
+	for _, e := range r.Events {
+		if e.Event == "lock" && e.Agent {
+			t.Errorf("an executor is held while the lock is awaited: %s", e.Stage)
+		}
+	}
+
+	r = rehearse(t, jenkins.Scenario{Params: map[string]any{"STAGE": "preview", "ACTION": "rollback"}})
+	diff(t, "commands under the lock", []string{"rollback"}, held(r))
+}
+
+func TestOnlyWhatNeedsTheLockWaitsForIt(t *testing.T) {
+	for action, waits := range map[string]bool{"migrate": true, "rollback": true, "plan": false, "status": false, "unlock": false} {
+		t.Run(action, func(t *testing.T) {
+			r := rehearse(t, jenkins.Scenario{
+				Params:            map[string]any{"STAGE": "preview", "ACTION": action, "RUN": "r1"},
+				LocksHeldByOthers: []string{deployLock},
+			})
+
+			want := "SUCCESS"
+			if waits {
+				want = "ABORTED"
+			}
+			diff(t, "result", want, r.Result)
+			for _, forbidden := range []string{"switch", "rollback"} {
+				if slices.Contains(r.commands(), forbidden) {
+					t.Errorf("%s ran without the lock", forbidden)
+				}
+			}
+		})
+	}
+}
+
+func TestAnAbortReachesTheProgramAndItsReportIsKept(t *testing.T) {
+	for n, s := range migration {
+		t.Run(s.commands[0], func(t *testing.T) {
+			r := rehearse(t, jenkins.Scenario{
+				Params:  map[string]any{"STAGE": "preview", "DRY_RUN": false},
+				Env:     map[string]string{"HANG": s.commands[0]},
+				AbortOn: "waiting to be aborted",
+			})
+
+			diff(t, "result", "ABORTED", r.Result)
+			diff(t, "stages", outcomes(n, "ABORTED", "earlier failure"), r.Outcomes())
+			shells := r.Steps("sh")
+			diff(t, "exit code", 130, shells[len(shells)-1].Exit)
+			diff(t, "published reports", upTo(n, reportsOf), r.published())
+			diff(t, "told", []string{"FAILED"}, told(r))
+		})
+	}
+}
+
+func TestStopAfter(t *testing.T) {
+	r := rehearse(t, jenkins.Scenario{})
+	var choices []string
+	for _, p := range r.Pipeline().Parameters {
+		if p.Name == "STOP_AFTER" {
+			choices = p.Choices
+		}
+	}
+	want := []string{""}
+	for _, s := range migration[:len(migration)-1] {
+		want = append(want, s.commands[0])
+	}
+	diff(t, "choices", want, choices)
+
+	for n, s := range migration[:len(migration)-1] {
+		t.Run(s.commands[0], func(t *testing.T) {
+			r := rehearse(t, jenkins.Scenario{Params: map[string]any{"STAGE": "preview", "STOP_AFTER": s.commands[0]}})
+
+			diff(t, "result", "SUCCESS", r.Result)
+			diff(t, "commands", upTo(n, commandsOf), r.commands())
+		})
+	}
+}
+
+func TestActionsOtherThanMigrateRunNothingElse(t *testing.T) {
+	const hostile = `r1"; echo owned >owned; $(echo owned) '`
+	for action, call := range map[string]string{
+		"plan":     "elasticsearch plan",
+		"status":   "elasticsearch status",
+		"rollback": "elasticsearch rollback",
+		"unlock":   "elasticsearch unlock --run " + strings.TrimSpace(hostile),
+	} {
+		t.Run(action, func(t *testing.T) {
+			r := rehearse(t, jenkins.Scenario{Params: map[string]any{"STAGE": "staging", "ACTION": action, "RUN": hostile + "  "}})
+
+			diff(t, "result", "SUCCESS", r.Result)
+			diff(t, "calls", []string{call + " | STAGE=staging DRY_RUN=true"}, r.calls)
+		})
+	}
+}
+
+// told is what other people were told, in order.
+func told(r rehearsal) []string {
+	var statuses []string
+	for _, e := range r.Steps("build") {
+		statuses = append(statuses, e.Args["parameters"].(map[string]any)["STATUS"].(string))
+	}
+	return statuses
+}
+
+func TestTheChannelIsToldOfWhatMayHaveChangedSomething(t *testing.T) {
+	type params = map[string]any
+	for name, c := range map[string]struct {
+		params params
+		fail   string
+		told   []string
+	}{
+		"a migration that went well": {params{"DRY_RUN": false}, "", []string{"SUCCESS"}},
+		"one that did not":           {params{"DRY_RUN": false}, "push-app=1", []string{"FAILED"}},
+		"a rollback":                 {params{"DRY_RUN": false, "ACTION": "rollback"}, "", []string{"SUCCESS"}},
+		"a dry run":                  {params{}, "", nil},
+		"a dry run that failed":      {params{}, "push-app=1", nil},
+		"a look at the status":       {params{"DRY_RUN": false, "ACTION": "status"}, "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.params["STAGE"] = "preview"
+			r := rehearse(t, jenkins.Scenario{Params: c.params, Env: map[string]string{"FAIL": c.fail}})
+
+			diff(t, "told", c.told, told(r))
+			for _, e := range r.Steps("build") {
+				if e.Args["wait"] != false {
+					t.Error("the build waits for the message to be sent")
+				}
+			}
+		})
+	}
+}
+
+func TestAMessageThatCannotBeSentChangesNothing(t *testing.T) {
+	params := map[string]any{"STAGE": "preview", "DRY_RUN": false}
+	for name, jobs := range map[string]map[string]jenkins.Job{
+		"no such job":         {"another": {}},
+		"no such channel":     {"notify-slack": {Parameters: map[string][]string{"USERNAME": nil, "ICON": nil, "JOB": nil, "CHANNEL": {"#other"}, "PROJECT": nil, "STAGE": nil, "RELEASE_NAME": nil, "STATUS": nil, "URL": nil}}},
+		"the message is lost": {"notify-slack": {Result: "FAILURE", Parameters: notifySlack.Parameters}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := rehearse(t, jenkins.Scenario{Params: params, Jobs: jobs})
+			diff(t, "result", "SUCCESS", r.Result)
+		})
+	}
+}
+
+func TestTheFormIsSafeToSendAsItIs(t *testing.T) {
+	p := rehearse(t, jenkins.Scenario{}).Pipeline()
+
+	defaults := map[string]any{}
+	for _, parameter := range p.Parameters {
+		defaults[parameter.Name] = parameter.Default
+		if parameter.Type == "string" && !parameter.Trim {
+			t.Errorf("%s is not trimmed", parameter.Name)
+		}
+	}
+	diff(t, "STAGE", "Select one", defaults["STAGE"])
+	diff(t, "DRY_RUN", true, defaults["DRY_RUN"])
+	if _, ok := p.Options["disableConcurrentBuilds"]; !ok {
+		t.Error("two builds may run at once")
+	}
+}
+
+func TestNothingIsWrittenIntoAShellCommand(t *testing.T) {
+	for file, want := range map[string]int{"Jenkinsfile": 15, nightly: 1} {
+		steps := jenkins.ShellSteps(t, file)
+		diff(t, "shell steps in "+file, want, len(steps))
+		for _, s := range steps {
+			if s.Quote != "'" || !s.Constant {
+				t.Errorf("%s:%d: a shell step has to be in single quotes, so that nothing is put into it", file, s.Line)
+			}
+		}
+	}
+}
+
+func TestTheProgramTakesTheShellsPlace(t *testing.T) {
+	for _, file := range []string{"Jenkinsfile", nightly} {
+		text, err := os.ReadFile(filepath.Join(jenkins.Root(t), file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all, withExec := strings.Count(string(text), "cutover elasticsearch"), strings.Count(string(text), "'exec cutover elasticsearch"); all != withExec {
+			t.Errorf("%s: %d of %d calls begin with exec", file, withExec, all)
+		}
+	}
+}
