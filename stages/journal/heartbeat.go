@@ -1,0 +1,128 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+// tenure is the time from one Acquire to its end.
+type tenure struct {
+	guid string
+	lost chan struct{}
+	stop context.CancelFunc
+	done chan struct{}
+	// turn lets one renewal at a time; a channel, because waiting for it hears a context.
+	turn chan struct{}
+
+	mu        sync.Mutex
+	beat      int
+	confirmed time.Time // when the last renewal that was answered was sent
+	failure   error     // why it is lost
+}
+
+// keep is the heartbeat.
+func (l *Lease) keep(ctx context.Context, t *tenure) {
+	defer close(t.done)
+	ticker := time.NewTicker(l.settings.Heartbeat)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.lost:
+			return
+		case <-ticker.C:
+		}
+		if err := l.renew(ctx, t, 0); err != nil && ctx.Err() == nil && t.isLost() == nil {
+			l.log.Warn("a heartbeat of the lease failed", "error", err)
+		}
+	}
+}
+
+// renew sends one heartbeat, unless another goroutine has done so within the last
+// enough.
+func (l *Lease) renew(ctx context.Context, t *tenure, enough time.Duration) error {
+	select {
+	case t.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-t.turn }()
+	if err := t.isLost(); err != nil {
+		return err
+	}
+	if enough > 0 && t.fresh(enough) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(writing(ctx), l.settings.StaleAfter/3)
+	defer cancel()
+	sent := time.Now()
+	beat, at := strconv.Itoa(t.next()), l.platform.Now().UTC().Format(time.RFC3339)
+	err := l.platform.SetMetadata(ctx, cloudfoundry.ServiceInstances, t.guid, nil, map[string]*string{keyBeat: &beat, keyHeartbeatAt: &at})
+	if err == nil && !t.fresh(l.settings.StaleAfter*2/3) {
+		err = l.stillOurs(ctx, t)
+	}
+	if cloudfoundry.IsNotFound(err) || errors.Is(err, errTaken) {
+		return l.lose(ctx, t)
+	}
+	if err != nil {
+		return err
+	}
+	t.confirm(sent)
+	return nil
+}
+
+var errTaken = errors.New("another process takes the lease over")
+
+// stillOurs reads a lease that was renewed late: another process may have written
+// its name on it, and then it is about to delete it.
+func (l *Lease) stillOurs(ctx context.Context, t *tenure) error {
+	now, err := l.look(ctx, t.guid)
+	if err != nil {
+		return err
+	}
+	if now.taker != "" {
+		return errTaken
+	}
+	return nil
+}
+
+// lose ends the tenure, and says who has the lease now.
+func (l *Lease) lose(ctx context.Context, t *tenure) error {
+	by := "another process"
+	if now, err := l.Peek(ctx); err == nil && now != nil && now.GUID != t.guid {
+		by = now.String()
+	}
+	return t.lose(runner.Refuse("the lease was taken by %s", by))
+}
+
+func (t *tenure) lose(why error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.failure == nil {
+		t.failure = why
+		close(t.lost)
+	}
+	return t.failure
+}
+
+func (t *tenure) isLost() error { t.mu.Lock(); defer t.mu.Unlock(); return t.failure }
+
+func (t *tenure) next() int { t.mu.Lock(); defer t.mu.Unlock(); t.beat++; return t.beat }
+
+func (t *tenure) confirm(sent time.Time) { t.mu.Lock(); defer t.mu.Unlock(); t.confirmed = sent }
+
+// fresh tells whether the last renewal was sent less than d ago, by the monotonic
+// clock and by the wall clock: the former stands still while a machine is suspended.
+func (t *tenure) fresh(d time.Duration) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	return now.Sub(t.confirmed) < d && now.Round(0).Sub(t.confirmed.Round(0)) < d
+}
