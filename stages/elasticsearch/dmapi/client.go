@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/environ"
+	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
 // maxErrorBody bounds what is read of an answer that is an error.
@@ -120,7 +121,7 @@ func (c *Client) build(ctx context.Context, r Request) (*http.Request, error) {
 	}
 	request, err := http.NewRequestWithContext(ctx, r.Method, address, body)
 	if err != nil {
-		return nil, fmt.Errorf("the address %q cannot be used", c.base)
+		return nil, runner.Misconfigure("its address %q cannot be used", c.base)
 	}
 	maps.Copy(request.Header, c.o.Header)
 	request.Header.Set("Accept", "application/json")

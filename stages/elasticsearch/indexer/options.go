@@ -89,6 +89,8 @@ type Cursor struct {
 	// of them were put.
 	Listed int `json:"listed"`
 	Put    int `json:"put"`
+	// Done: the whole fill is.
+	Done bool `json:"done,omitempty"`
 }
 
 // FillOptions are a fill's.

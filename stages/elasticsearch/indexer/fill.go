@@ -1,0 +1,285 @@
+package indexer
+
+import (
+	"context"
+	"fmt"
+	"hash/maphash"
+	"sync"
+
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dataapi"
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/searchapi"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+// maxScans is how often a listing that moves is read before that is an error.
+const maxScans = 6
+
+// Fill brings all documents of a target's frameworks into its index, which is
+// new and serves nobody: what belongs in it is put, and nothing is deleted.
+//
+// What is changed after its page was read is not in the index until a CatchUp
+// from before the fill began.
+//
+// A document is put until it is acknowledged. One that fails is named in the
+// report, and the fill goes on until more than MaxFailed have failed. The
+// cursor never passes a document that is not acknowledged, so a fill that goes
+// on from it misses nothing; a few may be put twice, which is the same as once.
+//
+// When the context is done, no further document is begun; those in flight are
+// awaited for the pace's Grace; the cursor is written; and the error has the
+// class Interrupted.
+//
+// At the end as many different documents were seen as the listing says it has.
+// Where not, it moved while it was read, and is read again; what was put as
+// it is now is not put again.
+func Fill(ctx context.Context, source *dataapi.Client, target *searchapi.Client, t Target, o FillOptions) (FillReport, error) {
+	if o.From.Done {
+		return FillReport{Before: o.From.Put, Distinct: o.From.Listed, Total: o.From.Listed, Cursor: o.From}, nil
+	}
+	if t.Kind == dataapi.Briefs {
+		// A listing by status can have moved since; and briefs are few.
+		o.From = Cursor{}
+	}
+	f := newFilling(ctx, source, target, t, o)
+	f.readAhead = true
+	defer f.pool.close()
+	stop := f.checkpoints()
+	err := f.scans()
+	f.pool.wait()
+	if err == nil {
+		err = f.pool.err()
+	}
+	f.finish(err == nil)
+	if checkpointed := stop(); err == nil {
+		err = checkpointed
+	}
+	if err != nil {
+		return f.report, fmt.Errorf("fill %s: %w", t.Name, err)
+	}
+	return f.report, nil
+}
+
+// filling is the state of a fill, or of the listing part of a reindex.
+type filling struct {
+	source  *dataapi.Client
+	target  Target
+	o       FillOptions
+	pool    *pool
+	writer  *writer
+	meter   meter
+	seed    maphash.Seed
+	started Cursor
+	// readAhead reads one page ahead. Without it, a page is read only when all
+	// of the page before are acknowledged.
+	readAhead bool
+
+	mu     sync.Mutex
+	report FillReport
+	// put holds, by the hash of its id, the hash of each document as it was put.
+	put map[uint64]uint64
+	// skipped are the ids of documents that were listed and do not belong.
+	skipped map[string]bool
+	// open are the pages begun, in order; the first of them is where to go on.
+	open    []*openPage
+	handled int
+}
+
+// openPage is a page whose documents are not all acknowledged yet.
+type openPage struct {
+	number, listed, left, put int
+	// failed: not all are, and will not be. hop: the cursor may pass it.
+	failed, hop bool
+}
+
+func newFilling(ctx context.Context, source *dataapi.Client, target *searchapi.Client, t Target, o FillOptions) *filling {
+	o.Pace = o.Pace.withDefaults()
+	p := newPool(ctx, o.Pace)
+	return &filling{
+		source: source, target: t, o: o, pool: p,
+		writer:  newWriter(target, p, o.Pace),
+		meter:   newMeter(o.Progress, "documents"),
+		seed:    maphash.MakeSeed(),
+		started: o.From,
+		report:  FillReport{Before: o.From.Put, Cursor: o.From},
+		put:     map[uint64]uint64{},
+		skipped: map[string]bool{},
+	}
+}
+
+// scans reads the listings until they held still.
+func (f *filling) scans() error {
+	for scan := 1; ; scan++ {
+		distinct, total, err := f.scan(scan == 1)
+		if err != nil {
+			return err
+		}
+		f.report.Distinct, f.report.Total = distinct, total
+		if distinct == total {
+			return nil
+		}
+		if scan == maxScans {
+			return runner.Depend("the listing of %s does not hold still: %d different documents were seen of %d, reading it %d times",
+				f.target.Alias, distinct, total, scan)
+		}
+		f.report.Rescans++
+	}
+}
+
+// scan reads all pages once. Only the first scan goes on from the cursor, and
+// only it moves the cursor.
+func (f *filling) scan(first bool) (distinct, total int, err error) {
+	seen := map[uint64]bool{}
+	from, before := 1, 0
+	if first && f.started.Page > 1 {
+		from, before = f.started.Page, f.started.Listed
+	}
+	for _, list := range listers(f.source, f.target.Index) {
+		sum := 0
+		pages := f.o.sequence
+		if f.readAhead {
+			pages = f.o.ahead
+		}
+		for page, err := range pages(f.pool.run, list, from) {
+			if err != nil {
+				f.pool.wait()
+				return 0, 0, f.because(err)
+			}
+			sum = page.Total
+			for _, d := range page.Documents {
+				seen[f.hash(d.ID)] = true
+			}
+			if err := f.page(page, first, total+sum); err != nil {
+				return 0, 0, err
+			}
+		}
+		total += sum
+	}
+	f.pool.wait()
+	return before + len(seen), total, f.pool.err()
+}
+
+// because prefers the reason why the pool was stopped to what came of that.
+func (f *filling) because(err error) error {
+	if why := f.pool.err(); why != nil {
+		return why
+	}
+	return err
+}
+
+// page puts the documents of one page.
+func (f *filling) page(page dataapi.Page, moves bool, total int) error {
+	f.mu.Lock()
+	f.report.Pages++
+	// The last page may get further documents: the cursor does not pass it.
+	o := &openPage{number: page.Number, listed: len(page.Documents), left: 1, hop: moves && !page.Last}
+	f.open = append(f.open, o)
+	f.mu.Unlock()
+	defer f.settle(o)
+	for i := range page.Documents {
+		d := &page.Documents[i]
+		if !f.wanted(d) {
+			f.progress(total)
+			continue
+		}
+		f.mu.Lock()
+		o.left++
+		f.mu.Unlock()
+		if !f.pool.do(func() { f.document(o, d); f.progress(total) }) {
+			f.mu.Lock()
+			o.failed = true
+			f.mu.Unlock()
+			f.settle(o)
+			return f.pool.err()
+		}
+	}
+	if !f.readAhead {
+		f.pool.wait()
+	}
+	return f.pool.err()
+}
+
+// wanted tells whether a document is to be put: it belongs in the index, and
+// was not put before as it is now.
+func (f *filling) wanted(d *dataapi.Document) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !d.Belongs() {
+		if !f.skipped[d.ID] {
+			f.skipped[d.ID] = true
+			f.report.Skipped++
+		}
+		return false
+	}
+	delete(f.skipped, d.ID)
+	last, was := f.put[f.hash(d.ID)]
+	return !was || last != maphash.Bytes(f.seed, d.Raw)
+}
+
+func (f *filling) document(o *openPage, d *dataapi.Document) {
+	err := f.writer.put(f.target, d)
+	defer f.settle(o)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err == nil {
+		o.put++
+		id := f.hash(d.ID)
+		if _, again := f.put[id]; !again {
+			f.report.Documents++
+		}
+		f.put[id] = maphash.Bytes(f.seed, d.Raw)
+		return
+	}
+	o.failed = true
+	if f.pool.run.Err() != nil {
+		// The document did not fail: it was given up with all the others.
+		return
+	}
+	f.report.Failed = append(f.report.Failed, Failure{d.ID, err})
+	if n := len(f.report.Failed); n > f.o.MaxFailed {
+		f.pool.halt(fmt.Errorf("%d documents failed, %d may; the first: %w", n, f.o.MaxFailed, f.report.Failed[0]))
+	}
+}
+
+// settle counts one document of a page off, and moves the cursor over the
+// pages at the front that are done.
+func (f *filling) settle(o *openPage) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	o.left--
+	for len(f.open) > 0 && f.open[0].left == 0 && !f.open[0].failed {
+		done := f.open[0]
+		f.open = f.open[1:]
+		if done.hop {
+			f.report.Cursor.Page = done.number + 1
+			f.report.Cursor.Listed += done.listed
+			f.report.Cursor.Put += done.put
+		}
+	}
+}
+
+func (f *filling) progress(total int) {
+	f.mu.Lock()
+	f.handled++
+	handled := f.handled
+	f.mu.Unlock()
+	f.meter.report(f.started.Listed, handled, total)
+}
+
+func (f *filling) hash(id string) uint64 { return maphash.String(f.seed, id) }
+
+// finish completes the report.
+func (f *filling) finish(done bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.report.Retries = int(f.writer.retries.Load())
+	f.report.Unanswered = int(f.writer.unanswered.Load())
+	f.report.Elapsed = f.meter.elapsed()
+	if done && len(f.report.Failed) == 0 {
+		f.report.Cursor = Cursor{
+			Page:   f.report.Cursor.Page,
+			Listed: f.report.Distinct,
+			Put:    f.report.Before + f.report.Documents,
+			Done:   true,
+		}
+	}
+}

@@ -1,0 +1,95 @@
+package indexer
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+// pool runs pieces of work beside each other, and stops in order: once it is
+// halted, or the context is done, no piece is begun any more, and those begun
+// keep a context of their own for the requests in flight.
+type pool struct {
+	// ctx is the caller's. run is done as soon as nothing new is to be begun.
+	// work outlives run by the grace, for requests that were sent already.
+	ctx, run, work context.Context
+	halt           context.CancelCauseFunc
+	release        context.CancelFunc
+	slots          chan struct{}
+	busy           sync.WaitGroup
+}
+
+func newPool(ctx context.Context, pace Pace) *pool {
+	run, halt := context.WithCancelCause(ctx)
+	work, release := outlive(run, pace.Grace)
+	return &pool{
+		ctx: ctx, run: run, halt: halt, work: work, release: release,
+		slots: make(chan struct{}, pace.Concurrency),
+	}
+}
+
+// outlive returns a context that is done a while after ctx is.
+func outlive(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(grace, cancel)
+		context.AfterFunc(later, func() { timer.Stop() })
+	})
+	return later, func() { stop(); cancel() }
+}
+
+// do waits for a free slot and begins f in it; false: nothing new is begun any more.
+func (p *pool) do(f func()) bool {
+	select {
+	case p.slots <- struct{}{}:
+	case <-p.run.Done():
+		return false
+	}
+	if p.run.Err() != nil {
+		<-p.slots
+		return false
+	}
+	p.busy.Go(func() {
+		defer func() { <-p.slots }()
+		f()
+	})
+	return true
+}
+
+// wait returns when all that was begun has ended.
+func (p *pool) wait() { p.busy.Wait() }
+
+// close lets go of the pool's contexts.
+func (p *pool) close() {
+	p.wait()
+	p.halt(nil)
+	p.release()
+}
+
+// err says why nothing new was begun: nil where nothing stopped the pool.
+func (p *pool) err() error {
+	if p.run.Err() == nil {
+		return nil
+	}
+	if p.ctx.Err() != nil {
+		return &stopped{context.Cause(p.ctx)}
+	}
+	return context.Cause(p.run)
+}
+
+// stopped is the error of work that was asked to stop, and can go on later.
+type stopped struct{ cause error }
+
+func (s *stopped) Error() string { return fmt.Sprintf("stopped: %v", s.cause) }
+func (s *stopped) Unwrap() error { return s.cause }
+
+// Class is that of the cause where it has one (a lost lease), and else Interrupted.
+func (s *stopped) Class() runner.Class {
+	if c, ok := s.cause.(runner.Classified); ok {
+		return c.Class()
+	}
+	return runner.Interrupted
+}
