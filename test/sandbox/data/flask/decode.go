@@ -1,0 +1,188 @@
+package flask
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strconv"
+)
+
+// Decode reads one JSON value and keeps numbers as they are written, as a Python int of any length is kept.
+func Decode(raw []byte) (any, error) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("more than one value")
+	}
+	return v, nil
+}
+
+// Member is one key of a JSON object with its value as it is written.
+type Member struct {
+	Key   string
+	Value []byte
+}
+
+// Kind tells what a valid JSON value is by its first byte: '{', '[', '"', 't', 'f', 'n' or '0' for a number; 0 if there
+// is none.
+func Kind(raw []byte) byte {
+	raw = trim(raw)
+	if len(raw) == 0 {
+		return 0
+	}
+	switch c := raw[0]; c {
+	case '{', '[', '"', 't', 'f', 'n':
+		return c
+	default:
+		return '0'
+	}
+}
+
+// Members appends the members of a valid JSON object to list, in their order. The caller has made sure of json.Valid.
+func Members(list []Member, raw []byte) []Member {
+	i := space(raw, 0) + 1
+	for {
+		i = space(raw, i)
+		if i >= len(raw) || raw[i] == '}' {
+			return list
+		}
+		if raw[i] == ',' {
+			i++
+			continue
+		}
+		end := skip(raw, i)
+		key := unquote(raw[i:end])
+		i = space(raw, end)
+		i = space(raw, i+1) // the colon
+		end = skip(raw, i)
+		list = append(list, Member{key, raw[i:end]})
+		i = end
+	}
+}
+
+// Elements appends the elements of a valid JSON array to list.
+func Elements(list [][]byte, raw []byte) [][]byte {
+	i := space(raw, 0) + 1
+	for {
+		i = space(raw, i)
+		if i >= len(raw) || raw[i] == ']' {
+			return list
+		}
+		if raw[i] == ',' {
+			i++
+			continue
+		}
+		end := skip(raw, i)
+		list = append(list, raw[i:end])
+		i = end
+	}
+}
+
+// AppendValue renders a valid JSON value in this package's way. Scalars and lists of them, the rule in documents, are
+// copied without being decoded.
+func AppendValue(b, raw []byte) []byte {
+	raw = trim(raw)
+	switch Kind(raw) {
+	case '"':
+		if plain(raw) {
+			return append(b, raw...)
+		}
+		return AppendString(b, unquote(raw))
+	case '[':
+		b = append(b, '[')
+		i := 1
+		for first := true; ; first = false {
+			i = space(raw, i)
+			if raw[i] == ']' {
+				return append(b, ']')
+			}
+			if !first {
+				b = append(b, ',')
+				i = space(raw, i+1)
+			}
+			end := skip(raw, i)
+			b = AppendValue(b, raw[i:end])
+			i = end
+		}
+	case '{':
+		return appendRaw(b, raw)
+	default:
+		return append(b, raw...)
+	}
+}
+
+// Text is the string that a valid JSON string stands for.
+func Text(raw []byte) string { return unquote(trim(raw)) }
+
+func trim(raw []byte) []byte { return bytes.Trim(raw, " \t\r\n") }
+
+func plain(quoted []byte) bool {
+	for _, c := range quoted[1 : len(quoted)-1] {
+		if c < 0x20 || c >= 0x7f || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+func unquote(quoted []byte) string {
+	if plain(quoted) {
+		return string(quoted[1 : len(quoted)-1])
+	}
+	var s string
+	if json.Unmarshal(quoted, &s) != nil {
+		return strconv.Quote(string(quoted))
+	}
+	return s
+}
+
+func space(raw []byte, i int) int {
+	for i < len(raw) && (raw[i] == ' ' || raw[i] == '\n' || raw[i] == '\t' || raw[i] == '\r') {
+		i++
+	}
+	return i
+}
+
+// skip is the end of the valid JSON value that begins at i.
+func skip(raw []byte, i int) int {
+	switch raw[i] {
+	case '"':
+		return skipString(raw, i)
+	case '{', '[':
+		depth := 0
+		for ; i < len(raw); i++ {
+			switch raw[i] {
+			case '"':
+				i = skipString(raw, i) - 1
+			case '{', '[':
+				depth++
+			case '}', ']':
+				if depth--; depth == 0 {
+					return i + 1
+				}
+			}
+		}
+		return i
+	}
+	for i < len(raw) && raw[i] != ',' && raw[i] != '}' && raw[i] != ']' && raw[i] > ' ' {
+		i++
+	}
+	return i
+}
+
+func skipString(raw []byte, i int) int {
+	for i++; i < len(raw); i++ {
+		switch raw[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return i
+}

@@ -1,0 +1,123 @@
+package flask
+
+import (
+	"bytes"
+	"compress/gzip"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// MinimumSize is the body from which on a response is compressed (dmutils/flask.py: DMGzipMiddleware).
+const MinimumSize = 8192
+
+// NotFound is werkzeug's description of a 404.
+const NotFound = "The requested URL was not found on the server. If you entered the URL manually please check your spelling and try again."
+
+// BadRequest is werkzeug's description of a 400, all that is said of a body that is not JSON.
+const BadRequest = "The browser (or proxy) sent a request that this server could not understand."
+
+// MethodNotAllowed is werkzeug's description of a 405.
+const MethodNotAllowed = "The method is not allowed for the requested URL."
+
+// JSON answers with v as jsonify renders it, compressed if compress says that the data may be, the client takes it and
+// the body is long enough. There is no Vary header, as there is none from flask_gzip.
+func JSON(w http.ResponseWriter, r *http.Request, status int, v any, compress bool) {
+	body := append(Append(nil, v), '\n')
+	Body(w, r, status, body, compress)
+}
+
+// Body is JSON with a body that is rendered already.
+func Body(w http.ResponseWriter, r *http.Request, status int, body []byte, compress bool) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	setCommon(h)
+	if compress && len(body) >= MinimumSize && status/100 == 2 &&
+		strings.Contains(strings.ToLower(r.Header.Get("Accept-Encoding")), "gzip") {
+		h.Set("Content-Encoding", "gzip")
+		body = zip(body)
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+// Error answers {"error": "…"} as dmutils' json_error_handler does for an HTTP exception: json.dumps, with a space after
+// the colon and no newline.
+func Error(w http.ResponseWriter, status int, description string) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	setCommon(h)
+	body := append(AppendString([]byte(`{"error": `), description), '}')
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+// InternalError answers what json_error_handler says of everything that is not an HTTP exception.
+func InternalError(w http.ResponseWriter, r *http.Request) {
+	JSON(w, r, http.StatusInternalServerError, map[string]any{"error": "Internal error"}, false)
+}
+
+// HTML answers as nginx does when it speaks for itself.
+func HTML(w http.ResponseWriter, status int) {
+	text := strconv.Itoa(status) + " " + http.StatusText(status)
+	if status == http.StatusRequestEntityTooLarge {
+		text = "413 Request Entity Too Large"
+	}
+	body := "<html>\r\n<head><title>" + text + "</title></head>\r\n<body>\r\n<center><h1>" + text +
+		"</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+	w.Header().Set("Content-Type", "text/html")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(body))
+}
+
+// Authenticated answers 401 or 403 and returns false unless the request offers one of the tokens. forbidden makes the
+// text of the 403 of the token that was offered: both applications echo it.
+// The challenge is sent twice, as it is on the wire.
+func Authenticated(w http.ResponseWriter, r *http.Request, tokens []string, forbidden func(token string) string) bool {
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok || token == "" {
+		w.Header()["Www-Authenticate"] = []string{"Bearer realm=main", "Bearer realm=main"}
+		Error(w, http.StatusUnauthorized, "Unauthorized; bearer token must be provided")
+		return false
+	}
+	for _, t := range tokens {
+		if t == token {
+			return true
+		}
+	}
+	Error(w, http.StatusForbidden, forbidden(token))
+	return false
+}
+
+// Base is the address that absolute links begin with, as url_for(_external=True) makes it.
+func Base(r *http.Request) string {
+	scheme := r.Header.Get("X-Forwarded-Proto")
+	if scheme == "" {
+		scheme = "http"
+	}
+	return scheme + "://" + r.Host
+}
+
+func setCommon(h http.Header) {
+	h.Set("X-Frame-Options", "DENY") // dmutils/flask_init.py
+}
+
+var zippers = sync.Pool{New: func() any {
+	z, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	return z
+}}
+
+func zip(body []byte) []byte {
+	var b bytes.Buffer
+	b.Grow(len(body) / 3)
+	z := zippers.Get().(*gzip.Writer)
+	defer zippers.Put(z)
+	z.Reset(&b)
+	_, _ = z.Write(body)
+	_ = z.Close()
+	return b.Bytes()
+}

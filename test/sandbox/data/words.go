@@ -1,0 +1,66 @@
+package data
+
+import (
+	"strings"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
+)
+
+var words = strings.Fields(`access account accessible agile analytics api application approach architecture assessment
+assurance audit automated availability backup benefits browser budget build business capability capacity case central
+change citizen client cloud collaboration community compliance configuration consultancy content continuity cost council
+customer cyber dashboard data delivery department deployment design desktop digital discovery document efficient email
+encrypted engagement enterprise environment evidence experience expert feedback field flexible framework government
+governance guidance health help hosting housing identity improvement incident information infrastructure innovation
+insight integration interface learning legacy library licence local machine managed management migration mobile monitoring
+network notification online onsite open operations optimisation patient payment performance personal phone planning
+platform policy portal process procurement project public quality real-time recovery records regulatory release remote
+report research resilient response retention review risk scalable schedule search secure security self-service server
+service shared simple software solution source staff standard storage strategy supplier support survey system team
+technical template test ticket time tracking training transformation transparent update usability user validation vendor
+version video virtual visual web workflow workforce`)
+
+// oddities are what people really type: quotes, markup, currency, dashes, letters beyond ASCII and beyond the basic
+// plane, line ends of another system. They catch whoever copies text carelessly.
+var oddities = []string{
+	`"fully managed"`, "£450–£900 a day", "the council’s", "R&D", "<b>24/7</b>", "naïve", "back\\slash", "Gwasanaeth Cymraeg ŵ",
+	"100% uptime", "data\r\nprotection", "tab\tseparated", "\U0001F4C8 growth", "it's", "C++/C#", "zero\u200bwidth",
+}
+
+var supplierWords = strings.Fields(`Albion Anchor Apex Atlas Beacon Bright Cedar Clear Cobalt Compass Delta Echo Ember
+Falcon Forge Granite Harbour Helix Horizon Indigo Iron Juniper Keystone Lantern Maple Meridian Nimbus North Oak Onyx
+Orbit Pearl Pinnacle Quartz Raven Ridge River Sable Silver Summit Terra Thistle Topaz Union Vantage Vertex Willow Zephyr`)
+
+var supplierEndings = []string{"Ltd", "Limited", "plc", "LLP", "Consulting Ltd", "Digital Limited", "Systems Ltd", "& Co", "(UK) Limited", "Group plc"}
+
+func phrase(b []byte, r *random, count int, odd bool) []byte {
+	text := make([]byte, 0, count*9)
+	for i := range count {
+		if i > 0 {
+			text = append(text, ' ')
+		}
+		if odd && r.chance(2) {
+			text = append(text, oddities[r.n(len(oddities))]...)
+			continue
+		}
+		w := words[r.n(len(words))]
+		if i == 0 {
+			text = append(text, w[0]-'a'+'A')
+			w = w[1:]
+		}
+		text = append(text, w...)
+	}
+	return flask.AppendString(b, string(text))
+}
+
+func supplierName(seed uint64, id int) string {
+	r := mix(seed, 0x5a, uint64(id))
+	name := supplierWords[r.n(len(supplierWords))]
+	if r.chance(60) {
+		name += " " + supplierWords[r.n(len(supplierWords))]
+	}
+	if r.chance(3) {
+		name += " Caffè"
+	}
+	return name + " " + supplierEndings[r.n(len(supplierEndings))]
+}

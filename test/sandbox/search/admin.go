@@ -1,0 +1,253 @@
+package search
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
+)
+
+func valid(body []byte) bool { return json.Valid(body) }
+
+// root is GET / (views/meta.py): a link for each index and each alias, and the mappings of this build.
+func (c *call) root() {
+	if !c.read() {
+		return
+	}
+	k := c.cluster()
+	for range 2 { // get_mapping, cat.aliases
+		err, ok := c.engine(k, false)
+		if !ok {
+			return
+		}
+		if err != nil {
+			flask.InternalError(c.w, c.r)
+			return
+		}
+	}
+	links := []map[string]any{}
+	base := flask.Base(c.r)
+	add := func(rel, name, docType string) {
+		links = append(links, map[string]any{"rel": rel, "href": base + "/" + name + "/" + docType + "/search"})
+	}
+	list, _ := k.lookup("*")
+	for _, x := range list {
+		add("query.gdm.index", x.name, x.mapping.docType)
+	}
+	seen := map[string]bool{}
+	for _, x := range list {
+		for _, alias := range k.aliasesOf(x) {
+			if !seen[alias] {
+				add("query.gdm.alias", alias, x.mapping.docType)
+			}
+			seen[alias] = true
+		}
+	}
+	names := []string{}
+	for name := range c.program.mappings {
+		names = append(names, name) // in no order, as os.scandir has none
+	}
+	c.json(http.StatusOK, map[string]any{"links": links, "field-mappings": names})
+}
+
+// putIndex is PUT /<name>: makes an index or sets an alias (views/admin.py: create).
+func (c *call) putIndex(name string) {
+	body, ok := c.jsonBody()
+	if !ok {
+		return
+	}
+	fields := map[string]flask.Member{}
+	for _, m := range flask.Members(nil, body) {
+		fields[m.Key] = m
+	}
+	want := func(key string) (string, bool) {
+		m, ok := fields[key]
+		if !ok {
+			flask.Error(c.w, http.StatusBadRequest, "Invalid JSON must have '['"+key+"']' key(s)")
+			return "", false
+		}
+		if flask.Kind(m.Value) != '"' {
+			return string(m.Value), true
+		}
+		return flask.Text(m.Value), true
+	}
+	kind, ok := want("type")
+	if !ok {
+		return
+	}
+	switch kind {
+	case "index":
+		if mapping, ok := want("mapping"); ok {
+			c.createIndex(name, mapping)
+		}
+	case "alias":
+		if target, ok := want("target"); ok {
+			c.createAlias(name, target)
+		}
+	default:
+		flask.Error(c.w, http.StatusBadRequest, "Unrecognized 'type' value. Expected 'index' or 'alias'")
+	}
+}
+
+func (c *call) createIndex(name, mapping string) {
+	m, ok := c.program.mappings[mapping]
+	if !ok {
+		flask.Error(c.w, http.StatusBadRequest, "Mapping definition named '"+mapping+"' not found.")
+		return
+	}
+	c.change(func(k *cluster) error { return k.create(name, m) })
+}
+
+func (c *call) createAlias(name, target string) {
+	c.change(func(k *cluster) error { return k.setAlias(name, target) })
+}
+
+// change does one call to the engine that changes its indices.
+func (c *call) change(f func(*cluster) error) {
+	if !c.read() {
+		return
+	}
+	k := c.cluster()
+	err, ok := c.engine(k, false) // indices can be made and dropped on a full disk
+	if !ok {
+		return
+	}
+	if err == nil {
+		err = f(k)
+	}
+	if err != nil {
+		c.apiResponse(err)
+		return
+	}
+	c.acknowledged()
+}
+
+// deleteIndex is DELETE /<name> (views/admin.py: delete). What the status of an alias or of a wildcard is empty of, it
+// calls an alias. The status of _all has no key "aliases" (unless an index is called so), so _all reaches the engine, and
+// every index is gone, aliased or not.
+func (c *call) deleteIndex(name string) {
+	if !c.read() {
+		return
+	}
+	k := c.cluster()
+	status, err, ok := c.statusFor(k, name)
+	if !ok {
+		return
+	}
+	if err != nil {
+		c.apiResponse(err)
+		return
+	}
+	if len(status) == 0 {
+		c.json(http.StatusBadRequest, map[string]any{"error": "Cannot delete alias '" + name + "'"})
+		return
+	}
+	if aliases, _ := status["aliases"].([]string); len(aliases) > 0 {
+		c.json(http.StatusBadRequest, map[string]any{"error": "Index '" + name + "' is aliased as '" + aliases[0] + "' and cannot be deleted"})
+		return
+	}
+	c.change(func(k *cluster) error { return k.drop(name) })
+}
+
+// getIndex is GET /<name>: an index's status, an empty object for an alias, a map for _all.
+func (c *call) getIndex(name string) {
+	if !c.read() {
+		return
+	}
+	status, err, ok := c.statusFor(c.cluster(), name)
+	switch {
+	case !ok:
+	case err != nil:
+		c.apiResponse(err)
+	default:
+		c.json(http.StatusOK, map[string]any{"status": status})
+	}
+}
+
+// statusFor is status_for_index: two calls, stats and get.
+func (c *call) statusFor(k *cluster, name string) (map[string]any, error, bool) {
+	for range 2 {
+		err, ok := c.engine(k, false)
+		if err != nil || !ok {
+			return nil, err, ok
+		}
+	}
+	list, err := k.lookup(name)
+	if err != nil {
+		return nil, err, true
+	}
+	all := map[string]any{}
+	for _, x := range list {
+		all[x.name] = indexStatus(k, x)
+	}
+	if name == "_all" {
+		return all, nil, true
+	}
+	status, _ := all[name].(map[string]any)
+	if status == nil {
+		status = map[string]any{}
+	}
+	return status, nil, true
+}
+
+// indexStatus is _convert_es_index_status.
+func indexStatus(k *cluster, x *index) map[string]any {
+	docs, size := x.numDocs()
+	return map[string]any{
+		"num_docs":                         docs,
+		"primary_size":                     human(size),
+		"mapping_version":                  x.mapping.version,
+		"max_result_window":                strconv.Itoa(x.mapping.window),
+		"mapping_generated_from_framework": x.mapping.framework,
+		"aliases":                          k.aliasesOf(x),
+	}
+}
+
+// human is a size as Elasticsearch prints it.
+func human(bytes int) string {
+	size := float64(bytes + 208)
+	for _, unit := range []string{"b", "kb", "mb"} {
+		if size < 1024 {
+			return strings.TrimSuffix(strconv.FormatFloat(size, 'f', 1, 64), ".0") + unit
+		}
+		size /= 1024
+	}
+	return strings.TrimSuffix(strconv.FormatFloat(size, 'f', 1, 64), ".0") + "gb"
+}
+
+// getStatus is GET /_status (app/status/views.py, dmutils/status.py): no token, and ignore-dependencies leaves out the
+// version only; the engine is asked all the same.
+func (c *call) getStatus() {
+	if !c.read() {
+		return
+	}
+	body := map[string]any{"status": "ok", "disk": "OK (62% free)"}
+	if !c.r.URL.Query().Has("ignore-dependencies") {
+		body["version"] = nil
+		if v := c.program.opts.Version; v != "" {
+			body["version"] = v
+		}
+	}
+	status, err, ok := c.statusFor(c.cluster(), "_all")
+	if !ok {
+		return
+	}
+	code := http.StatusOK
+	if err != nil {
+		code = http.StatusInternalServerError
+		body["status"] = "error"
+		body["message"] = []string{"Error connecting to elasticsearch " + describe(err)}
+	} else {
+		body["es_status"] = status
+	}
+	c.json(code, body)
+}
+
+// getMetrics is the Prometheus endpoint; its path is a setting.
+func (c *call) getMetrics() {
+	c.w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	_, _ = c.w.Write([]byte("# HELP http_server_requests_total Number of HTTP requests\n# TYPE http_server_requests_total counter\n" +
+		"http_server_requests_total " + strconv.FormatInt(c.workers.served.Load(), 10) + "\n"))
+}

@@ -1,0 +1,130 @@
+package search
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
+)
+
+// Clusters is the offering's side of the broker: one Elasticsearch in memory for each service instance.
+type Clusters struct {
+	clock *clock.Clock
+
+	mu        sync.Mutex
+	clusters  map[string]*cluster // by instance
+	failWords string
+}
+
+// NewClusters has none yet.
+func NewClusters(c *clock.Clock) *Clusters {
+	if c == nil {
+		c = clock.New(0)
+	}
+	return &Clusters{clock: c, clusters: map[string]*cluster{}}
+}
+
+// Provision makes an empty cluster of that plan. It fails with the words given to FailNext, once.
+func (c *Clusters) Provision(instance, plan string, _ json.RawMessage) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if words := c.failWords; words != "" {
+		c.failWords = ""
+		return fmt.Errorf("%s", words)
+	}
+	if c.clusters[instance] == nil {
+		c.clusters[instance] = &cluster{instance: instance, plan: plan, engine: engineOf(plan), clock: c.clock, indices: map[string]*index{}}
+	}
+	return nil
+}
+
+// FailNext makes the next Provision fail with these words.
+func (c *Clusters) FailNext(words string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failWords = words
+}
+
+// Deprovision erases the cluster. An instance that there is not is no error, as for a broker it is 410 and so gone.
+func (c *Clusters) Deprovision(instance string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.clusters, instance)
+	return nil
+}
+
+// Credentials are those of one binding: the same cluster for all bindings of an instance, a user for each.
+func (c *Clusters) Credentials(instance, binding string) map[string]any {
+	user := "u" + digits(binding+"user", 16)
+	password := digits(binding+instance, 32)
+	h := host(instance)
+	return map[string]any{
+		"hostname": h, "port": "9200", "username": user, "password": password,
+		"uri": "https://" + user + ":" + password + "@" + h + ":9200",
+	}
+}
+
+// Break makes an instance's engine fail in that way until it is called with None; false if there is no such instance.
+func (c *Clusters) Break(instance string, o Outage) bool {
+	k := c.of(instance)
+	if k == nil {
+		return false
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.outage = o
+	return true
+}
+
+// Instances are those that have a cluster.
+func (c *Clusters) Instances() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Sorted(maps.Keys(c.clusters))
+}
+
+func (c *Clusters) of(instance string) *cluster {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.clusters[instance]
+}
+
+// at is the cluster that a uri of credentials leads to, nil if there is none any more.
+func (c *Clusters) at(uri string) *cluster {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for instance, k := range c.clusters {
+		if host(instance) == u.Hostname() {
+			return k
+		}
+	}
+	return nil
+}
+
+// host is where the marketplace's provider would run the instance.
+func host(instance string) string {
+	return "prod-es-" + strings.ToLower(digits(instance, 12)) + ".elasticsearch.internal"
+}
+
+func digits(s string, n int) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])[:n]
+}
+
+func uuidOf(instance string, n int) string {
+	sum := sha256.Sum256([]byte(instance + strconv.Itoa(n)))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}

@@ -1,0 +1,272 @@
+package search
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
+)
+
+// document is what an index holds under an id. Its source is kept once, without prefixes: each prefixed field of the
+// real _source is a verbatim copy of the field, so project makes it again when it is asked for.
+type document struct {
+	source  []byte // the fields that the mapping names, keys sorted
+	order   string // the place in the mapping's sort, ascending
+	digest  [16]byte
+	version int
+	seq     int
+}
+
+// errUnhashable is Python's TypeError for a field whose values are objects or lists where a transformation wants
+// to put them in a set.
+var errUnhashable = errors.New("unhashable type")
+
+// convert is convert_request_json_into_index_json (process_request_json.py) with the engine's own parsing of the fields
+// after it: the transformations, then only what the mapping names. An *engineError is the engine's refusal.
+func (m *mapping) convert(id string, members []flask.Member) (*document, error) {
+	values := make([][]byte, len(m.fields))
+	scratch := make([]byte, 0, 4096)
+	for _, member := range members {
+		i, ok := m.byName[member.Key]
+		if !ok {
+			continue
+		}
+		start := len(scratch)
+		scratch = flask.AppendValue(scratch, member.Value)
+		values[i] = scratch[start:len(scratch):len(scratch)]
+	}
+	var hash [sha256.Size]byte
+	for _, t := range m.transforms {
+		v := values[t.field]
+		if v == nil {
+			continue
+		}
+		if t.kind == "hash_to" {
+			hash = sha256.Sum256([]byte(pythonString(v)))
+			values[t.target] = []byte(`"` + hex.EncodeToString(hash[:]) + `"`)
+			continue
+		}
+		found, err := anyIn(v, t.anyOf)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case !found:
+		case t.kind == "set_conditionally":
+			values[t.target] = []byte(t.values[0])
+		default:
+			values[t.target] = extend(values[t.target], t.values)
+		}
+	}
+	for _, p := range m.properties {
+		if v := values[p.field]; v != nil && !accepts(p.kind, v) {
+			return nil, parsing(p, id, v)
+		}
+	}
+	d := &document{source: m.render(values)}
+	d.order = m.sortKey(values, hash)
+	sum := sha256.New()
+	sum.Write([]byte(id))
+	sum.Write([]byte{0})
+	sum.Write(d.source)
+	copy(d.digest[:], sum.Sum(nil))
+	return d, nil
+}
+
+func (m *mapping) render(values [][]byte) []byte {
+	n := 2
+	for i, v := range values {
+		if v != nil && m.fields[i].mapped {
+			n += len(v) + len(m.fields[i].name) + 4
+		}
+	}
+	b := append(make([]byte, 0, n), '{')
+	for i, v := range values {
+		if v == nil || !m.fields[i].mapped {
+			continue
+		}
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = flask.AppendString(b, m.fields[i].name)
+		b = append(b, ':')
+		b = append(b, v...)
+	}
+	return append(b, '}')
+}
+
+// sortKey is the dm_sort_clause as bytes that sort in its order: services by serviceIdHash, descending (the score comes
+// before it where there is one); briefs by statusOrder, then publishedAt descending, then idHash.
+func (m *mapping) sortKey(values [][]byte, hash [sha256.Size]byte) string {
+	if !m.byStatus {
+		for i := range hash {
+			hash[i] = ^hash[i]
+		}
+		return string(hash[:])
+	}
+	b := make([]byte, 0, 48)
+	b = append(b, lowest(values[m.byName["statusOrder"]]))
+	var at int64
+	if v := values[m.byName["publishedAt"]]; flask.Kind(v) == '"' {
+		if t, ok := date(flask.Text(v)); ok {
+			at = t.UnixMilli()
+		}
+	}
+	b = binary.BigEndian.AppendUint64(b, ^uint64(at))
+	return string(append(b, hash[:]...))
+}
+
+func lowest(v []byte) byte {
+	least := byte(0xff)
+	for _, e := range elements(v) {
+		if n, err := strconv.Atoi(string(e)); err == nil && n >= 0 && n < int(least) {
+			least = byte(n)
+		}
+	}
+	return least
+}
+
+// project is the real _source: each field under every prefix that the mapping has for it.
+func (m *mapping) project(source []byte) map[string]flask.Raw {
+	fields := map[string]flask.Raw{}
+	for _, member := range flask.Members(nil, source) {
+		for _, i := range m.fields[m.byName[member.Key]].prefixes {
+			fields[m.properties[i].name] = member.Value
+		}
+	}
+	return fields
+}
+
+// elements are a value's own, if it is a list, or the value alone: _ensure_value_list.
+func elements(v []byte) [][]byte {
+	switch flask.Kind(v) {
+	case 0:
+		return nil
+	case '[':
+		return flask.Elements(nil, v)
+	}
+	return [][]byte{v}
+}
+
+func anyIn(v []byte, wanted []string) (bool, error) {
+	found := false
+	for _, e := range elements(v) {
+		if k := flask.Kind(e); k == '{' || k == '[' {
+			return false, errUnhashable
+		}
+		for _, w := range wanted {
+			found = found || string(e) == w
+		}
+	}
+	return found, nil
+}
+
+func extend(v []byte, more []string) []byte {
+	var b []byte
+	if flask.Kind(v) == '[' {
+		b = append(b, v[:len(v)-1]...)
+	} else {
+		b = append(append(b, '['), v...)
+	}
+	for _, s := range more {
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = append(b, s...)
+	}
+	return append(b, ']')
+}
+
+// pythonString is str() of a value, which is what is hashed.
+func pythonString(v []byte) string {
+	switch flask.Kind(v) {
+	case '"':
+		return flask.Text(v)
+	case 't':
+		return "True"
+	case 'f':
+		return "False"
+	case 'n':
+		return "None"
+	}
+	return string(v)
+}
+
+// accepts tells whether the engine can parse a value for a field: keyword and text take scalars and lists of them.
+func accepts(kind string, v []byte) bool {
+	for _, e := range elements(v) {
+		switch k := flask.Kind(e); {
+		case k == 'n':
+		case k == '{':
+			return false
+		case k == '[':
+			if !accepts(kind, e) {
+				return false
+			}
+		case kind == "date":
+			text := string(e)
+			if k == '"' {
+				text = flask.Text(e)
+			}
+			if _, ok := date(text); !ok {
+				return false
+			}
+		case kind == "byte":
+			n, err := strconv.Atoi(strings.Trim(string(e), `"`))
+			if err != nil || n < -128 || n > 127 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// date is strict_date_optional_time||epoch_millis, as far as the two APIs use it.
+func date(s string) (time.Time, bool) {
+	for _, layout := range []string{time.RFC3339Nano, time.DateOnly, "2006-01-02T15:04:05.999999", "2006"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t, true
+		}
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	return time.UnixMilli(n), err == nil
+}
+
+// parsing is the engine's refusal of a value.
+func parsing(p property, id string, v []byte) *engineError {
+	return refusal(400, "mapper_parsing_exception", fmt.Sprintf("failed to parse field [%s] of type [%s] in document with id '%s'. Preview of field's value: '%s'",
+		p.name, p.kind, id, preview(v)))
+}
+
+// preview is a value as Java prints it.
+func preview(v []byte) string {
+	switch flask.Kind(v) {
+	case '"':
+		return flask.Text(v)
+	case '{':
+		var b bytes.Buffer
+		b.WriteByte('{')
+		for i, m := range flask.Members(nil, v) {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			b.WriteString(m.Key + "=" + preview(m.Value))
+		}
+		b.WriteByte('}')
+		return b.String()
+	case '[':
+		for _, e := range flask.Elements(nil, v) {
+			if flask.Kind(e) == '{' {
+				return preview(e)
+			}
+		}
+	}
+	return string(v)
+}

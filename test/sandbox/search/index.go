@@ -1,0 +1,360 @@
+package search
+
+import (
+	"encoding/hex"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
+	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
+)
+
+// Source makes the documents of an index that was there before the sandbox started. It must be safe for several
+// goroutines and always make the same.
+type Source interface {
+	Len() int
+	ID(i int) string
+	Find(id string) (int, bool)
+	Append(b []byte, i int) []byte
+}
+
+// index is one index of a cluster. What came from its source is made when it is asked for; what was written is kept.
+type index struct {
+	name    string
+	uuid    string
+	mapping *mapping
+	aliases map[string]bool // guarded by the cluster's mu
+	clock   *clock.Clock
+	idles   bool // the engine stops refreshing what nobody searches
+
+	source   Source       // may be nil
+	excluded map[int]bool // of source
+
+	mu      sync.Mutex
+	written map[string]*document // nil: deleted, though the source has it
+	count   int
+	bytes   int
+	seq     int
+
+	// What a search sees is the state at the last refresh: hidden are the writes since, with what was there before (nil:
+	// nothing).
+	hidden      map[string]*document
+	visible     int // what num_docs says
+	refreshed   time.Time
+	searched    time.Time
+	generation  int // counts refreshes that changed something
+	order       []entry
+	insertions  []string // ids in the order in which they were written
+	insertedGen int
+
+	digests     []([16]byte) // of source
+	digestsOnce sync.Once
+}
+
+// entry is a visible document's place in the mapping's sort.
+type entry struct{ order, id string }
+
+func newIndex(name, uuid string, m *mapping, c *clock.Clock, idles bool) *index {
+	now := c.Now()
+	return &index{
+		name: name, uuid: uuid, mapping: m, aliases: map[string]bool{}, clock: c, idles: idles,
+		written: map[string]*document{}, hidden: map[string]*document{}, refreshed: now, searched: now,
+	}
+}
+
+// fill makes the index hold the source's documents but for the excluded ones, all of them refreshed.
+func (x *index) fill(s Source, excluded map[int]bool) {
+	x.source, x.excluded = s, excluded
+	x.count = s.Len() - len(excluded)
+	x.visible = x.count
+	x.seq = s.Len()
+	x.bytes = x.count * 2100
+}
+
+// original is the source's document with that id, nil if it has none.
+func (x *index) original(id string) *document {
+	if x.source == nil {
+		return nil
+	}
+	i, ok := x.source.Find(id)
+	if !ok || x.excluded[i] {
+		return nil
+	}
+	return x.make(i)
+}
+
+func (x *index) make(i int) *document {
+	id := x.source.ID(i)
+	d, err := x.mapping.convert(id, flask.Members(nil, x.source.Append(make([]byte, 0, 16<<10), i)))
+	if err != nil {
+		panic("search: a document of the source does not fit the mapping: " + err.Error())
+	}
+	d.version, d.seq = 1, i
+	return d
+}
+
+// get is the document as a realtime GET sees it. The caller holds mu.
+func (x *index) get(id string) *document {
+	if d, ok := x.written[id]; ok {
+		return d
+	}
+	return x.original(id)
+}
+
+// has is get without making the document. The caller holds mu.
+func (x *index) has(id string) bool {
+	if d, ok := x.written[id]; ok {
+		return d != nil
+	}
+	return x.hasOriginal(id)
+}
+
+func (x *index) hasOriginal(id string) bool {
+	if x.source == nil {
+		return false
+	}
+	i, ok := x.source.Find(id)
+	return ok && !x.excluded[i]
+}
+
+// put writes a document, which no search sees before a refresh.
+func (x *index) put(id string, d *document) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.tick()
+	before := x.hide(id)
+	d.version = 1
+	if before {
+		if old, ok := x.written[id]; ok && old != nil {
+			d.version = old.version + 1
+			x.bytes -= len(old.source)
+		} else {
+			d.version = 2
+		}
+	} else {
+		x.count++
+	}
+	d.seq = x.seq
+	x.seq++
+	x.bytes += len(d.source)
+	x.written[id] = d
+}
+
+// remove deletes a document; false if there was none.
+func (x *index) remove(id string) (version, seq int, ok bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.tick()
+	seq = x.seq
+	x.seq++
+	if !x.has(id) {
+		return 1, seq, false
+	}
+	x.hide(id)
+	version = 2
+	if old := x.written[id]; old != nil {
+		version = old.version + 1
+		x.bytes -= len(old.source)
+	}
+	x.count--
+	if x.hasOriginal(id) {
+		x.written[id] = nil
+	} else {
+		delete(x.written, id)
+	}
+	return version, seq, true
+}
+
+// hide keeps what searches go on seeing under an id that is being written; it tells whether there is a document now.
+func (x *index) hide(id string) bool {
+	has := x.has(id)
+	if _, ok := x.hidden[id]; !ok {
+		var before *document
+		if has {
+			if before = x.written[id]; before == nil {
+				before = untouched
+			}
+		}
+		x.hidden[id] = before
+	}
+	return has
+}
+
+// untouched stands in hidden for the source's own document.
+var untouched = &document{}
+
+// fetch is a realtime GET. One of a document that is not refreshed yet refreshes the index.
+func (x *index) fetch(id string) *document {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.tick()
+	if _, ok := x.hidden[id]; ok {
+		x.refresh(x.clock.Now())
+	}
+	return x.get(id)
+}
+
+// seen is the document as searches see it, nil if they see none. The caller holds mu.
+func (x *index) seen(id string) *document {
+	if d, ok := x.hidden[id]; ok {
+		if d == untouched {
+			return x.original(id)
+		}
+		return d
+	}
+	return x.get(id)
+}
+
+// digest sums a hash of every id with its content, so that two indices of equal documents have equal digests.
+func (x *index) digest() string {
+	x.digestsOnce.Do(x.digestSource)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var sum [16]byte
+	for i := range x.digests {
+		if x.excluded[i] {
+			continue
+		}
+		if _, ok := x.written[x.source.ID(i)]; !ok {
+			sum = add(sum, x.digests[i])
+		}
+	}
+	for _, d := range x.written {
+		if d != nil {
+			sum = add(sum, d.digest)
+		}
+	}
+	return hex.EncodeToString(sum[:])
+}
+
+func (x *index) digestSource() {
+	if x.source == nil {
+		return
+	}
+	x.digests = make([][16]byte, x.source.Len())
+	workers := runtime.GOMAXPROCS(0)
+	var wait sync.WaitGroup
+	for w := range workers {
+		wait.Go(func() {
+			for i := w; i < len(x.digests); i += workers {
+				x.digests[i] = x.make(i).digest
+			}
+		})
+	}
+	wait.Wait()
+}
+
+func add(a, b [16]byte) [16]byte {
+	carry := 0
+	for i := range a {
+		carry += int(a[i]) + int(b[i])
+		a[i] = byte(carry)
+		carry >>= 8
+	}
+	return a
+}
+
+// sorted is every visible document's place, in the mapping's order. The caller holds mu; the list must not be changed.
+func (x *index) sorted() []entry {
+	if x.order != nil {
+		return x.order
+	}
+	x.order = make([]entry, 0, x.visible)
+	x.eachSeen(func(id string, d *document) {
+		x.order = append(x.order, entry{d.order, id})
+	})
+	slices.SortFunc(x.order, compareEntries)
+	return x.order
+}
+
+func compareEntries(a, b entry) int {
+	if c := strings.Compare(a.order, b.order); c != 0 {
+		return c
+	}
+	return strings.Compare(a.id, b.id)
+}
+
+// eachSeen calls f with every visible document: the source's in their order, then those written. The caller holds mu.
+func (x *index) eachSeen(f func(id string, d *document)) {
+	if x.source != nil {
+		for i := range x.source.Len() {
+			id := x.source.ID(i)
+			if x.excluded[i] {
+				continue
+			}
+			if h, ok := x.hidden[id]; ok {
+				if h == untouched {
+					f(id, x.make(i))
+				} else if h != nil {
+					f(id, h)
+				}
+			} else if d, ok := x.written[id]; !ok {
+				f(id, x.make(i))
+			} else if d != nil {
+				f(id, d)
+			}
+		}
+	}
+	for id, d := range x.written {
+		if h, ok := x.hidden[id]; ok {
+			d = h
+		}
+		if d != nil && !x.hasOriginal(id) {
+			f(id, d)
+		}
+	}
+	for id, h := range x.hidden {
+		if _, ok := x.written[id]; !ok && h != nil && h != untouched && !x.hasOriginal(id) {
+			f(id, h)
+		}
+	}
+}
+
+// inserted is every visible document's id in the order in which the engine holds them, which is all the order that a
+// search without a sort has: a document that is written again moves to the end, so that pages shift and repeat while
+// anything writes. The caller holds mu; the list must not be changed.
+func (x *index) inserted() []string {
+	if x.insertions != nil && x.insertedGen == x.generation {
+		return x.insertions
+	}
+	list := make([]string, 0, x.visible)
+	if x.source != nil {
+		for i := range x.source.Len() {
+			id := x.source.ID(i)
+			if x.excluded[i] {
+				continue
+			}
+			if h, hidden := x.hidden[id]; hidden {
+				if h == untouched {
+					list = append(list, id)
+				}
+			} else if _, ok := x.written[id]; !ok {
+				list = append(list, id)
+			}
+		}
+	}
+	type numbered struct {
+		seq int
+		id  string
+	}
+	var rest []numbered
+	for id, d := range x.written {
+		if _, hidden := x.hidden[id]; d != nil && !hidden {
+			rest = append(rest, numbered{d.seq, id})
+		}
+	}
+	for id, h := range x.hidden {
+		if h != nil && h != untouched {
+			rest = append(rest, numbered{h.seq, id})
+		}
+	}
+	slices.SortFunc(rest, func(a, b numbered) int { return a.seq - b.seq })
+	for _, r := range rest {
+		list = append(list, r.id)
+	}
+	x.insertions, x.insertedGen = list, x.generation
+	return list
+}

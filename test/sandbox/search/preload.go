@@ -1,0 +1,51 @@
+package search
+
+import (
+	"fmt"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/data"
+)
+
+// Preload fills an instance's cluster with what a live one holds: for each of the two aliases a dated index with every
+// document of the data API, and an older index with the alias "-old". drift documents are missing in the newest index of
+// services, as some always are. Nothing is read or stored: a document is made when somebody asks for it.
+func Preload(c *Clusters, instance string, api *data.API, drift int) error {
+	return PreloadBuild(c, instance, api, drift, NewBuild())
+}
+
+// PreloadBuild is Preload with indices made by another build of the search API.
+func PreloadBuild(c *Clusters, instance string, api *data.API, drift int, b Build) error {
+	k := c.of(instance)
+	if k == nil {
+		return fmt.Errorf("preload %s: no such instance", instance)
+	}
+	all := mappings(b)
+	services, briefs := api.PublishedServices("g-cloud-12"), api.PublishedBriefs()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, p := range []struct {
+		alias, mapping string
+		source         *data.Frozen
+		drift          int
+	}{
+		{"g-cloud-12", "services-g-cloud-12", services, drift},
+		{"briefs-digital-outcomes-and-specialists", "briefs-digital-outcomes-and-specialists-2", briefs, 0},
+	} {
+		x := k.add(p.alias+"-2020-10-01", all[p.mapping])
+		x.fill(p.source, spread(p.source.Len(), p.drift))
+		x.aliases[p.alias] = true
+		old := k.add(p.alias+"-2020-09-01", all[p.mapping])
+		old.fill(p.source, spread(p.source.Len(), p.source.Len()/40))
+		old.aliases[p.alias+"-old"] = true
+	}
+	return nil
+}
+
+// spread are n of total places, far from each other.
+func spread(total, n int) map[int]bool {
+	set := map[int]bool{}
+	for i := range min(n, total) {
+		set[(2*i+1)*total/(2*n)] = true
+	}
+	return set
+}

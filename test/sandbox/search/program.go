@@ -1,0 +1,143 @@
+// Package search is the Digital Marketplace's search API as a program that an app instance runs, and the clusters that
+// it stands on: every answer, error body and quirk of the real one over real HTTP, an engine that refreshes late, worker
+// slots with a queue, and ways to break all of it.
+//
+// Modelled: digitalmarketplace-search-api, app/; dmutils; its image's nginx and uwsgi; Elasticsearch 7.10.2 (plans
+// …-7.x) and 6.8 (plans …-5.x) under it.
+package search
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
+	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
+)
+
+// Options say which build runs, and how slow it is.
+type Options struct {
+	Clock    *clock.Clock
+	Faults   *faults.Engine // may be nil
+	Clusters *Clusters
+	Build    Build
+	// Version is the label of the release in /_status, "" for none.
+	Version string
+	// Slots are the worker processes of each instance; 4 if zero (uwsgi's processes in the image).
+	Slots int
+	// PutTime is what a document's PUT or DELETE takes in its slot, in real time, whatever the pace: two calls to the
+	// engine. ReadTime is what any other request takes.
+	PutTime, ReadTime time.Duration
+}
+
+// Program is what the image of the search API runs.
+type Program struct {
+	opts     Options
+	mappings map[string]*mapping
+}
+
+// New is the program of one build.
+func New(o Options) *Program {
+	if o.Clock == nil {
+		o.Clock = clock.New(0)
+	}
+	if o.Slots == 0 {
+		o.Slots = 4
+	}
+	return &Program{opts: o, mappings: mappings(o.Build)}
+}
+
+// Start starts one instance with its container's environment. An error is a crash: the last line of a traceback.
+//
+// The service is the first entry of VCAP_SERVICES, in the order in which it is written, whose name is
+// DM_ELASTICSEARCH_SERVICE_NAME; without one the application raises (app/__init__.py). The tokens are
+// DM_SEARCH_API_AUTH_TOKENS, joined by colons.
+func (p *Program) Start(appName string, env map[string]string) (http.Handler, error) {
+	name := env["DM_ELASTICSEARCH_SERVICE_NAME"]
+	if name == "" {
+		name = "search_api_elasticsearch"
+	}
+	uri := "http://localhost:9200"
+	if vcap := env["VCAP_SERVICES"]; vcap != "" {
+		var err error
+		if uri, err = serviceURI(vcap, name); err != nil {
+			return nil, err
+		}
+	}
+	metrics := env["PROMETHEUS_METRICS_PATH"]
+	if metrics == "" {
+		metrics = "/metrics"
+	}
+	i := &instance{
+		program: p, uri: uri, metrics: metrics, workers: newWorkers(p.opts.Slots),
+	}
+	for t := range strings.SplitSeq(env["DM_SEARCH_API_AUTH_TOKENS"], ":") {
+		if t != "" {
+			i.tokens = append(i.tokens, t)
+		}
+	}
+	i.handler = http.HandlerFunc(i.serve)
+	if p.opts.Faults != nil {
+		i.handler = p.opts.Faults.Wrap("search-api", appName, func(r *http.Request) bool {
+			return r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodOptions
+		}, i.handler)
+	}
+	return i, nil
+}
+
+// serviceURI is get_service_by_name_from_vcap_services; the order of a JSON object's keys counts, as it does in Python.
+func serviceURI(vcap, name string) (string, error) {
+	d := json.NewDecoder(strings.NewReader(vcap))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return "", errors.New("json.decoder.JSONDecodeError: Expecting value: line 1 column 1 (char 0)")
+	}
+	for d.More() {
+		if _, err := d.Token(); err != nil {
+			return "", fmt.Errorf("json.decoder.JSONDecodeError: %w", err)
+		}
+		var services []struct {
+			Name        *string        `json:"name"`
+			Credentials map[string]any `json:"credentials"`
+		}
+		if err := d.Decode(&services); err != nil {
+			return "", fmt.Errorf("json.decoder.JSONDecodeError: %w", err)
+		}
+		for _, s := range services {
+			switch {
+			case s.Name == nil:
+				return "", errors.New("KeyError: 'name'")
+			case *s.Name == name:
+				uri, ok := s.Credentials["uri"].(string)
+				if !ok {
+					return "", errors.New("KeyError: 'uri'")
+				}
+				return uri, nil
+			}
+		}
+	}
+	return "", fmt.Errorf("RuntimeError: Unable to find service with name %s in VCAP_SERVICES", name)
+}
+
+// instance is one running instance of the program.
+type instance struct {
+	program *Program
+	uri     string
+	tokens  []string
+	metrics string
+	workers *workers
+	handler http.Handler
+}
+
+func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) { i.handler.ServeHTTP(w, r) }
+
+// Close kills the instance: requests in flight are cut.
+func (i *instance) Close() error {
+	i.workers.close()
+	return nil
+}
+
+// cluster is the engine that the instance's credentials lead to, nil once it is gone.
+func (i *instance) cluster() *cluster { return i.program.opts.Clusters.at(i.uri) }

@@ -1,0 +1,393 @@
+package search
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
+)
+
+const (
+	// resultsPerPage is DM_SEARCH_PAGE_SIZE; with idOnly a page is ten times as long, though meta goes on saying 30.
+	resultsPerPage = 30
+	idOnlyFactor   = 10
+)
+
+// search is GET /<index>/<type>/search (views/search.py).
+func (c *call) search(name, docType string) {
+	c.query(name, docType, nil, false)
+}
+
+// aggregations is GET /<index>/<type>/aggregations. Without the argument aggregations the view looks for a key that the
+// response has not got.
+func (c *call) aggregations(name, docType string) {
+	c.query(name, docType, c.r.URL.Query()["aggregations"], true)
+}
+
+// query is core_search_and_aggregate (search_service.py).
+func (c *call) query(name, docType string, fields []string, aggregate bool) {
+	if !c.read() {
+		return
+	}
+	k := c.cluster()
+	err, ok := c.engine(k, false) // get_mapping; here its errors are caught
+	if !ok {
+		return
+	}
+	var list []*index
+	if err == nil {
+		list, err = k.lookup(name)
+	}
+	if err != nil {
+		c.apiResponse(err)
+		return
+	}
+	if text := wrongType(list, name, docType); text != "" {
+		flask.Error(c.w, http.StatusBadRequest, text)
+		return
+	}
+	m := list[0].mapping
+	q, problem := parseQuery(m, c.r.URL.Query(), fields)
+	if problem != "" {
+		c.json(http.StatusBadRequest, map[string]any{"error": problem})
+		return
+	}
+	if err, ok = c.engine(k, false); !ok {
+		return
+	}
+	if err == nil {
+		for _, x := range list {
+			if e := x.beforeSearch(c.r.Context()); !alive(c.w, c.r, e) {
+				return
+			}
+		}
+		err = q.refusal()
+	}
+	var found result
+	if err == nil {
+		found, err = q.run(c.r.Context(), list)
+	}
+	if errors.Is(err, errBeyondWindow) {
+		c.beyondWindow(q, list)
+		return
+	}
+	if err != nil {
+		c.apiResponse(err)
+		return
+	}
+	if aggregate && len(fields) == 0 {
+		flask.InternalError(c.w, c.r)
+		return
+	}
+	if !aggregate && q.from > 0 && len(found.documents) == 0 {
+		c.noSuchPage(q)
+		return
+	}
+	body := map[string]any{
+		"meta": map[string]any{
+			"query": firsts(c.r.URL.Query()), "total": found.total, "took": found.took, "results_per_page": resultsPerPage,
+		},
+		"links": c.links(name, docType, q, found.total),
+	}
+	if aggregate {
+		body["aggregations"] = found.aggregations
+	} else {
+		body["documents"] = found.documents
+	}
+	c.json(http.StatusOK, body)
+}
+
+// query is a request to the engine (query_builder.py).
+type query struct {
+	mapping *mapping
+	words   []term // of q; nil: match_all
+	filters []filter
+	nothing bool // a filter on a field that no document has
+	idOnly  bool
+	page    string
+	hasPage bool
+	from    int
+	size    int
+	fields  []string // to aggregate
+}
+
+type filter struct {
+	field  int
+	values []string // normalised; any of them
+}
+
+func parseQuery(m *mapping, args url.Values, fields []string) (*query, string) {
+	q := &query{mapping: m, size: resultsPerPage, fields: fields, page: args.Get("page"), hasPage: args.Has("page"), idOnly: args.Has("idOnly")}
+	if q.idOnly {
+		q.size *= idOnlyFactor
+	}
+	if args.Has("q") {
+		q.words = parseWords(args.Get("q"))
+	}
+	q.parseFilters(args)
+	var unknown []string
+	for _, f := range fields {
+		if i, ok := m.byName[f]; !ok || !m.fields[i].agg {
+			unknown = append(unknown, f)
+		}
+	}
+	if len(unknown) > 0 {
+		return nil, "Aggregations for `" + strings.Join(unknown, ", ") + "` are not supported."
+	}
+	if q.hasPage {
+		n, err := strconv.Atoi(strings.TrimSpace(q.page))
+		if err != nil {
+			return nil, "Invalid page " + q.page
+		}
+		q.from = (n - 1) * q.size
+	}
+	return q, ""
+}
+
+// parseFilters reads filter_<field>: one value with commas is any of them, several values are all of them. Names that
+// the mapping does not know count only beside one that it does, and then match nothing.
+func (q *query) parseFilters(args url.Values) {
+	known := false
+	var list []filter
+	nothing := false
+	for key, values := range args {
+		name, ok := strings.CutPrefix(key, "filter_")
+		if !ok {
+			continue
+		}
+		i, ok := q.mapping.byName[name]
+		if !ok || !q.mapping.fields[i].filter {
+			nothing = true
+			continue
+		}
+		known = true
+		if len(values) == 1 && strings.Contains(values[0], ",") {
+			f := filter{field: i}
+			for v := range strings.SplitSeq(values[0], ",") {
+				f.values = append(f.values, normalize(v))
+			}
+			list = append(list, f)
+			continue
+		}
+		for _, v := range values {
+			list = append(list, filter{i, []string{normalize(v)}})
+		}
+	}
+	if known {
+		q.filters, q.nothing = list, nothing
+	}
+}
+
+// normalize is filter_normalizer: no \W, lower case.
+func normalize(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '_':
+			return r
+		}
+		return -1
+	}, s)
+}
+
+// errBeyondWindow is "Result window is too large".
+var errBeyondWindow = errors.New("result window is too large")
+
+// refusal is what the engine says of the request before it looks for anything.
+func (q *query) refusal() error {
+	switch {
+	case q.from < 0:
+		return refusal(400, "illegal_argument_exception", "[from] parameter cannot be negative, found ["+strconv.Itoa(q.from)+"]")
+	case q.from+q.engineSize() > q.mapping.window:
+		return errBeyondWindow
+	}
+	return nil
+}
+
+func (q *query) engineSize() int {
+	if len(q.fields) > 0 {
+		return 0
+	}
+	return q.size
+}
+
+// beyondWindow counts, and calls the page missing if there are not that many documents. The count of an idOnly query
+// still says _source, which the engine does not take for a count.
+func (c *call) beyondWindow(q *query, list []*index) {
+	if q.idOnly {
+		c.apiResponse(refusal(400, "parsing_exception", "request does not support [_source]"))
+		return
+	}
+	all := *q
+	all.from, all.size = 0, 0
+	if found, err := all.run(c.r.Context(), list); err != nil || found.total < q.from {
+		c.noSuchPage(q)
+		return
+	}
+	c.apiResponse(refusal(400, "illegal_argument_exception", fmt.Sprintf("Result window is too large, from + size must be less than or equal to: [%d] but was [%d]. "+
+		"See the scroll api for a more efficient way to request large data sets. This limit can be set by changing the [index.max_result_window] index level setting.",
+		q.mapping.window, q.from+q.size)))
+}
+
+func (c *call) noSuchPage(q *query) {
+	page := "This page"
+	if q.hasPage {
+		page = "Page " + q.page
+	}
+	c.json(http.StatusNotFound, map[string]any{"error": page + " does not exist for this search"})
+}
+
+func firsts(args url.Values) map[string]string {
+	m := map[string]string{}
+	for k, v := range args {
+		m[k] = v[0]
+	}
+	return m
+}
+
+// links is generate_pagination_links; they lead to the search, those of aggregations too.
+func (c *call) links(name, docType string, q *query, total int) map[string]string {
+	args := c.r.URL.Query()
+	page := 1
+	if q.hasPage {
+		page, _ = strconv.Atoi(strings.TrimSpace(q.page))
+	}
+	at := func(n int) string {
+		args.Set("page", strconv.Itoa(n))
+		return flask.Base(c.r) + "/" + url.PathEscape(name) + "/" + url.PathEscape(docType) + "/search?" + args.Encode()
+	}
+	links := map[string]string{}
+	if page > 1 {
+		links["prev"] = at(page - 1)
+	}
+	if page < int(math.Ceil(float64(total)/float64(q.size))) {
+		links["next"] = at(page + 1)
+	}
+	return links
+}
+
+// result is the engine's answer as the API hands it on.
+type result struct {
+	total, took  int
+	documents    []flask.Raw
+	aggregations map[string]map[string]int
+}
+
+// hit is a document that matches.
+type hit struct {
+	entry
+	index *index
+	score int
+	seq   int
+}
+
+// run finds what matches among the documents that are visible. Without words or filters nothing needs to be read but
+// the page itself; else every document is.
+func (q *query) run(ctx context.Context, list []*index) (result, error) {
+	started := list[0].clock.Now()
+	var hits []hit
+	total := 0
+	plain := q.words == nil && len(q.filters) == 0
+	sums := map[string]map[string]int{}
+	for _, f := range q.fields {
+		sums[f] = map[string]int{}
+	}
+	for _, x := range list {
+		x.mu.Lock()
+		x.tick()
+		switch {
+		case q.nothing:
+		case plain && q.idOnly && len(q.fields) == 0:
+			for seq, id := range x.inserted() {
+				hits = append(hits, hit{entry{"", id}, x, 0, seq})
+			}
+		case plain && len(q.fields) == 0:
+			for _, e := range x.sorted() {
+				hits = append(hits, hit{e, x, 0, 0})
+			}
+		default:
+			x.eachSeen(func(id string, d *document) {
+				if score, ok := q.matches(d); ok {
+					hits = append(hits, hit{entry{d.order, id}, x, score, d.seq})
+					q.count(sums, d)
+				}
+			})
+		}
+		x.mu.Unlock()
+		if ctx.Err() != nil {
+			return result{}, ctx.Err()
+		}
+	}
+	total = len(hits)
+	if !plain || len(list) > 1 {
+		q.sort(hits)
+	}
+	r := result{total: total, aggregations: sums, documents: []flask.Raw{}}
+	if len(q.fields) == 0 {
+		from := min(q.from, len(hits))
+		for _, h := range hits[from:min(from+q.size, len(hits))] {
+			if doc := q.present(h); doc != nil {
+				r.documents = append(r.documents, doc)
+			}
+		}
+	}
+	r.took = int(list[0].clock.Now().Sub(started).Milliseconds()) + 1
+	return r, nil
+}
+
+func (q *query) sort(hits []hit) {
+	slices.SortStableFunc(hits, func(a, b hit) int {
+		if q.idOnly {
+			return cmp.Compare(a.seq, b.seq)
+		}
+		if !q.mapping.byStatus && a.score != b.score {
+			return cmp.Compare(b.score, a.score)
+		}
+		return compareEntries(a.entry, b.entry)
+	})
+}
+
+func (q *query) present(h hit) flask.Raw {
+	if q.idOnly {
+		return flask.Append(nil, map[string]string{"id": h.id})
+	}
+	h.index.mu.Lock()
+	d := h.index.seen(h.id)
+	h.index.mu.Unlock()
+	if d == nil {
+		return nil
+	}
+	return q.mapping.result(d, q.words)
+}
+
+func (q *query) count(sums map[string]map[string]int, d *document) {
+	if len(q.fields) == 0 {
+		return
+	}
+	for _, m := range flask.Members(nil, d.source) {
+		sum, ok := sums[m.Key]
+		if !ok {
+			continue
+		}
+		seen := map[string]bool{}
+		for _, e := range elements(m.Value) {
+			key := string(e)
+			if flask.Kind(e) == '"' {
+				key = flask.Text(e)
+			}
+			if !seen[key] {
+				sum[key]++
+			}
+			seen[key] = true
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package search
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+const (
+	// refreshInterval and searchIdle are index.refresh_interval and index.search.idle.after, both at their defaults: the
+	// mappings set neither (Elasticsearch 7.10, index modules).
+	refreshInterval = time.Second
+	searchIdle      = 30 * time.Second
+	// forced is how long a search waits for the refresh that it asks for on an idle index (0.8 to 0.9 s as seen).
+	forced = 850 * time.Millisecond
+)
+
+// tick does the refreshes that the engine has done by itself by now: one each second, but from 30 s after the last
+// search (or the creation) on none at all, so that num_docs stands still although documents are written. Elasticsearch 6
+// never goes idle. The caller holds mu.
+func (x *index) tick() {
+	interval := x.clock.Scale(refreshInterval)
+	now := x.clock.Now()
+	if interval <= 0 {
+		x.refresh(now)
+		return
+	}
+	end := now
+	if idle := x.searched.Add(x.clock.Scale(searchIdle)); x.idles && idle.Before(end) {
+		end = idle
+	}
+	if n := end.Sub(x.refreshed) / interval; n > 0 {
+		x.refresh(x.refreshed.Add(n * interval))
+	}
+}
+
+// refresh makes everything written visible. The caller holds mu.
+func (x *index) refresh(at time.Time) {
+	x.refreshed = at
+	if len(x.hidden) == 0 {
+		return
+	}
+	x.generation++
+	if len(x.hidden) > 500 {
+		x.order = nil
+	}
+	if x.order != nil {
+		x.reorder()
+	}
+	x.visible = x.count
+	clear(x.hidden)
+}
+
+// reorder changes the sorted list by what was hidden, which is less work than sorting it anew.
+func (x *index) reorder() {
+	order := slices.Clone(x.order) // a search may still be reading the old one
+	for id, before := range x.hidden {
+		if before == untouched {
+			before = x.original(id)
+		}
+		if before != nil {
+			if i, ok := slices.BinarySearchFunc(order, entry{before.order, id}, compareEntries); ok {
+				order = slices.Delete(order, i, i+1)
+			}
+		}
+		if d := x.get(id); d != nil {
+			e := entry{d.order, id}
+			i, _ := slices.BinarySearchFunc(order, e, compareEntries)
+			order = slices.Insert(order, i, e)
+		}
+	}
+	x.order = order
+}
+
+// numDocs is what _status says: the documents of refreshed segments.
+func (x *index) numDocs() (docs, bytes int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.tick()
+	return x.visible, x.bytes
+}
+
+// beforeSearch is what a search does to the index: an idle one is refreshed first, and the search waits for that.
+func (x *index) beforeSearch(ctx context.Context) error {
+	x.mu.Lock()
+	x.tick()
+	now := x.clock.Now()
+	idle := x.idles && now.Sub(x.searched) >= x.clock.Scale(searchIdle) && len(x.hidden) > 0
+	x.searched = now
+	if !idle {
+		x.mu.Unlock()
+		return nil
+	}
+	x.mu.Unlock()
+	if err := x.clock.Sleep(ctx, forced); err != nil {
+		return err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.refresh(x.clock.Now())
+	return nil
+}

@@ -1,0 +1,129 @@
+package search
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
+)
+
+// call is one request in a worker.
+type call struct {
+	*instance
+	w    http.ResponseWriter
+	r    *http.Request
+	body []byte
+}
+
+// route is the url map of the blueprints metrics, status and main. Only what the last matches wants a token: an unknown
+// path is a 404 without one.
+func (i *instance) route(w http.ResponseWriter, r *http.Request, body []byte) {
+	c := &call{i, w, r, body}
+	path := r.URL.Path
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	switch {
+	case path == "/_status" && reads:
+		c.getStatus()
+		return
+	case path == i.metrics && reads:
+		c.getMetrics()
+		return
+	}
+	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	for _, p := range parts {
+		if p == "" && path != "/" {
+			flask.Error(w, http.StatusNotFound, flask.NotFound)
+			return
+		}
+	}
+	views := map[string]func(){}
+	switch {
+	case path == "/":
+		views["GET"] = c.root
+	case len(parts) == 1:
+		name := parts[0]
+		views["GET"] = func() { c.getIndex(name) }
+		views["PUT"] = func() { c.putIndex(name) }
+		views["DELETE"] = func() { c.deleteIndex(name) }
+	case len(parts) == 3:
+		index, docType, id := parts[0], parts[1], parts[2]
+		views["GET"] = func() { c.getDocument(index, id) }
+		if id == "search" {
+			views["GET"] = func() { c.search(index, docType) }
+		} else if id == "aggregations" {
+			views["GET"] = func() { c.aggregations(index, docType) }
+		}
+		views["PUT"] = func() { c.putDocument(index, docType, id) }
+		views["DELETE"] = func() { c.deleteDocument(index, docType, id) }
+	default:
+		flask.Error(w, http.StatusNotFound, flask.NotFound)
+		return
+	}
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	view, ok := views[method]
+	if !ok {
+		flask.Error(w, http.StatusMethodNotAllowed, flask.MethodNotAllowed)
+		return
+	}
+	if !flask.Authenticated(w, r, i.tokens, func(token string) string { return token }) {
+		return
+	}
+	view()
+}
+
+// json answers; all bodies may be compressed (app/__init__.py: compress_by_default).
+func (c *call) json(status int, v any) { flask.JSON(c.w, c.r, status, v, true) }
+
+// read is the time that a request takes which writes no document.
+func (c *call) read() bool { return work(c.w, c.r, c.program.opts.ReadTime) }
+
+// engine makes one call to the engine; false if the worker is no more. The error is an *engineError or nil.
+func (c *call) engine(k *cluster, write bool) (error, bool) {
+	err := k.call(c.r.Context(), write)
+	return err, alive(c.w, c.r, err)
+}
+
+// apiResponse is response_formatters.py: api_response. A status that is not a number becomes a 500 that names it.
+func (c *call) apiResponse(err error) {
+	var e *engineError
+	if !errors.As(err, &e) {
+		flask.InternalError(c.w, c.r)
+		return
+	}
+	if e.status == 0 {
+		c.json(http.StatusInternalServerError, map[string]any{"error": fmt.Sprint(e.message), "unexpectedStatusCode": e.code})
+		return
+	}
+	c.json(e.status, map[string]any{"error": e.message})
+}
+
+func (c *call) acknowledged() { c.json(http.StatusOK, map[string]any{"message": "acknowledged"}) }
+
+// jsonBody is check_json_from_request: the content type is compared as a string, and what is not JSON is a bad request
+// without a word about it.
+func (c *call) jsonBody() ([]byte, bool) {
+	switch c.r.Header.Get("Content-Type") {
+	case "application/json", "application/json; charset=UTF-8":
+	default:
+		flask.Error(c.w, http.StatusBadRequest, "Unexpected Content-Type, expecting 'application/json'")
+		return nil, false
+	}
+	if !valid(c.body) {
+		flask.Error(c.w, http.StatusBadRequest, flask.BadRequest)
+		return nil, false
+	}
+	switch flask.Kind(c.body) {
+	case 'n':
+		flask.Error(c.w, http.StatusBadRequest, "Invalid JSON; must be a valid JSON object")
+		return nil, false
+	case '{':
+		return c.body, true
+	}
+	flask.InternalError(c.w, c.r) // an AttributeError: the payload has no keys
+	return nil, false
+}

@@ -1,0 +1,201 @@
+package search
+
+import (
+	"html"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
+)
+
+// term is one word or phrase of a query in simple_query_string's syntax, as far as a plain scan goes: words are all
+// wanted, "a phrase" too, -word must not occur, a|b is either.
+type term struct {
+	any [][]string // each a phrase
+	not bool
+}
+
+func parseWords(s string) []term {
+	list := []term{}
+	either := false
+	for len(s) > 0 {
+		switch c := s[0]; {
+		case c == ' ' || c == '+':
+			s = s[1:]
+			continue
+		case c == '|':
+			either, s = true, s[1:]
+			continue
+		}
+		not := false
+		if s[0] == '-' && len(s) > 1 {
+			not, s = true, s[1:]
+		}
+		var text string
+		if s[0] == '"' {
+			text, s, _ = strings.Cut(s[1:], `"`)
+		} else if i := strings.IndexAny(s, " +|"); i >= 0 {
+			text, s = s[:i], s[i:]
+		} else {
+			text, s = s, ""
+		}
+		phrase := tokens(text)
+		if len(phrase) == 0 {
+			continue
+		}
+		if either && len(list) > 0 {
+			last := &list[len(list)-1]
+			last.any = append(last.any, phrase)
+		} else {
+			list = append(list, term{[][]string{phrase}, not})
+		}
+		either = false
+	}
+	return list
+}
+
+// tokens are the stems of a text's words: lower case, without a possessive or a plural's s.
+func tokens(s string) []string {
+	list := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '\'' && r != '’' && r != '_'
+	})
+	for i, w := range list {
+		list[i] = stem(w)
+	}
+	return list
+}
+
+func stem(w string) string {
+	w = strings.TrimSuffix(strings.TrimSuffix(w, "'s"), "’s")
+	if len(w) > 3 && strings.HasSuffix(w, "s") && !strings.HasSuffix(w, "ss") {
+		w = w[:len(w)-1]
+	}
+	return w
+}
+
+// matches tells whether a document has all that the query wants, and how often its words occur.
+func (q *query) matches(d *document) (score int, ok bool) {
+	members := flask.Members(make([]flask.Member, 0, 64), d.source)
+	for _, f := range q.filters {
+		if !f.matches(members, q.mapping.fields[f.field].name) {
+			return 0, false
+		}
+	}
+	if q.words == nil {
+		return 0, true
+	}
+	var texts [][]string
+	for _, m := range members {
+		if q.mapping.fields[q.mapping.byName[m.Key]].text {
+			for _, e := range elements(m.Value) {
+				if flask.Kind(e) == '"' {
+					texts = append(texts, tokens(flask.Text(e)))
+				} else {
+					texts = append(texts, []string{string(e)})
+				}
+			}
+		}
+	}
+	for _, t := range q.words {
+		n := 0
+		for _, phrase := range t.any {
+			for _, text := range texts {
+				n += occurrences(text, phrase)
+			}
+		}
+		if t.not == (n > 0) {
+			return 0, false
+		}
+		score += n
+	}
+	return score, len(q.words) > 0
+}
+
+func occurrences(text, phrase []string) int {
+	n := 0
+	for i := 0; i+len(phrase) <= len(text); i++ {
+		if slices.Equal(text[i:i+len(phrase)], phrase) {
+			n++
+		}
+	}
+	return n
+}
+
+func (f *filter) matches(members []flask.Member, name string) bool {
+	for _, m := range members {
+		if m.Key != name {
+			continue
+		}
+		for _, e := range elements(m.Value) {
+			text := string(e)
+			if flask.Kind(e) == '"' {
+				text = flask.Text(e)
+			}
+			if slices.Contains(f.values, normalize(text)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// result is a document of a search: what the mapping has under dmtext, without prefix, and a highlight of each of these
+// fields, escaped, with the words that matched marked (response_formatters.py: convert_es_results).
+func (m *mapping) result(d *document, words []term) flask.Raw {
+	fields := map[string]flask.Raw{}
+	highlight := map[string][]string{}
+	for _, member := range flask.Members(nil, d.source) {
+		if !m.fields[m.byName[member.Key]].text {
+			continue
+		}
+		fields[member.Key] = member.Value
+		var lines []string
+		for _, e := range elements(member.Value) {
+			if flask.Kind(e) == '"' {
+				lines = append(lines, mark(flask.Text(e), words))
+			}
+		}
+		if len(lines) > 0 {
+			highlight[member.Key] = lines
+		}
+	}
+	fields["highlight"] = flask.Append(nil, highlight)
+	return flask.Append(nil, fields)
+}
+
+// mark surrounds each word that the query asks for, and escapes the rest.
+func mark(text string, words []term) string {
+	wanted := map[string]bool{}
+	for _, t := range words {
+		for _, phrase := range t.any {
+			for _, w := range phrase {
+				wanted[w] = !t.not
+			}
+		}
+	}
+	if len(wanted) == 0 {
+		return html.EscapeString(text)
+	}
+	var b strings.Builder
+	for len(text) > 0 {
+		i := strings.IndexFunc(text, unicode.IsLetter)
+		if i < 0 {
+			break
+		}
+		b.WriteString(html.EscapeString(text[:i]))
+		text = text[i:]
+		end := strings.IndexFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+		if end < 0 {
+			end = len(text)
+		}
+		word := html.EscapeString(text[:end])
+		if wanted[stem(strings.ToLower(text[:end]))] {
+			word = "<mark class='search-result-highlighted-text'>" + word + "</mark>"
+		}
+		b.WriteString(word)
+		text = text[end:]
+	}
+	b.WriteString(html.EscapeString(text))
+	return b.String()
+}
