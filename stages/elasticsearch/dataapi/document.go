@@ -82,7 +82,7 @@ func (c *Client) documents(op string, kind Kind, raws []json.RawMessage) ([]Docu
 			ID         id     `json:"id"`
 			Status     string `json:"status"`
 			Framework  string `json:"frameworkSlug"`
-			SupplierID int    `json:"supplierId"`
+			SupplierID id     `json:"supplierId"`
 		}
 		if err := c.api.Decode(op, raw, &head); err != nil {
 			return nil, err
@@ -90,7 +90,10 @@ func (c *Client) documents(op string, kind Kind, raws []json.RawMessage) ([]Docu
 		if head.ID == "" {
 			return nil, fmt.Errorf("%s: document %d of the answer has no id", op, i+1)
 		}
-		documents[i] = Document{ID: string(head.ID), Kind: kind, Status: head.Status, Framework: head.Framework, SupplierID: head.SupplierID, Raw: raw}
+		supplier, _ := strconv.Atoi(string(head.SupplierID))
+		documents[i] = Document{
+			ID: string(head.ID), Kind: kind, Status: head.Status, Framework: head.Framework, SupplierID: supplier, Raw: raw,
+		}
 	}
 	return documents, nil
 }

@@ -61,6 +61,10 @@ func (r *reindexing) all(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if r.report.Total == 0 {
+		return runner.Refuse("the source lists no %s of %s: is a framework misspelt?",
+			r.o.Target.Kind, strings.Join(r.o.Target.Frameworks, ", "))
+	}
 	if err := r.candidates(ctx, listed); err != nil {
 		return err
 	}

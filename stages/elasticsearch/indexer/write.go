@@ -55,6 +55,9 @@ func (w *writer) delete(t Target, id string) (found bool, err error) {
 // missing index, halts the pool at once.
 func (w *writer) write(t Target, send func(context.Context) error) error {
 	err := w.pace.again(w.pool.run, func() error {
+		if w.pool.run.Err() != nil {
+			return errNotBegun
+		}
 		if w.pace.Limit != nil {
 			if err := w.pace.Limit.Wait(w.pool.run); err != nil {
 				return fmt.Errorf("%w: %w", errNotBegun, err)
@@ -75,7 +78,7 @@ func (w *writer) write(t Target, send func(context.Context) error) error {
 	return err
 }
 
-// errNotBegun: the pool was halted while the document waited for its turn.
+// errNotBegun: the pool was halted before the write was sent.
 var errNotBegun = errors.New("not begun")
 
 // explain looks whether the index is there at all when a write is answered

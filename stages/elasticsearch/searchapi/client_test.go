@@ -1,0 +1,379 @@
+package searchapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/searchapi"
+	"github.com/digitalmarketplace/cutover/stages/httpclient"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+const token = "s3cret-Token/of+preview"
+
+// answers are what a server says, by "METHOD /path?query"; anything else that
+// is asked fails the test.
+type answers map[string]http.HandlerFunc
+
+func serve(t *testing.T, known answers) *searchapi.Client {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer, is := known[r.Method+" "+r.RequestURI]
+		if !is {
+			t.Errorf("unexpected request: %s %s", r.Method, r.RequestURI)
+			http.NotFound(w, r)
+			return
+		}
+		if got := r.Header.Get("Authorization"); got != "Bearer "+token {
+			t.Errorf("%s %s: Authorization is %q", r.Method, r.RequestURI, got)
+		}
+		answer(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return searchapi.New(searchapi.Options{
+		BaseURL: server.URL + "/", Token: token, TokenVariable: "DM_SEARCH_API_TOKEN_PREVIEW",
+		HTTP: httpclient.New(httpclient.Options{Attempts: 1}),
+	})
+}
+
+// say answers with a status and a body.
+func say(status int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+func writing(t *testing.T) context.Context {
+	return httpclient.WithPermit(t.Context(), func(context.Context) error { return nil })
+}
+
+func name(t *testing.T, text string) searchapi.Name {
+	t.Helper()
+	n, err := searchapi.ParseName(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestNothingButAPlainNameIsAName(t *testing.T) {
+	for _, text := range []string{
+		"", "_all", "*", "g*", "g-cloud-12,g-cloud-11", ".kibana", "..", "-g", "_g", "+g", "G-Cloud", "g cloud", "g/cloud",
+		"g%2Fcloud", "g?cloud", "g#", "ü", "g\n", strings.Repeat("g", 256),
+	} {
+		if n, err := searchapi.ParseName(text); err == nil || !n.IsZero() {
+			t.Errorf("%q became a name", text)
+		}
+		var n searchapi.Name
+		quoted, _ := json.Marshal(text)
+		if json.Unmarshal(quoted, &n) == nil {
+			t.Errorf("%q became a name by JSON", text)
+		}
+	}
+	for _, text := range []string{"g-cloud-12", "g-cloud-12-2021-03-01", "briefs_2", "7"} {
+		if got := name(t, text).String(); got != text {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
+}
+
+func TestWithoutANameNothingIsSent(t *testing.T) {
+	c := serve(t, nil)
+	none, ctx := searchapi.Name{}, writing(t)
+	g := name(t, "g")
+	calls := map[string]error{
+		"create":         c.CreateIndex(ctx, none, "services"),
+		"alias":          c.SetAlias(ctx, none, g),
+		"alias target":   c.SetAlias(ctx, g, none),
+		"put":            c.Put(ctx, none, searchapi.Services, "1", nil),
+		"put type":       c.Put(ctx, g, "_doc", "1", nil),
+		"refresh":        c.Refresh(ctx, none, searchapi.Services),
+		"id search":      c.Put(ctx, g, searchapi.Services, "search", nil),
+		"id aggregation": c.Put(ctx, g, searchapi.Services, "aggregations", nil),
+		"id empty":       c.Put(ctx, g, searchapi.Services, "", nil),
+		"id dots":        c.Put(ctx, g, searchapi.Services, "..", nil),
+		"id slash":       c.Put(ctx, g, searchapi.Services, "a/b", nil),
+	}
+	_, calls["delete"] = c.Delete(ctx, none, searchapi.Services, "1")
+	_, calls["delete id"] = c.Delete(ctx, g, searchapi.Services, "")
+	_, _, calls["get"] = c.Get(ctx, none, searchapi.Services, "1")
+	_, calls["total"] = c.Total(ctx, none, searchapi.Services, nil)
+	_, calls["ids"] = c.IDs(ctx, none, searchapi.Services)
+	for call, err := range calls {
+		if err == nil {
+			t.Errorf("%s: no error", call)
+		}
+	}
+}
+
+func TestAWriteWithoutAPermitIsNotSent(t *testing.T) {
+	c := serve(t, nil)
+	err := c.Put(t.Context(), name(t, "g"), searchapi.Services, "1", []byte(`{}`))
+	if !errors.Is(err, httpclient.ErrNoPermit) || runner.ClassOf(err) != runner.Failed {
+		t.Errorf("%v, class %v", err, runner.ClassOf(err))
+	}
+}
+
+func TestADocumentGoesWhole(t *testing.T) {
+	var got, contentType, instance string
+	c := serve(t, answers{"PUT /g-cloud-12/services/a%20b%25%5B": func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got, contentType, instance = string(body), r.Header.Get("Content-Type"), r.Header.Get("X-Cf-App-Instance")
+		say(200, `{"message":"acknowledged"}`)(w, r)
+	}})
+	err := c.Put(writing(t), name(t, "g-cloud-12"), searchapi.Services, "a b%[", []byte(`{"id":"a b%[","n":1.0}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != `{"document":{"id":"a b%[","n":1.0}}` || contentType != "application/json" || instance != "" {
+		t.Errorf("body %s, type %q, instance %q", got, contentType, instance)
+	}
+}
+
+func TestOneInstanceIsPinned(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got := r.Header.Get("X-Cf-App-Instance"); got != "guid:1" {
+			t.Errorf("X-Cf-App-Instance is %q", got)
+		}
+		say(200, `{"es_status":{}}`)(w, r)
+	}))
+	defer server.Close()
+	c := searchapi.New(searchapi.Options{BaseURL: server.URL, Header: http.Header{"X-Cf-App-Instance": {"guid:1"}}})
+	if _, err := c.Status(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	router := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Cf-RouterError", "unknown_route")
+		say(404, "404 Not Found: Requested route ('x') does not exist.\n")(w, nil)
+	}
+	for what, is := range map[string]struct {
+		answer http.HandlerFunc
+		class  runner.Class
+		text   string
+	}{
+		"a bad token, which the API echoes": {say(403, fmt.Sprintf(`{"error":%q}`, token)), runner.Misconfigured, "403: the token in DM_SEARCH_API_TOKEN_PREVIEW was not accepted"},
+		"no token":                          {say(401, `{"error":"Unauthorized; bearer token must be provided"}`), runner.Misconfigured, "401: the token in"},
+		"an allow-list in front":            {say(403, "<html><title>403 Forbidden</title>"), runner.Failed, "allow-list"},
+		"a read-only cluster":               {say(403, `{"error":"cluster_block_exception: blocked by: [FORBIDDEN/6/cluster read-only (api)];"}`), runner.Unavailable, "403: cluster_block_exception"},
+		"a full disk":                       {say(429, `{"error":"cluster_block_exception: index [g] blocked"}`), runner.Unavailable, "429: cluster_block"},
+		"an engine that is not there":       {say(500, `{"error":"ConnectionError","unexpectedStatusCode":"N/A"}`), runner.Unavailable, "500: ConnectionError"},
+		"no worker":                         {say(502, "<html>\n<head><title>502 Bad Gateway</title></head>"), runner.Unavailable, "502: a page, not JSON: 502 Bad Gateway"},
+		"nothing said":                      {say(502, `{"error":null}`), runner.Unavailable, "502 Bad Gateway"},
+		"an object":                         {say(400, `{"error":{"type":"x"}}`), runner.Failed, `400: {"type":"x"}`},
+		"a mapping error":                   {say(400, `{"error":"mapper_parsing_exception: failed"}`), runner.Failed, "400: mapper_parsing_exception"},
+		"no route":                          {router, runner.Unavailable, "404: the router answered in its place: unknown_route"},
+		"the token in another answer":       {say(400, `{"error":"bad header Bearer `+token+`"}`), runner.Failed, "400: bad header Bearer ***"},
+		"a redirect":                        {say(302, ""), runner.Failed, "302: redirected"},
+		"a connection that is closed":       {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, runner.Unavailable, "EOF"},
+		"an essay, which is cut, and not in a rune": {say(400, `{"error":"`+strings.Repeat("é", 5000)+`"}`), runner.Failed, " …"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			c := serve(t, answers{"PUT /g/services/1": is.answer})
+			err := c.Put(writing(t), name(t, "g"), searchapi.Services, "1", []byte(`{}`))
+			var typed *searchapi.Error
+			if !errors.As(err, &typed) {
+				t.Fatalf("not typed: %v", err)
+			}
+			if got := runner.ClassOf(fmt.Errorf("wrapped: %w", err)); got != is.class {
+				t.Errorf("class %d, want %d: %v", got, is.class, err)
+			}
+			text := fmt.Sprintf("%v %+v %s", err, err, err.Error())
+			if !strings.Contains(text, is.text) || !strings.Contains(text, "put document 1 into g") {
+				t.Errorf("got %q, want %q in it", err, is.text)
+			}
+			if strings.Contains(text, token) {
+				t.Errorf("the token is in %q", text)
+			}
+			if len(err.Error()) > 600 {
+				t.Errorf("%d bytes long", len(err.Error()))
+			}
+		})
+	}
+}
+
+func TestATokenIsNotCutInHalfAndSoShown(t *testing.T) {
+	for pad := 360; pad < 410; pad++ {
+		c := serve(t, answers{"GET /_status": say(500, `{"message":"`+strings.Repeat("x", pad)+token+`"}`)})
+		if _, err := c.Status(t.Context()); strings.Contains(err.Error(), token[:6]) {
+			t.Fatalf("part of the token is in %q", err)
+		}
+	}
+}
+
+func TestNobodyThere(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close()
+	c := searchapi.New(searchapi.Options{BaseURL: server.URL, Token: token, HTTP: httpclient.New(httpclient.Options{Attempts: 1})})
+	err := c.Put(writing(t), name(t, "g"), searchapi.Services, "1", []byte(`{}`))
+	var typed *searchapi.Error
+	if !errors.As(err, &typed) || typed.Status != 0 || typed.Class() != runner.Unavailable || !typed.Temporary() || typed.Unanswered() {
+		t.Errorf("%#v", err)
+	}
+	ctx, cancel := context.WithCancel(writing(t))
+	cancel()
+	if err := c.Put(ctx, name(t, "g"), searchapi.Services, "1", []byte(`{}`)); runner.ClassOf(err) != runner.Interrupted {
+		t.Errorf("called off: %v", err)
+	}
+}
+
+func TestIndicesAndAliases(t *testing.T) {
+	var bodies []string
+	take := func(answer http.HandlerFunc) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			bodies = append(bodies, string(body))
+			answer(w, r)
+		}
+	}
+	c := serve(t, answers{
+		"GET /":       say(200, `{"links":[],"field-mappings":["services-g-cloud-12","b"]}`),
+		"PUT /new":    take(say(200, `{"message":"acknowledged"}`)),
+		"PUT /alias":  take(say(200, `{"message":"acknowledged"}`)),
+		"PUT /there":  say(400, `{"error":"resource_already_exists_exception: index [there/x] already exists"}`),
+		"PUT /there6": say(400, `{"error":"resource_already_exists_exception: index [there6/x] already exists (index)"}`),
+		"PUT /taken":  say(400, `{"error":"invalid_index_name_exception: Invalid index name [taken], already exists as alias"}`),
+		"PUT /index":  say(400, `{"error":"invalid_alias_name_exception: an index exists with the same name as the alias"}`),
+		"PUT /lost":   say(404, `{"error":"index_not_found_exception: no such index (x)"}`),
+	})
+	ctx := writing(t)
+	if got, err := c.Mappings(ctx); err != nil || !cmp.Equal(got, []string{"services-g-cloud-12", "b"}) {
+		t.Error(got, err)
+	}
+	if err := c.CreateIndex(ctx, name(t, "new"), "services-g-cloud-12"); err != nil {
+		t.Error(err)
+	}
+	if err := c.SetAlias(ctx, name(t, "alias"), name(t, "new")); err != nil {
+		t.Error(err)
+	}
+	want := []string{`{"mapping":"services-g-cloud-12","type":"index"}`, `{"target":"new","type":"alias"}`}
+	if diff := cmp.Diff(want, bodies); diff != "" {
+		t.Error(diff)
+	}
+	for at, is := range map[string]error{
+		"there": searchapi.ErrExists, "there6": searchapi.ErrExists, "taken": searchapi.ErrNameTaken,
+		"index": searchapi.ErrNameTaken, "lost": searchapi.ErrNoIndex,
+	} {
+		err := c.CreateIndex(ctx, name(t, at), "m")
+		var typed *searchapi.Error
+		if !errors.Is(err, is) || !errors.As(err, &typed) || runner.ClassOf(err) != runner.Failed {
+			t.Errorf("%s: %v", at, err)
+		}
+	}
+}
+
+func TestWhatA404SaysAboutADocument(t *testing.T) {
+	router := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Cf-RouterError", "unknown_route")
+		w.WriteHeader(404)
+	}
+	c := serve(t, answers{
+		"GET /g/services/1":       say(200, `{"services":{"_index":"g","_id":"1","found":true,"_source":{"dmtext_id": "1"}}}`),
+		"GET /g/services/2":       say(404, `{"error":{"_index":"g","_id":"2","found":false}}`),
+		"GET /g/services/3":       say(404, `{"error":"index_not_found_exception: no such index [g]"}`),
+		"GET /g/services/4":       router,
+		"DELETE /g/services/1":    say(200, `{"message":{"_id":"1","result":"deleted"}}`),
+		"DELETE /g/services/2":    say(404, `{"error":{"_id":"2","result":"not_found"}}`),
+		"DELETE /g/services/3":    say(500, `{"error":"Internal error"}`),
+		"DELETE /g/services/4":    router,
+		"DELETE /g/services/five": say(404, `{"error":"The requested URL was not found on the server."}`),
+	})
+	ctx, g := writing(t), name(t, "g")
+	if source, found, err := c.Get(ctx, g, searchapi.Services, "1"); err != nil || !found || string(source) != `{"dmtext_id": "1"}` {
+		t.Error(string(source), found, err)
+	}
+	if _, found, err := c.Get(ctx, g, searchapi.Services, "2"); err != nil || found {
+		t.Error(found, err)
+	}
+	if _, _, err := c.Get(ctx, g, searchapi.Services, "3"); !errors.Is(err, searchapi.ErrNoIndex) {
+		t.Error(err)
+	}
+	if _, _, err := c.Get(ctx, g, searchapi.Services, "4"); err == nil {
+		t.Error("no route was taken for no document")
+	}
+	if found, err := c.Delete(ctx, g, searchapi.Services, "1"); err != nil || !found {
+		t.Error(found, err)
+	}
+	if found, err := c.Delete(ctx, g, searchapi.Services, "2"); err != nil || found {
+		t.Error(found, err)
+	}
+	for _, id := range []string{"3", "4", "five"} {
+		if _, err := c.Delete(ctx, g, searchapi.Services, id); err == nil {
+			t.Errorf("%s: no error", id)
+		}
+	}
+	if _, err := c.Delete(ctx, g, searchapi.Services, "3"); !searchapi.InternalError(err) {
+		t.Error(err)
+	}
+}
+
+func TestStatus(t *testing.T) {
+	c := serve(t, answers{"GET /_status": func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", "Mon, 01 Mar 2021 10:00:00 GMT")
+		say(200, `{"status":"ok","disk":"OK (62% free)","version":null,"es_status":{
+			"g-cloud-12-2021-03-01":{"num_docs":36311,"primary_size":"73.7mb","mapping_version":"18.0.0","max_result_window":"50000",
+				"mapping_generated_from_framework":"g-cloud-12","aliases":["z","g-cloud-12"]},
+			".kibana":{"num_docs":null,"primary_size":"1b","mapping_version":null,"max_result_window":null,
+				"mapping_generated_from_framework":null,"aliases":[]}}}`)(w, r)
+	}})
+	got, err := c.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 36311
+	want := searchapi.Status{Indices: map[string]searchapi.IndexStatus{
+		"g-cloud-12-2021-03-01": {
+			Documents: &n, MappingVersion: "18.0.0", Framework: "g-cloud-12", Window: 50000,
+			Aliases: []string{"g-cloud-12", "z"}, Size: "73.7mb",
+		},
+		".kibana": {Size: "1b"},
+	}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if got.Resolve(name(t, "g-cloud-12")) != "g-cloud-12-2021-03-01" || got.Resolve(name(t, "g")) != "" {
+		t.Error("names are resolved wrongly")
+	}
+	if diff := cmp.Diff([]string{"g-cloud-12", "g-cloud-12-2021-03-01", "z"}, got.Names()); diff != "" {
+		t.Error(diff)
+	}
+	if want := time.Date(2021, 3, 1, 10, 0, 0, 0, time.UTC); !c.Date().Equal(want) {
+		t.Error(c.Date())
+	}
+}
+
+func TestAStatusWithoutAnEngine(t *testing.T) {
+	c := serve(t, answers{"GET /_status": say(500,
+		`{"status":"error","message":["Error connecting to elasticsearch (status_code: N/A, message: x)"],"disk":"OK"}`)})
+	_, err := c.Status(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "500: Error connecting to elasticsearch (status_code: N/A") {
+		t.Error(err)
+	}
+}
+
+func TestTotals(t *testing.T) {
+	c := serve(t, answers{
+		"GET /g/services/search?filter_lot=cloud-software&idOnly=True": say(200, `{"meta":{"total":7},"documents":[],"links":{}}`),
+		"GET /g/services/search?idOnly=True":                           say(200, `{"meta":{"total":9},"documents":[],"links":{}}`),
+	})
+	if n, err := c.Total(t.Context(), name(t, "g"), searchapi.Services, url.Values{"lot": {"cloud-software"}}); n != 7 || err != nil {
+		t.Error(n, err)
+	}
+	if err := c.Refresh(t.Context(), name(t, "g"), searchapi.Services); err != nil {
+		t.Error(err)
+	}
+}
