@@ -1,0 +1,224 @@
+package platform
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// call is one request to the API. Its handler runs under the platform's lock and answers by setting status and out.
+type call struct {
+	p      *Platform
+	r      *http.Request
+	base   string // of absolute links
+	user   *account
+	body   []byte
+	status int
+	header http.Header
+	out    any
+}
+
+type handler func(c *call) error
+
+func (p *Platform) newAPI() http.Handler {
+	uaa, logs, cc := http.NewServeMux(), http.NewServeMux(), http.NewServeMux()
+	p.uaaRoutes(uaa)
+	p.logRoutes(logs)
+	p.controllerRoutes(cc)
+	none := func(*http.Request) bool { return false }
+	uaaWrapped, logsWrapped := p.wrap("uaa", none, uaa), p.wrap("log-cache", none, logs)
+	ccWrapped := p.wrap("cloud-controller", changesState, cc)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// net/http leaves a Date that is set alone: clients store the platform's own time.
+		w.Header().Set("Date", p.now().Format(http.TimeFormat))
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/oauth/"), r.URL.Path == "/login", r.URL.Path == "/info", r.URL.Path == "/token_keys":
+			uaaWrapped.ServeHTTP(w, r)
+		case strings.HasPrefix(r.URL.Path, "/api/v1/"):
+			logsWrapped.ServeHTTP(w, r)
+		default:
+			ccWrapped.ServeHTTP(w, r)
+		}
+	})
+}
+
+func (p *Platform) wrap(place string, write func(*http.Request) bool, h http.Handler) http.Handler {
+	if p.opts.Faults == nil {
+		return h
+	}
+	return p.opts.Faults.Wrap(place, "", write, h)
+}
+
+// changesState: a manifest_diff is a POST that writes nothing.
+func changesState(r *http.Request) bool {
+	return r.Method != http.MethodGet && r.Method != http.MethodHead && !strings.HasSuffix(r.URL.Path, "/manifest_diff")
+}
+
+func (p *Platform) controllerRoutes(mux *http.ServeMux) {
+	open := func(pattern string, h handler) { mux.HandleFunc(pattern, p.serve(h, false)) }
+	on := func(pattern string, h handler) { mux.HandleFunc(pattern, p.serve(h, true)) }
+	open("GET /{$}", root)
+	open("GET /v3", rootV3)
+	open("GET /v3/info", info)
+	p.spaceRoutes(on)
+	p.marketRoutes(on)
+	p.serviceRoutes(on)
+	p.bindingRoutes(on)
+	p.appRoutes(on)
+	p.processRoutes(on)
+	p.stagingRoutes(on)
+	p.manifestRoutes(on)
+	p.routeRoutes(on)
+	p.deploymentRoutes(on)
+	p.taskRoutes(on)
+	p.policyRoutes(on)
+	on("GET /v3/jobs/{guid}", showJob)
+	on("GET /v3/audit_events", listEvents)
+	on("GET /v3/audit_events/{guid}", showEvent)
+	open("/", func(*call) error { return unknownRequest() })
+}
+
+// serve turns a handler into HTTP: token, body, lock, answer.
+func (p *Platform) serve(h handler, authenticated bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		c := &call{p: p, r: r, base: p.baseOf(r), status: http.StatusOK, header: http.Header{}}
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 16<<20))
+		if err != nil {
+			return
+		}
+		c.body = body
+		c.answer(w, c.run(h, authenticated))
+	}
+}
+
+func (c *call) run(h handler, authenticated bool) error {
+	c.p.mu.Lock()
+	defer c.p.mu.Unlock()
+	if authenticated {
+		user, err := c.p.authenticate(c.r.Header.Get("Authorization"))
+		if err != nil {
+			return err
+		}
+		c.user = user
+		if user.readOnly && changesState(c.r) {
+			return notAuthorized()
+		}
+	}
+	return h(c)
+}
+
+func (c *call) answer(w http.ResponseWriter, err error) {
+	var one *apiError
+	var several apiErrors
+	switch {
+	case err == nil:
+	case errors.As(err, &several):
+		c.status, c.out = several[0].status, presentErrors(several)
+	case errors.As(err, &one):
+		c.status, c.out = one.status, presentErrors(apiErrors{one})
+	default:
+		c.status = http.StatusInternalServerError
+		c.out = presentErrors(apiErrors{{c.status, 10001, "UnknownError", "An unknown error occurred."}})
+	}
+	for k, v := range c.header {
+		w.Header()[k] = v
+	}
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	switch out := c.out.(type) {
+	case nil:
+		w.WriteHeader(c.status)
+	case []byte:
+		w.WriteHeader(c.status)
+		_, _ = w.Write(out)
+	default:
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		w.WriteHeader(c.status)
+		_ = json.NewEncoder(w).Encode(out)
+	}
+}
+
+func presentErrors(errs apiErrors) obj {
+	list := make([]obj, len(errs))
+	for i, e := range errs {
+		list[i] = e.present()
+	}
+	return obj{"errors": list}
+}
+
+// baseOf is the address in links: absolute, as the client reached us.
+func (p *Platform) baseOf(r *http.Request) string {
+	if p.opts.URL != "" {
+		return strings.TrimSuffix(p.opts.URL, "/")
+	}
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
+func (c *call) guid() string { return c.r.PathValue("guid") }
+
+func (c *call) reply(status int, out any) error {
+	c.status, c.out = status, out
+	return nil
+}
+
+// accepted answers 202 with the job's absolute address.
+func (c *call) accepted(j *job) error {
+	c.header.Set("Location", c.base+"/v3/jobs/"+j.guid)
+	c.status, c.out = http.StatusAccepted, nil
+	return nil
+}
+
+func (c *call) noContent() error {
+	c.status, c.out = http.StatusNoContent, nil
+	return nil
+}
+
+func (c *call) link(path string) obj { return obj{"href": c.base + path} }
+
+func (c *call) action(path string) obj { return obj{"href": c.base + path, "method": "POST"} }
+
+// fields is the request's JSON object, by its keys: a key that is there with null is not the same as one that is absent.
+type fields map[string]json.RawMessage
+
+func (f fields) has(key string) bool { _, ok := f[key]; return ok }
+
+func (f fields) null(key string) bool { v, ok := f[key]; return ok && string(v) == "null" }
+
+// bind reads the body into v, which must be an object with no other keys than these
+// (ccng: app/messages/base_message.rb, NoAdditionalKeysValidator).
+func (c *call) bind(v any, keys ...string) (fields, error) {
+	body := bytes.TrimSpace(c.body)
+	if len(body) == 0 {
+		body = []byte("{}")
+	}
+	var f fields
+	if err := json.Unmarshal(body, &f); err != nil {
+		return nil, parseError()
+	}
+	if unknown := unknownKeys(f, keys); len(unknown) > 0 {
+		return nil, unprocessable("Unknown field(s): '%s'", strings.Join(unknown, "', '"))
+	}
+	if err := json.Unmarshal(body, v); err != nil {
+		var wrong *json.UnmarshalTypeError
+		if errors.As(err, &wrong) {
+			return nil, unprocessable("%s must be %s", capital(wrong.Field), article(wrong.Type.Kind().String()))
+		}
+		return nil, parseError()
+	}
+	return f, nil
+}
+
+func unknownKeys(f fields, known []string) []string {
+	var unknown []string
+	for _, k := range sortedKeys(f) {
+		if !contains(known, k) {
+			unknown = append(unknown, k)
+		}
+	}
+	return unknown
+}

@@ -1,0 +1,401 @@
+package platform
+
+import (
+	"encoding/json"
+	"regexp"
+)
+
+func (p *Platform) appRoutes(on func(string, handler)) {
+	on("GET /v3/apps", listApps)
+	on("POST /v3/apps", createApp)
+	on("GET /v3/apps/{guid}", withApp(func(c *call, a *app) error { return c.reply(200, presentApp(c, a)) }))
+	on("PATCH /v3/apps/{guid}", withApp(updateApp))
+	on("DELETE /v3/apps/{guid}", withApp(deleteApp))
+	on("POST /v3/apps/{guid}/actions/start", withApp(startAction))
+	on("POST /v3/apps/{guid}/actions/stop", withApp(stopAction))
+	on("POST /v3/apps/{guid}/actions/restart", withApp(restartAction))
+	on("GET /v3/apps/{guid}/env", withApp(showEnv))
+	on("GET /v3/apps/{guid}/environment_variables", withApp(showEnvironmentVariables))
+	on("PATCH /v3/apps/{guid}/environment_variables", withApp(patchEnvironmentVariables))
+	on("GET /v3/apps/{guid}/manifest", withApp(showManifest))
+	on("GET /v3/apps/{guid}/features", withApp(listFeatures))
+	on("GET /v3/apps/{guid}/features/{name}", withApp(showFeature))
+	on("PATCH /v3/apps/{guid}/features/{name}", withApp(updateFeature))
+	on("GET /v3/apps/{guid}/ssh_enabled", withApp(func(c *call, _ *app) error { return c.reply(200, obj{"enabled": true, "reason": ""}) }))
+	on("GET /v3/apps/{guid}/permissions", withApp(func(c *call, _ *app) error {
+		return c.reply(200, obj{"read_basic_data": true, "read_sensitive_data": !c.user.readOnly})
+	}))
+	on("GET /v3/apps/{guid}/revisions", withApp(emptyList))
+	on("GET /v3/apps/{guid}/revisions/deployed", withApp(emptyList))
+	on("GET /v3/apps/{guid}/sidecars", withApp(emptyList))
+	on("GET /v3/apps/{guid}/droplets/current", withApp(func(c *call, a *app) error {
+		if a.droplet == nil {
+			return notFound("Droplet")
+		}
+		return c.reply(200, presentDroplet(c, a.droplet))
+	}))
+	on("GET /v3/apps/{guid}/relationships/current_droplet", withApp(func(c *call, a *app) error {
+		if a.droplet == nil {
+			return notFound("Droplet")
+		}
+		return c.reply(200, currentDroplet(c, a))
+	}))
+	on("PATCH /v3/apps/{guid}/relationships/current_droplet", withApp(assignDroplet))
+}
+
+// emptyList is the answer of lists that are always empty here.
+func emptyList(c *call, _ *app) error {
+	q := &query{raw: c.r.URL.Query(), page: 1, perPage: 50}
+	return c.reply(200, obj{"pagination": c.pagination(q, 0), "resources": []obj{}})
+}
+
+func withApp(h func(*call, *app) error) handler {
+	return func(c *call) error {
+		a, ok := c.p.apps.get(c.guid())
+		if !ok {
+			return notFound("App")
+		}
+		return h(c, a)
+	}
+}
+
+func listApps(c *call) error {
+	q, err := c.query(listing{
+		filters:  []string{"names", "organization_guids", "space_guids", "stacks", "include", "lifecycle_type"},
+		order:    []string{"name", "state"},
+		includes: []string{"space", "org", "space.organization"},
+	})
+	if err != nil {
+		return err
+	}
+	page, out := list(c, q, c.p.apps.where(func(a *app) bool {
+		return q.has("names", a.name) && q.has("space_guids", a.space.guid) && q.has("organization_guids", a.space.org.guid) &&
+			q.has("lifecycle_type", a.lifecycle) && (!q.asked("stacks") || a.lifecycle == "buildpack")
+	}), presentApp)
+	included := obj{}
+	if q.include("space") || q.include("space.organization") {
+		included["spaces"] = uniquely(c, page, func(a *app) *space { return a.space }, presentSpace)
+	}
+	if q.include("org") || q.include("space.organization") {
+		included["organizations"] = uniquely(c, page, func(a *app) *org { return a.space.org }, presentOrg)
+	}
+	if len(included) > 0 {
+		out["included"] = included
+	}
+	return c.reply(200, out)
+}
+
+func (a *app) state() string {
+	if a.started {
+		return "STARTED"
+	}
+	return "STOPPED"
+}
+
+func (a *app) lifecycleData() obj {
+	data := obj{}
+	if a.lifecycle == "buildpack" {
+		data = obj{"buildpacks": []string{}, "stack": "cflinuxfs4"}
+	}
+	return obj{"type": a.lifecycle, "data": data}
+}
+
+func presentApp(c *call, a *app) obj {
+	out := a.present()
+	current := ""
+	if a.droplet != nil {
+		current = a.droplet.guid
+	}
+	at := "/v3/apps/" + a.guid
+	out["name"], out["state"], out["lifecycle"] = a.name, a.state(), a.lifecycleData()
+	out["relationships"] = obj{"space": toOne(a.space.guid), "current_droplet": obj{"data": obj{"guid": orNull(current)}}}
+	if current == "" {
+		out["relationships"].(obj)["current_droplet"] = obj{"data": nil}
+	}
+	out["links"] = obj{
+		"self": c.link(at), "environment_variables": c.link(at + "/environment_variables"), "space": c.link("/v3/spaces/" + a.space.guid),
+		"processes": c.link(at + "/processes"), "packages": c.link(at + "/packages"), "current_droplet": c.link(at + "/droplets/current"),
+		"droplets": c.link(at + "/droplets"), "tasks": c.link(at + "/tasks"), "start": c.action(at + "/actions/start"),
+		"stop": c.action(at + "/actions/stop"), "clear_buildpack_cache": c.action(at + "/actions/clear_buildpack_cache"),
+		"revisions": c.link(at + "/revisions"), "deployed_revisions": c.link(at + "/revisions/deployed"), "features": c.link(at + "/features"),
+	}
+	return out
+}
+
+type appBody struct {
+	Name      *string            `json:"name"`
+	Env       map[string]*string `json:"environment_variables"`
+	Metadata  json.RawMessage    `json:"metadata"`
+	Lifecycle *struct {
+		Type string          `json:"type"`
+		Data json.RawMessage `json:"data"`
+	} `json:"lifecycle"`
+	Relationships struct {
+		Space relationship `json:"space"`
+	} `json:"relationships"`
+}
+
+// ccng: app/models/runtime/app_model.rb
+var appName = regexp.MustCompile(`\A[[:alnum:][:punct:][:print:]]+\z`)
+
+func createApp(c *call) error {
+	var body appBody
+	if _, err := c.bind(&body, "name", "environment_variables", "metadata", "lifecycle", "relationships"); err != nil {
+		return err
+	}
+	meta, err := readMetadata(body.Metadata)
+	if err != nil {
+		return err
+	}
+	if body.Name == nil {
+		return unprocessable("Name must be a string")
+	}
+	if err := environmentProblems(body.Env); err != nil {
+		return err
+	}
+	in, ok := c.p.spaces.get(body.Relationships.Space.guid())
+	if !ok {
+		return unprocessable("Invalid space. Ensure that the space exists and you have access to it.")
+	}
+	kind := "buildpack"
+	if body.Lifecycle != nil {
+		kind = body.Lifecycle.Type
+	}
+	if kind != "buildpack" && kind != "docker" {
+		return unprocessable("Lifecycle type is not included in the list: buildpack, docker, cnb")
+	}
+	a, err := c.p.newApp(c.user, in, *body.Name, kind, meta)
+	if err != nil {
+		return err
+	}
+	for k, v := range body.Env {
+		if v != nil {
+			a.env[k] = *v
+		}
+	}
+	return c.reply(201, presentApp(c, a))
+}
+
+// newApp makes an app with its web process, whose GUID is the app's (ccng: app/actions/app_create.rb).
+func (p *Platform) newApp(by *account, in *space, name, lifecycle string, meta metadata) (*app, error) {
+	if !appName.MatchString(name) {
+		return nil, unprocessable("Name must only contain alphanumeric, punctuation and printable characters") // the real one's exact words were not looked up
+	}
+	if err := p.appNameFree(in, name, nil); err != nil {
+		return nil, err
+	}
+	a := &app{
+		record: p.newRecord(name), space: in, lifecycle: lifecycle, env: map[string]string{},
+		features: map[string]bool{"ssh": true, "revisions": false, "file-based-vcap-services": false, "service-binding-k8s": false},
+	}
+	if err := a.merge(meta); err != nil {
+		return nil, err
+	}
+	p.apps.add(a)
+	p.newWebProcess(a, a.guid)
+	p.event(by, "audit.app.create", "app", &a.record, in, nil)
+	return a, nil
+}
+
+func (p *Platform) appNameFree(in *space, name string, but *app) error {
+	_, taken := p.apps.find(func(a *app) bool { return a.space == in && a.name == name && a != but })
+	if taken {
+		return &apiError{422, 10016, "CF-UniquenessError", "App with the name '" + name + "' already exists."}
+	}
+	return nil
+}
+
+func updateApp(c *call, a *app) error {
+	var body appBody
+	f, err := c.bind(&body, "name", "lifecycle", "metadata")
+	if err != nil {
+		return err
+	}
+	meta, err := readMetadata(body.Metadata)
+	if err != nil {
+		return err
+	}
+	if f.has("name") {
+		if body.Name == nil || *body.Name == "" {
+			return unprocessable("Name must be a string")
+		}
+		if err := c.p.appNameFree(a.space, *body.Name, a); err != nil {
+			return err
+		}
+	}
+	if body.Lifecycle != nil && body.Lifecycle.Type != a.lifecycle {
+		return unprocessable("Lifecycle type cannot be changed")
+	}
+	if err := a.merge(meta); err != nil {
+		return err
+	}
+	if f.has("name") {
+		a.name = *body.Name
+	}
+	a.updated = c.p.now()
+	c.event("audit.app.update", "app", &a.record, a.space, obj{"request": json.RawMessage(c.body)})
+	return c.reply(200, presentApp(c, a))
+}
+
+// deleteApp unbinds first, then takes everything that belongs to the app with it; the containers end afterwards
+// (ccng: app/actions/app_delete.rb). The process may still serve when its credentials are gone.
+func deleteApp(c *call, a *app) error {
+	p, by := c.p, c.user
+	j := p.startJob("app.delete", "apps", a.guid)
+	p.runJob(j, func() error {
+		if _, there := p.apps.get(a.guid); there {
+			p.destroyApp(by, a)
+		}
+		return nil
+	})
+	return c.accepted(j)
+}
+
+func (p *Platform) destroyApp(by *account, a *app) {
+	p.bindings.remove(func(b *binding) bool { return b.app == a })
+	p.event(by, "audit.app.delete-request", "app", &a.record, a.space, nil)
+	for _, r := range p.routes.rows {
+		r.unmap(func(d *destination) bool { return d.app == a })
+	}
+	for _, v := range p.processesOf(a) {
+		p.stopProcess(v)
+	}
+	p.packages.remove(func(v *pkg) bool { return v.app == a })
+	p.tasks.remove(func(v *task) bool { return v.app == a })
+	p.builds.remove(func(v *build) bool { return v.app == a })
+	p.droplets.remove(func(v *droplet) bool { return v.app == a })
+	p.deploys.remove(func(v *deployment) bool { return v.app == a })
+	p.procs.remove(func(v *process) bool { return v.app == a })
+	p.dropPolicies(a.guid)
+	p.apps.delete(a.guid)
+	p.reroute()
+}
+
+func startAction(c *call, a *app) error {
+	if a.droplet == nil {
+		return unprocessable("Assign a droplet before starting this app.")
+	}
+	if err := c.p.startApp(a); err != nil {
+		return err
+	}
+	c.event("audit.app.start", "app", &a.record, a.space, nil)
+	return c.reply(200, presentApp(c, a))
+}
+
+// startApp desires what is not running; an app that is started stays as it is.
+func (p *Platform) startApp(a *app) error {
+	if a.started {
+		return nil
+	}
+	for _, v := range p.processesOf(a) {
+		if err := p.memoryFits(a.space, v.memory*v.instances, v.instances); err != nil {
+			return err
+		}
+	}
+	a.started, a.updated = true, p.now()
+	for _, v := range p.processesOf(a) {
+		p.desire(v)
+	}
+	return nil
+}
+
+func (p *Platform) stopApp(a *app) {
+	a.started, a.updated = false, p.now()
+	for _, v := range p.processesOf(a) {
+		p.stopProcess(v)
+	}
+}
+
+func stopAction(c *call, a *app) error {
+	c.p.stopApp(a)
+	c.event("audit.app.stop", "app", &a.record, a.space, nil)
+	return c.reply(200, presentApp(c, a))
+}
+
+func restartAction(c *call, a *app) error {
+	if a.droplet == nil {
+		return unprocessable("Assign a droplet before starting this app.")
+	}
+	c.p.stopApp(a)
+	if err := c.p.startApp(a); err != nil {
+		return err
+	}
+	c.event("audit.app.restart", "app", &a.record, a.space, nil)
+	return c.reply(200, presentApp(c, a))
+}
+
+var features = []struct{ name, description string }{
+	{"ssh", "Enable SSHing into the app."},
+	{"revisions", "Enable versioning of an application"},
+	{"file-based-vcap-services", "Enable file-based VCAP service bindings for the app"},
+	{"service-binding-k8s", "Enable k8s service bindings for the app"},
+}
+
+func listFeatures(c *call, a *app) error {
+	out := []obj{}
+	for _, f := range features {
+		out = append(out, obj{"name": f.name, "description": f.description, "enabled": a.features[f.name]})
+	}
+	q := &query{raw: c.r.URL.Query(), page: 1, perPage: 50}
+	return c.reply(200, obj{"pagination": c.pagination(q, len(out)), "resources": out})
+}
+
+func showFeature(c *call, a *app) error {
+	for _, f := range features {
+		if f.name == c.r.PathValue("name") {
+			return c.reply(200, obj{"name": f.name, "description": f.description, "enabled": a.features[f.name]})
+		}
+	}
+	return notFound("Feature")
+}
+
+func updateFeature(c *call, a *app) error {
+	var body struct {
+		Enabled *bool `json:"enabled"`
+	}
+	if _, err := c.bind(&body, "enabled"); err != nil {
+		return err
+	}
+	name := c.r.PathValue("name")
+	if _, ok := a.features[name]; !ok {
+		return notFound("Feature")
+	}
+	if body.Enabled == nil {
+		return unprocessable("Enabled must be a boolean")
+	}
+	a.features = copyOf(a.features)
+	a.features[name] = *body.Enabled
+	return showFeature(c, a)
+}
+
+func currentDroplet(c *call, a *app) obj {
+	at := "/v3/apps/" + a.guid
+	return obj{
+		"data":  obj{"guid": a.droplet.guid},
+		"links": obj{"self": c.link(at + "/relationships/current_droplet"), "related": c.link(at + "/droplets/current")},
+	}
+}
+
+// assignDroplet changes nothing that runs: a restart does (ccng: app/actions/app_assign_droplet.rb).
+func assignDroplet(c *call, a *app) error {
+	var body relationship
+	if _, err := c.bind(&body, "data"); err != nil {
+		return err
+	}
+	if body.Data == nil {
+		return unprocessable("Current droplet cannot be removed. Replace it with a preferred droplet.")
+	}
+	if c.p.deploying(a) != nil {
+		return unprocessable("Unable to assign current droplet while the app has a deployment in progress. Wait for the deployment to complete or cancel it.")
+	}
+	d, ok := c.p.droplets.get(body.guid())
+	if !ok || d.app != a {
+		return unprocessable("Unable to assign current droplet. Ensure the droplet exists and belongs to this app.")
+	}
+	if d.state != "STAGED" {
+		return unprocessable("Droplet must be in staged state")
+	}
+	a.droplet, a.updated = d, c.p.now()
+	c.event("audit.app.droplet.mapped", "app", &a.record, a.space, obj{"request": obj{"droplet_guid": d.guid}})
+	return c.reply(200, currentDroplet(c, a))
+}

@@ -1,0 +1,410 @@
+package platform
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+func (p *Platform) routeRoutes(on func(string, handler)) {
+	on("GET /v3/routes", func(c *call) error { return listRoutes(c, nil) })
+	on("POST /v3/routes", createRoute)
+	on("GET /v3/routes/{guid}", withRoute(func(c *call, r *route) error { return c.reply(200, presentRoute(c, r)) }))
+	on("PATCH /v3/routes/{guid}", withRoute(updateRoute))
+	on("DELETE /v3/routes/{guid}", withRoute(deleteRoute))
+	on("GET /v3/routes/{guid}/destinations", withRoute(func(c *call, r *route) error { return c.reply(200, presentDestinations(c, r)) }))
+	on("POST /v3/routes/{guid}/destinations", withRoute(insertDestinations))
+	on("PATCH /v3/routes/{guid}/destinations", withRoute(replaceDestinations))
+	on("PATCH /v3/routes/{guid}/destinations/{destination}", withRoute(updateDestination))
+	on("DELETE /v3/routes/{guid}/destinations/{destination}", withRoute(deleteDestination))
+	on("GET /v3/apps/{guid}/routes", withApp(listRoutes))
+}
+
+func withRoute(h func(*call, *route) error) handler {
+	return func(c *call) error {
+		r, ok := c.p.routes.get(c.guid())
+		if !ok {
+			return notFound("Route")
+		}
+		return h(c, r)
+	}
+}
+
+func (r *route) mapped(a *app) bool {
+	return slices.ContainsFunc(r.destinations, func(d *destination) bool { return d.app == a })
+}
+
+func (r *route) unmap(drop func(*destination) bool) {
+	r.destinations = slices.DeleteFunc(slices.Clone(r.destinations), drop)
+}
+
+func (p *Platform) findRoute(d *domain, host, path string) (*route, bool) {
+	return p.routes.find(func(r *route) bool {
+		return r.domain == d && strings.EqualFold(r.host, host) && strings.EqualFold(r.path, path)
+	})
+}
+
+func listRoutes(c *call, of *app) error {
+	q, err := c.query(listing{
+		filters: []string{
+			"hosts", "space_guids", "organization_guids", "domain_guids", "paths", "app_guids", "include", "label_selector", "ports", "service_instance_guids",
+		},
+		includes: []string{"domain", "space", "space.organization", "route_policies"}, plain: true,
+	})
+	if err != nil {
+		return err
+	}
+	page, out := list(c, q, c.p.routes.where(func(r *route) bool {
+		return (of == nil || r.mapped(of)) && c.p.matchRoute(q, r)
+	}), presentRoute)
+	included := obj{}
+	if q.include("domain") {
+		included["domains"] = uniquely(c, page, func(r *route) *domain { return r.domain }, presentDomain)
+	}
+	if q.include("space") || q.include("space.organization") {
+		included["spaces"] = uniquely(c, page, func(r *route) *space { return r.space }, presentSpace)
+	}
+	if q.include("space.organization") {
+		included["organizations"] = uniquely(c, page, func(r *route) *org { return r.space.org }, presentOrg)
+	}
+	if len(included) > 0 {
+		out["included"] = included
+	}
+	return c.reply(200, out)
+}
+
+// matchRoute: an empty paths= means routes without a path.
+func (p *Platform) matchRoute(q *query, r *route) bool {
+	var apps, services []string
+	for _, d := range r.destinations {
+		apps = append(apps, d.app.guid)
+	}
+	for _, b := range p.rbinds.rows {
+		if b.route == r {
+			services = append(services, b.service.guid)
+		}
+	}
+	return q.has("hosts", r.host) && q.has("paths", r.path) && q.has("domain_guids", r.domain.guid) && q.has("space_guids", r.space.guid) &&
+		q.has("organization_guids", r.space.org.guid) && q.has("app_guids", apps...) && q.has("service_instance_guids", services...) && !q.asked("ports")
+}
+
+func presentRoute(c *call, r *route) obj {
+	out := r.present()
+	at := "/v3/routes/" + r.guid
+	out["protocol"], out["host"], out["path"], out["port"], out["url"] = "http", r.host, r.path, nil, r.url()
+	out["destinations"] = destinationList(r)
+	out["options"] = copyOf(r.options)
+	out["relationships"] = obj{"space": toOne(r.space.guid), "domain": toOne(r.domain.guid)}
+	out["links"] = obj{
+		"self": c.link(at), "space": c.link("/v3/spaces/" + r.space.guid), "destinations": c.link(at + "/destinations"),
+		"domain": c.link("/v3/domains/" + r.domain.guid),
+	}
+	return out
+}
+
+func presentDestination(d *destination) obj {
+	port := 8080
+	if d.port != nil {
+		port = *d.port
+	}
+	return obj{
+		"guid": d.guid, "app": obj{"guid": d.app.guid, "process": obj{"type": d.process}}, "weight": nil, "port": port,
+		"protocol": d.protocol, "created_at": stamp(d.created), "updated_at": stamp(d.updated),
+	}
+}
+
+func destinationList(r *route) []obj {
+	out := []obj{}
+	for _, d := range r.destinations {
+		out = append(out, presentDestination(d))
+	}
+	return out
+}
+
+func presentDestinations(c *call, r *route) obj {
+	return obj{
+		"destinations": destinationList(r),
+		"links":        obj{"self": c.link("/v3/routes/" + r.guid + "/destinations"), "route": c.link("/v3/routes/" + r.guid)},
+	}
+}
+
+type routeBody struct {
+	Host          *string         `json:"host"`
+	Path          *string         `json:"path"`
+	Port          *int            `json:"port"`
+	Options       obj             `json:"options"`
+	Metadata      json.RawMessage `json:"metadata"`
+	Relationships struct {
+		Space  relationship `json:"space"`
+		Domain relationship `json:"domain"`
+	} `json:"relationships"`
+}
+
+func createRoute(c *call) error {
+	var body routeBody
+	if _, err := c.bind(&body, "host", "path", "port", "options", "metadata", "relationships"); err != nil {
+		return err
+	}
+	meta, err := readMetadata(body.Metadata)
+	if err != nil {
+		return err
+	}
+	in, ok := c.p.spaces.get(body.Relationships.Space.guid())
+	if !ok {
+		return unprocessable("Invalid space. Ensure that the space exists and you have access to it.")
+	}
+	d, ok := c.p.domains.get(body.Relationships.Domain.guid())
+	if !ok {
+		return unprocessable("Invalid domain. Ensure that the domain exists and you have access to it.")
+	}
+	if body.Port != nil {
+		return unprocessable("Routes with protocol 'http' do not support ports.")
+	}
+	var host, path string
+	if body.Host != nil {
+		host = *body.Host
+	}
+	if body.Path != nil {
+		path = *body.Path
+	}
+	r, err := c.p.newRoute(c.user, in, d, host, path)
+	if err != nil {
+		return err
+	}
+	if err := r.merge(meta); err != nil {
+		c.p.routes.delete(r.guid)
+		return err
+	}
+	r.options = body.Options
+	return c.reply(201, presentRoute(c, r))
+}
+
+var hostFormat = regexp.MustCompile(`^([\w\-]+|\*)$`)
+
+// newRoute makes a route by the rules and in the words of ccng: app/actions/route_create.rb.
+func (p *Platform) newRoute(by *account, in *space, d *domain, host, path string) (*route, error) {
+	switch {
+	case host == "":
+		return nil, unprocessable("Missing host. Routes in shared domains must have a host defined.")
+	case !hostFormat.MatchString(host) || len(host) > 63:
+		return nil, unprocessable("Host format is invalid.")
+	case len(host)+1+len(d.name) > 253:
+		return nil, unprocessable("Host combined with domain name must be no more than 253 characters.")
+	case path == "/":
+		return nil, unprocessable("Path cannot be a single '/'.")
+	case path != "" && path[0] != '/':
+		return nil, unprocessable("Path is missing the beginning '/'.")
+	case strings.Contains(path, "?"):
+		return nil, unprocessable("Path cannot contain '?'.")
+	case len(path) > 128:
+		return nil, unprocessable("Path exceeds 128 characters.")
+	}
+	if _, taken := p.findRoute(d, host, path); taken {
+		if path != "" {
+			return nil, unprocessable("Route already exists with host '%s' and path '%s' for domain '%s'.", host, path, d.name)
+		}
+		return nil, unprocessable("Route already exists with host '%s' for domain '%s'.", host, d.name)
+	}
+	routes := func(keep func(*space) bool) int { return p.usage(keep)["routes"].(int) }
+	if q := in.quota; q != nil && q.limits.Routes > 0 && routes(func(s *space) bool { return s == in }) >= q.limits.Routes {
+		return nil, unprocessable("Routes quota exceeded for space '%s'.", in.name)
+	}
+	if l := in.org.quota.limits.Routes; l > 0 && routes(func(s *space) bool { return s.org == in.org }) >= l {
+		return nil, unprocessable("Routes quota exceeded for organization '%s'.", in.org.name)
+	}
+	r := &route{record: p.newRecord(""), space: in, domain: d, host: strings.ToLower(host), path: path, options: obj{}}
+	p.routes.add(r)
+	p.event(by, "audit.route.create", "route", &r.record, in, nil)
+	return r, nil
+}
+
+func updateRoute(c *call, r *route) error {
+	var body routeBody
+	f, err := c.bind(&body, "options", "metadata")
+	if err != nil {
+		return err
+	}
+	meta, err := readMetadata(body.Metadata)
+	if err != nil {
+		return err
+	}
+	if err := r.merge(meta); err != nil {
+		return err
+	}
+	if f.has("options") {
+		options := copyOf(r.options)
+		for k, v := range body.Options {
+			if v == nil {
+				delete(options, k)
+			} else {
+				options[k] = v
+			}
+		}
+		r.options = options
+	}
+	r.updated = c.p.now()
+	return c.reply(200, presentRoute(c, r))
+}
+
+// deleteRoute unmaps it too: nothing refuses a route that has destinations.
+func deleteRoute(c *call, r *route) error {
+	p, by := c.p, c.user
+	j := p.startJob("route.delete", "routes", r.guid)
+	p.runJob(j, func() error {
+		p.rbinds.remove(func(b *routeBinding) bool { return b.route == r })
+		p.routes.delete(r.guid)
+		p.event(by, "audit.route.delete-request", "route", &r.record, r.space, nil)
+		p.reroute()
+		return nil
+	})
+	return c.accepted(j)
+}
+
+// target is a destination of a request.
+type target struct {
+	App struct {
+		GUID    string `json:"guid"`
+		Process *struct {
+			Type string `json:"type"`
+		} `json:"process"`
+	} `json:"app"`
+	Port     *int    `json:"port"`
+	Weight   *int    `json:"weight"`
+	Protocol *string `json:"protocol"`
+}
+
+func (c *call) targets(r *route) ([]*destination, error) {
+	var body struct {
+		Destinations []target `json:"destinations"`
+	}
+	f, err := c.bind(&body, "destinations")
+	if err != nil {
+		return nil, err
+	}
+	if !f.has("destinations") || f.null("destinations") {
+		return nil, unprocessable("Destinations must be an array")
+	}
+	var out []*destination
+	for _, t := range body.Destinations {
+		a, ok := c.p.apps.get(t.App.GUID)
+		if !ok {
+			return nil, unprocessable("App(s) with guid(s) \"%s\" do not exist.", t.App.GUID)
+		}
+		if a.space != r.space {
+			return nil, unprocessable("Routes destinations must be in either the route's space or the route's shared spaces")
+		}
+		if t.Weight != nil {
+			return nil, unprocessable("Destinations[0]: weighted destinations cannot be used when inserting destinations.")
+		}
+		d := &destination{record: c.p.newRecord(""), app: a, process: "web", port: t.Port, protocol: "http1"}
+		if t.App.Process != nil && t.App.Process.Type != "" {
+			d.process = t.App.Process.Type
+		}
+		if t.Protocol != nil {
+			if *t.Protocol != "http1" && *t.Protocol != "http2" {
+				return nil, unprocessable("Cannot use '%s' protocol for http routes; valid options are: [http1, http2].", *t.Protocol)
+			}
+			d.protocol = *t.Protocol
+		}
+		if slices.ContainsFunc(out, func(o *destination) bool { return o.same(d) && o.protocol == d.protocol }) {
+			return nil, unprocessable("Destinations cannot contain duplicate entries")
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+func (d *destination) same(o *destination) bool {
+	if (d.port == nil) != (o.port == nil) || d.port != nil && *d.port != *o.port {
+		return false
+	}
+	return d.app == o.app && d.process == o.process
+}
+
+// insertDestinations leaves an identical one as it is (ccng: app/actions/update_route_destinations.rb, add).
+func insertDestinations(c *call, r *route) error {
+	targets, err := c.targets(r)
+	if err != nil {
+		return err
+	}
+	if err := c.p.mapRoute(c.user, r, targets); err != nil {
+		return err
+	}
+	return c.reply(200, presentDestinations(c, r))
+}
+
+func (p *Platform) mapRoute(by *account, r *route, targets []*destination) error {
+	if len(r.destinations)+len(targets) > 100 {
+		return unprocessable("Routes can be mapped to at most 100 destinations.")
+	}
+	added := slices.Clone(r.destinations)
+	for _, d := range targets {
+		i := slices.IndexFunc(added, d.same)
+		if i < 0 {
+			added = append(added, d)
+			p.event(by, "audit.app.map-route", "app", &d.app.record, d.app.space, obj{"route_guid": r.guid, "destination_guid": d.guid})
+			continue
+		}
+		if added[i].protocol != d.protocol {
+			return unprocessable("Cannot add destination with protocol: %s. Destination already exists for route: %s, app: %s, process: %s, and protocol: %s.",
+				d.protocol, r.url(), d.app.guid, d.process, added[i].protocol)
+		}
+	}
+	r.destinations = added
+	r.updated = p.now()
+	p.reroute()
+	return nil
+}
+
+func replaceDestinations(c *call, r *route) error {
+	targets, err := c.targets(r)
+	if err != nil {
+		return err
+	}
+	for i, d := range targets { // what stays keeps its GUID
+		if at := slices.IndexFunc(r.destinations, func(o *destination) bool { return o.same(d) && o.protocol == d.protocol }); at >= 0 {
+			targets[i] = r.destinations[at]
+		}
+	}
+	for _, d := range r.destinations {
+		if !slices.Contains(targets, d) {
+			c.event("audit.app.unmap-route", "app", &d.app.record, d.app.space, obj{"route_guid": r.guid})
+		}
+	}
+	r.destinations, r.updated = targets, c.p.now()
+	c.p.reroute()
+	return c.reply(200, presentDestinations(c, r))
+}
+
+func updateDestination(c *call, r *route) error {
+	var body struct {
+		Protocol *string `json:"protocol"`
+	}
+	if _, err := c.bind(&body, "protocol"); err != nil {
+		return err
+	}
+	for _, d := range r.destinations {
+		if d.guid == c.r.PathValue("destination") {
+			d.protocol = "http1"
+			if body.Protocol != nil {
+				d.protocol = *body.Protocol
+			}
+			return c.reply(200, presentDestination(d))
+		}
+	}
+	return unprocessable("Unable to unmap route from destination. Ensure the route has a destination with this guid.")
+}
+
+func deleteDestination(c *call, r *route) error {
+	for _, d := range r.destinations {
+		if d.guid == c.r.PathValue("destination") {
+			r.unmap(func(o *destination) bool { return o == d })
+			r.updated = c.p.now()
+			c.event("audit.app.unmap-route", "app", &d.app.record, d.app.space, obj{"route_guid": r.guid, "destination_guid": d.guid})
+			c.p.reroute()
+			return c.noContent()
+		}
+	}
+	return unprocessable("Unable to unmap route from destination. Ensure the route has a destination with this guid.")
+}

@@ -1,0 +1,185 @@
+package platform
+
+import "fmt"
+
+// Seed puts a world into the platform, without delays: its services are provisioned, its apps run and are routed when
+// it comes back. It may be called once.
+func (p *Platform) Seed(w World) error {
+	p.mu.Lock()
+	p.seedSpace(w)
+	p.seedMarket(w.Offerings)
+	s := p.spaces.rows[0]
+	if err := p.seedServices(s, w.Services); err != nil {
+		p.mu.Unlock()
+		return err
+	}
+	var starting []*instance
+	for _, a := range w.Apps {
+		started, err := p.seedApp(s, a)
+		if err != nil {
+			p.mu.Unlock()
+			return fmt.Errorf("seed app %s: %w", a.Name, err)
+		}
+		starting = append(starting, started...)
+	}
+	if err := p.seedLinks(w); err != nil {
+		p.mu.Unlock()
+		return err
+	}
+	p.events = table[*event]{}
+	p.mu.Unlock()
+
+	for _, in := range starting { // programs start without the lock
+		if err := in.start(); err != nil {
+			return fmt.Errorf("start %s/%d: %w", in.lrp.appName, in.index, err)
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, in := range starting {
+		in.state = "RUNNING"
+		go in.watch()
+	}
+	p.rerouteAfter(false)
+	return nil
+}
+
+func (p *Platform) seedSpace(w World) {
+	q := &quota{record: p.newRecord(w.OrgQuota.Name), limits: w.OrgQuota}
+	p.quotas.add(q)
+	o := &org{record: p.newRecord(w.Org), quota: q}
+	p.orgs.add(o)
+	s := &space{record: p.newRecord(w.Space), org: o}
+	if w.SpaceQuota.Name != "" {
+		s.quota = &quota{record: p.newRecord(w.SpaceQuota.Name), limits: w.SpaceQuota}
+		p.squotas.add(s.quota)
+	}
+	p.spaces.add(s)
+	for _, name := range w.Domains {
+		p.domains.add(&domain{record: p.newRecord(name)})
+	}
+	for _, u := range w.Users {
+		p.accounts[u.Name] = &account{guid: p.newGUID(), name: u.Name, secret: u.Password, readOnly: u.ReadOnly}
+	}
+	for _, v := range w.Clients {
+		p.accounts[v.ID] = &account{guid: p.newGUID(), name: v.ID, secret: v.Secret, client: true}
+	}
+}
+
+func (p *Platform) seedMarket(offerings []Offering) {
+	b := &broker{record: p.newRecord("sandbox-broker")}
+	p.brokers.add(b)
+	for _, w := range offerings {
+		o := &offering{record: p.newRecord(w.Name), description: w.Description, tags: w.Tags, allowContextUpdates: w.AllowContextUpdates, broker: b}
+		p.offers.add(o)
+		for _, v := range w.Plans {
+			p.plans.add(&plan{record: p.newRecord(v.Name), offering: o, description: v.Description, free: v.Free, available: !v.Unavailable})
+		}
+	}
+}
+
+func (p *Platform) seedServices(in *space, services []Service) error {
+	now := p.now()
+	for _, w := range services {
+		s := &service{
+			record: p.newRecord(w.Name), space: in, tags: w.Tags, credentials: w.Credentials,
+			last: operation{"create", "succeeded", "", now, now},
+		}
+		if w.SyslogDrainURL != "" {
+			s.syslog = &w.SyslogDrainURL
+		}
+		if w.RouteServiceURL != "" {
+			s.routeURL = &w.RouteServiceURL
+		}
+		if w.Offering != "" {
+			var ok bool
+			if s.plan, ok = p.plans.find(func(v *plan) bool { return v.name == w.Plan && v.offering.name == w.Offering }); !ok {
+				return fmt.Errorf("seed service %s: no plan %s of %s", w.Name, w.Plan, w.Offering)
+			}
+			if p.opts.Broker != nil {
+				if err := p.opts.Broker.Provision(s.guid, w.Plan, nil); err != nil {
+					return fmt.Errorf("seed service %s: %w", w.Name, err)
+				}
+			}
+		}
+		p.services.add(s)
+	}
+	return nil
+}
+
+func (p *Platform) seedApp(in *space, w App) ([]*instance, error) {
+	a, err := p.newApp(nil, in, w.Name, "docker", metadata{})
+	if err != nil {
+		return nil, err
+	}
+	a.env, p.manifests[w.Name] = copyOf(w.Env), w
+	a.labels, a.annotations = copyOf(w.Labels), copyOf(w.Annotations)
+	v := &pkg{record: p.newRecord(""), app: a, kind: "docker", state: "READY", image: w.Image, username: w.DockerUser, password: w.DockerPassword}
+	p.packages.add(v)
+	a.droplet = &droplet{record: p.newRecord(""), app: a, pkg: v, state: "STAGED", image: w.Image, lifecycle: "docker"}
+	p.droplets.add(a.droplet)
+	web := p.newestProcess(a, "web")
+	web.instances, web.memory, web.disk = w.Instances, w.MemoryMB, w.DiskMB
+	web.health = healthCheck{kind: w.HealthCheckType, endpoint: w.HealthCheckEndpoint}
+	if web.health.kind == "" {
+		web.health.kind = "port"
+		if w.HealthCheckEndpoint != "" {
+			web.health.kind = "http"
+		}
+	}
+	m := &manifest{}
+	for _, url := range w.Routes {
+		m.routes = append(m.routes, manifestRoute{route: url})
+	}
+	if err := p.mapManifestRoutes(nil, a, m.routes); err != nil {
+		return nil, err
+	}
+	for _, s := range w.Services {
+		want := manifestService{name: s.Name}
+		if s.BindingName != "" {
+			want.bindingName = ptr(s.BindingName)
+		}
+		m.services = append(m.services, want)
+	}
+	if err := p.applyServices(nil, a, m); err != nil {
+		return nil, err
+	}
+	if w.Stopped {
+		return nil, nil
+	}
+	a.started = true
+	web.version = p.newGUID()
+	l := &lrp{
+		p: p, process: web, appGUID: a.guid, appName: a.name, image: w.Image, env: p.runningEnv(a, web), health: web.health, desired: w.Instances,
+	}
+	web.lrp = l
+	p.lrps[l] = true
+	for i := range w.Instances {
+		l.newInstance(i, 0)
+	}
+	return l.instances, nil
+}
+
+func (p *Platform) seedLinks(w World) error {
+	for _, b := range w.RouteServices {
+		host, path, d := p.splitRoute(b.Route)
+		s, ok := p.services.find(func(s *service) bool { return s.name == b.Service })
+		if d == nil || !ok {
+			return fmt.Errorf("seed route service %s of %s: no such route or service", b.Service, b.Route)
+		}
+		r, ok := p.findRoute(d, host, path)
+		if !ok {
+			return fmt.Errorf("seed route service of %s: no such route", b.Route)
+		}
+		p.rbinds.add(p.newRouteBinding(r, s))
+	}
+	for _, v := range w.Policies {
+		from, ok1 := p.apps.find(func(a *app) bool { return a.name == v.From })
+		to, ok2 := p.apps.find(func(a *app) bool { return a.name == v.To })
+		if !ok1 || !ok2 {
+			return fmt.Errorf("seed policy from %s to %s: no such app", v.From, v.To)
+		}
+		p.policies = append(p.policies, policy{from.guid, to.guid, v.Protocol, v.FirstPort, v.LastPort})
+	}
+	return nil
+}

@@ -1,0 +1,257 @@
+package platform
+
+import "encoding/json"
+
+func (p *Platform) stagingRoutes(on func(string, handler)) {
+	on("GET /v3/packages", func(c *call) error { return listPackages(c, nil) })
+	on("POST /v3/packages", createPackage)
+	on("GET /v3/packages/{guid}", withPackage(func(c *call, v *pkg) error { return c.reply(200, presentPackage(c, v)) }))
+	on("DELETE /v3/packages/{guid}", withPackage(func(c *call, v *pkg) error {
+		j := c.p.startJob("package.delete", "packages", v.guid)
+		c.p.runJob(j, func() error { c.p.packages.delete(v.guid); return nil })
+		return c.accepted(j)
+	}))
+	on("GET /v3/packages/{guid}/droplets", withPackage(func(c *call, v *pkg) error {
+		return listDroplets(c, func(d *droplet) bool { return d.pkg == v })
+	}))
+	on("GET /v3/apps/{guid}/packages", withApp(listPackages))
+	on("GET /v3/builds", func(c *call) error { return listBuilds(c, nil) })
+	on("POST /v3/builds", createBuild)
+	on("GET /v3/builds/{guid}", withBuild(func(c *call, b *build) error { return c.reply(200, presentBuild(c, b)) }))
+	on("GET /v3/apps/{guid}/builds", withApp(listBuilds))
+	on("GET /v3/droplets", func(c *call) error { return listDroplets(c, func(*droplet) bool { return true }) })
+	on("GET /v3/droplets/{guid}", func(c *call) error {
+		d, ok := c.p.droplets.get(c.guid())
+		if !ok {
+			return notFound("Droplet")
+		}
+		return c.reply(200, presentDroplet(c, d))
+	})
+	on("GET /v3/apps/{guid}/droplets", withApp(func(c *call, a *app) error {
+		return listDroplets(c, func(d *droplet) bool { return d.app == a })
+	}))
+}
+
+func withPackage(h func(*call, *pkg) error) handler {
+	return func(c *call) error {
+		v, ok := c.p.packages.get(c.guid())
+		if !ok {
+			return notFound("Package")
+		}
+		return h(c, v)
+	}
+}
+
+func withBuild(h func(*call, *build) error) handler {
+	return func(c *call) error {
+		b, ok := c.p.builds.get(c.guid())
+		if !ok {
+			return notFound("Build")
+		}
+		return h(c, b)
+	}
+}
+
+func listPackages(c *call, of *app) error {
+	l := listing{filters: []string{"states", "types", "app_guids", "app_guid", "space_guids", "organization_guids"}}
+	if of != nil {
+		l.without = []string{"app_guids", "space_guids", "organization_guids"}
+	}
+	q, err := c.query(l)
+	if err != nil {
+		return err
+	}
+	_, out := list(c, q, c.p.packages.where(func(v *pkg) bool {
+		return (of == nil || v.app == of) && q.has("states", v.state) && q.has("types", v.kind) && q.has("app_guids", v.app.guid) &&
+			q.has("space_guids", v.app.space.guid) && q.has("organization_guids", v.app.space.org.guid)
+	}), presentPackage)
+	return c.reply(200, out)
+}
+
+// presentPackage never shows the registry's password (ccng: app/presenters/v3/package_presenter.rb).
+func presentPackage(c *call, v *pkg) obj {
+	out := v.present()
+	var password any
+	if v.username != "" {
+		password = "***"
+	}
+	out["type"], out["state"] = v.kind, v.state
+	out["data"] = obj{"image": v.image, "username": orNull(v.username), "password": password}
+	out["relationships"] = obj{"app": toOne(v.app.guid)}
+	out["links"] = obj{"self": c.link("/v3/packages/" + v.guid), "app": c.link("/v3/apps/" + v.app.guid)}
+	return out
+}
+
+func createPackage(c *call) error {
+	var body struct {
+		Type string `json:"type"`
+		Data struct {
+			Image    string `json:"image"`
+			Username string `json:"username"`
+			Password string `json:"password"`
+		} `json:"data"`
+		Metadata      json.RawMessage `json:"metadata"`
+		Relationships struct {
+			App relationship `json:"app"`
+		} `json:"relationships"`
+	}
+	if _, err := c.bind(&body, "type", "data", "metadata", "relationships"); err != nil {
+		return err
+	}
+	meta, err := readMetadata(body.Metadata)
+	if err != nil {
+		return err
+	}
+	if body.Type != "docker" && body.Type != "bits" {
+		return unprocessable("Type must be one of 'bits, docker'")
+	}
+	a, ok := c.p.apps.get(body.Relationships.App.guid())
+	if !ok {
+		return unprocessable("App is invalid. Ensure it exists and you have access to it.")
+	}
+	if body.Type == "docker" && a.lifecycle != "docker" {
+		return unprocessable("Cannot create Docker package for a %s app.", a.lifecycle)
+	}
+	if body.Type == "bits" {
+		return unprocessable("Cannot create bits package for a Docker app.") // buildpacks are not modelled
+	}
+	if body.Data.Image == "" {
+		return unprocessable("Data Image required")
+	}
+	v := &pkg{
+		record: c.p.newRecord(""), app: a, kind: "docker", state: "READY",
+		image: body.Data.Image, username: body.Data.Username, password: body.Data.Password,
+	}
+	if err := v.merge(meta); err != nil {
+		return err
+	}
+	c.p.packages.add(v)
+	c.event("audit.app.package.create", "app", &a.record, a.space, obj{"package_guid": v.guid})
+	return c.reply(201, presentPackage(c, v))
+}
+
+func listBuilds(c *call, of *app) error {
+	q, err := c.query(listing{filters: []string{"app_guids", "package_guids", "states"}})
+	if err != nil {
+		return err
+	}
+	_, out := list(c, q, c.p.builds.where(func(b *build) bool {
+		return (of == nil || b.app == of) && q.has("states", b.state) && q.has("app_guids", b.app.guid) && q.has("package_guids", b.pkg.guid)
+	}), presentBuild)
+	return c.reply(200, out)
+}
+
+func presentBuild(c *call, b *build) obj {
+	out := b.present()
+	out["state"], out["error"] = b.state, orNull(b.err)
+	out["staging_memory_in_mb"], out["staging_disk_in_mb"], out["staging_log_rate_limit_bytes_per_second"] = 1024, 4096, -1
+	out["lifecycle"] = b.app.lifecycleData()
+	out["package"], out["droplet"] = obj{"guid": b.pkg.guid}, nil
+	links := obj{"self": c.link("/v3/builds/" + b.guid), "app": c.link("/v3/apps/" + b.app.guid)}
+	if b.droplet != nil {
+		out["droplet"] = obj{"guid": b.droplet.guid}
+		links["droplet"] = c.link("/v3/droplets/" + b.droplet.guid)
+	}
+	out["created_by"] = obj{"guid": b.byGUID, "name": b.by, "email": b.by}
+	out["relationships"] = obj{"app": toOne(b.app.guid)}
+	out["links"] = links
+	return out
+}
+
+// createBuild stages: one at a time for each package.
+func createBuild(c *call) error {
+	var body struct {
+		Package struct {
+			GUID string `json:"guid"`
+		} `json:"package"`
+		Lifecycle json.RawMessage `json:"lifecycle"`
+		Metadata  json.RawMessage `json:"metadata"`
+		Memory    *int            `json:"staging_memory_in_mb"`
+		Disk      *int            `json:"staging_disk_in_mb"`
+		LogRate   *int            `json:"staging_log_rate_limit_bytes_per_second"`
+	}
+	if _, err := c.bind(&body, "package", "lifecycle", "metadata", "staging_memory_in_mb", "staging_disk_in_mb", "staging_log_rate_limit_bytes_per_second"); err != nil {
+		return err
+	}
+	meta, err := readMetadata(body.Metadata)
+	if err != nil {
+		return err
+	}
+	v, ok := c.p.packages.get(body.Package.GUID)
+	if !ok {
+		return unprocessable("Unable to use package. Ensure that the package exists and you have access to it.")
+	}
+	if _, busy := c.p.builds.find(func(b *build) bool { return b.app == v.app && b.state == "STAGING" }); busy {
+		return unprocessable("Only one build can be STAGING at a time per application.")
+	}
+	b := &build{record: c.p.newRecord(""), app: v.app, pkg: v, state: "STAGING", byGUID: c.user.guid, by: c.user.name}
+	if err := b.merge(meta); err != nil {
+		return err
+	}
+	c.p.builds.add(b)
+	c.event("audit.app.build.create", "app", &v.app.record, v.app.space, obj{"build_guid": b.guid, "package_guid": v.guid})
+	c.p.after(c.p.opts.StageTime, func() { c.p.staged(b) })
+	return c.reply(201, presentBuild(c, b))
+}
+
+// staged ends a build. An image that the registry does not have, or does not give to these credentials, is a
+// StagingError (ccng: app/models/runtime/build_model.rb, fail_to_stage!); the registry's words are in the log.
+func (p *Platform) staged(b *build) {
+	b.updated = p.now()
+	v := b.pkg
+	if reason := p.pullProblem(v); reason != "" {
+		b.state, b.err = "FAILED", "StagingError - Staging error: staging failed"
+		p.logs.write(b.app.guid, "STG", "0", true, "Failed to talk to docker registry: "+reason)
+		p.logs.write(b.app.guid, "STG", "0", true, "Staging failed: Exited with status 2")
+		return
+	}
+	d := &droplet{record: p.newRecord(""), app: b.app, pkg: v, state: "STAGED", image: v.image, lifecycle: "docker"}
+	p.droplets.add(d)
+	b.state, b.droplet = "STAGED", d
+	p.logs.write(b.app.guid, "STG", "0", false, "Staging process finished: "+v.image)
+	p.event(nil, "audit.app.droplet.create", "app", &b.app.record, b.app.space, obj{"droplet_guid": d.guid, "package_guid": v.guid})
+}
+
+func (p *Platform) pullProblem(v *pkg) string {
+	if p.opts.Programs == nil {
+		return "no registry"
+	}
+	if _, ok := p.opts.Programs(v.image); !ok {
+		return "manifest unknown: manifest unknown"
+	}
+	if p.opts.RegistryAuth != nil && !p.opts.RegistryAuth(v.image, v.username, v.password) {
+		return "unauthorized: incorrect username or password"
+	}
+	return ""
+}
+
+func listDroplets(c *call, keep func(*droplet) bool) error {
+	q, err := c.query(listing{filters: []string{"app_guid", "app_guids", "current", "organization_guids", "package_guid", "space_guids", "states"}})
+	if err != nil {
+		return err
+	}
+	_, out := list(c, q, c.p.droplets.where(func(d *droplet) bool {
+		return keep(d) && q.has("states", d.state) && q.has("app_guids", d.app.guid) && q.has("space_guids", d.app.space.guid) &&
+			q.has("organization_guids", d.app.space.org.guid) && (!q.asked("current") || d.app.droplet == d)
+	}), presentDroplet)
+	return c.reply(200, out)
+}
+
+func presentDroplet(c *call, d *droplet) obj {
+	out := d.present()
+	out["state"], out["error"], out["image"] = d.state, nil, d.image
+	out["lifecycle"] = obj{"type": d.lifecycle, "data": obj{}}
+	out["checksum"], out["buildpacks"], out["stack"] = nil, nil, nil
+	out["execution_metadata"] = `{"cmd":[],"ports":[{"Port":8080,"Protocol":"tcp"}]}`
+	out["process_types"] = obj{"web": ""}
+	out["relationships"] = obj{"app": toOne(d.app.guid)}
+	links := obj{
+		"self": c.link("/v3/droplets/" + d.guid), "app": c.link("/v3/apps/" + d.app.guid),
+		"assign_current_droplet": obj{"href": c.base + "/v3/apps/" + d.app.guid + "/relationships/current_droplet", "method": "PATCH"},
+	}
+	if d.pkg != nil {
+		links["package"] = c.link("/v3/packages/" + d.pkg.guid)
+	}
+	out["links"] = links
+	return out
+}
