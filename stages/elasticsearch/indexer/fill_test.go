@@ -1,0 +1,296 @@
+package indexer_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/indexer"
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/searchapi"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+func TestFillBringsEveryDocumentThatBelongs(t *testing.T) {
+	w := newWorld(t, 450, 130)
+	all := indexer.Defaults("production").Dated(day)
+	w.create(all)
+	var last runner.Progress
+	var mu sync.Mutex
+	for i, target := range all {
+		report, err := indexer.Fill(writing(t), w.source, w.target, target, indexer.FillOptions{
+			Pace: quick(),
+			Progress: func(p runner.Progress) {
+				mu.Lock()
+				defer mu.Unlock()
+				if p.Done > last.Done {
+					last = p
+				}
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := []int{450, 130}[i]; report.Documents != want {
+			t.Errorf("%s: %d documents, want %d", target.Alias, report.Documents, want)
+		}
+		if report.Distinct != report.Total || report.Distinct != report.Documents+report.Skipped || len(report.Failed) != 0 ||
+			report.Retries != 0 || report.Unanswered != 0 || !report.Cursor.Done {
+			t.Errorf("%+v", report)
+		}
+		if i == 0 && (report.Skipped == 0 || last.Done != report.Total || last.Total != report.Total) {
+			t.Errorf("progress %+v, report %+v", last, report)
+		}
+	}
+	w.isTrue(all)
+	if n := w.sent("DELETE"); n != 0 {
+		t.Errorf("%d documents were deleted", n)
+	}
+	counts, err := indexer.Counts(t.Context(), w.source, w.target, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range counts {
+		if c.Documents != c.Expected || c.Expected == 0 || c.Index == c.Alias.String() || !cmp.Equal(c.Aliases, []string{c.Alias.String()}) ||
+			c.MappingVersion == "" || c.Window == 0 {
+			t.Errorf("%+v", c)
+		}
+	}
+}
+
+func TestCountsOfAnIndexThatIsNotThere(t *testing.T) {
+	w := newWorld(t, 10, 5)
+	counts, err := indexer.Counts(t.Context(), w.source, w.target, indexer.Defaults("production").Live())
+	if err != nil || counts[0].Index != "" || counts[0].Documents != -1 || counts[0].Expected != 10 || counts[1].Expected != 5 {
+		t.Errorf("%+v %v", counts, err)
+	}
+}
+
+func TestAFillGoesOnWhereAnotherWasStopped(t *testing.T) {
+	w := newWorld(t, 650, 10)
+	target := indexer.Defaults("production").Dated(day)[0]
+	w.create([]indexer.Target{target})
+	ctx, stop := context.WithCancel(writing(t))
+	defer stop()
+	var puts atomic.Int64
+	w.intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPut && puts.Add(1) == 500 {
+			stop()
+		}
+		return false
+	}, nil)
+	var cursors []indexer.Cursor
+	o := indexer.FillOptions{Pace: quick(), CheckpointEvery: time.Millisecond, Checkpoint: func(_ context.Context, c indexer.Cursor) error {
+		cursors = append(cursors, c)
+		return nil
+	}}
+	report, err := indexer.Fill(ctx, w.source, w.target, target, o)
+	if runner.ClassOf(err) != runner.Interrupted || report.Unanswered != 0 {
+		t.Fatalf("%v, %+v", err, report)
+	}
+	if len(cursors) == 0 || cursors[len(cursors)-1] != report.Cursor || report.Cursor.Page < 4 || report.Cursor.Done {
+		t.Fatalf("cursors %v, report %+v", cursors, report)
+	}
+	o.From = report.Cursor
+	first := report
+	report, err = indexer.Fill(writing(t), w.source, w.target, target, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.isTrue([]indexer.Target{target})
+	if report.Documents > 650-report.Before || report.Before != first.Cursor.Put || report.Before < 300 || report.Rescans != 0 {
+		t.Errorf("%+v", report)
+	}
+	again := puts.Load()
+	o.From = report.Cursor
+	if report, err = indexer.Fill(writing(t), w.source, w.target, target, o); err != nil || report.Before != 650 || puts.Load() != again {
+		t.Errorf("%+v, %v: a fill that is done was done again", report, err)
+	}
+}
+
+func TestACursorThatCannotBeRecordedStopsTheFill(t *testing.T) {
+	w := newWorld(t, 650, 10)
+	target := indexer.Defaults("production").Dated(day)[0]
+	w.create([]indexer.Target{target})
+	lost := errors.New("the lease is lost")
+	_, err := indexer.Fill(writing(t), w.source, w.target, target, indexer.FillOptions{
+		Pace: quick(), CheckpointEvery: time.Millisecond,
+		Checkpoint: func(context.Context, indexer.Cursor) error { return lost },
+	})
+	if !errors.Is(err, lost) {
+		t.Error(err)
+	}
+}
+
+// failing answers each document's first n PUTs with a status.
+func failing(n, status int, body string) interceptor {
+	var mu sync.Mutex
+	seen := map[string]int{}
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPut || strings.Count(r.URL.Path, "/") != 3 {
+			return false
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if seen[r.URL.Path]++; seen[r.URL.Path] > n {
+			return false
+		}
+		if status == 0 {
+			panic(http.ErrAbortHandler)
+		}
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+		return true
+	}
+}
+
+func TestAPutThatFailsTwiceIsTriedAgain(t *testing.T) {
+	for what, fault := range map[string]interceptor{
+		"engine away":       failing(2, 500, `{"error":"ConnectionError","unexpectedStatusCode":"N/A"}`),
+		"full disk":         failing(2, 403, `{"error":"cluster_block_exception: blocked"}`),
+		"get_mapping fails": failing(2, 500, `{"error":"Internal error"}`),
+		"no worker":         failing(2, 502, `<html>`),
+		"connection closed": failing(2, 0, ""),
+	} {
+		t.Run(what, func(t *testing.T) {
+			w := newWorld(t, 30, 5)
+			target := indexer.Defaults("production").Dated(day)[0]
+			w.create([]indexer.Target{target})
+			w.intercept(fault, nil)
+			report, err := indexer.Fill(writing(t), w.source, w.target, target, indexer.FillOptions{Pace: quick()})
+			if err != nil || report.Retries != 60 || report.Documents != 30 || report.Unanswered != 0 {
+				t.Errorf("%+v, %v", report, err)
+			}
+			w.isTrue([]indexer.Target{target})
+		})
+	}
+}
+
+func TestDocumentsThatFail(t *testing.T) {
+	w := newWorld(t, 250, 5)
+	target := indexer.Defaults("production").Dated(day)[0]
+	w.create([]indexer.Target{target})
+	page, err := w.source.Services(t.Context(), target.Frameworks, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := map[string]bool{}
+	for _, d := range page.Documents {
+		if d.Belongs() && len(bad) < 2 {
+			bad[d.ID] = true
+		}
+	}
+	w.intercept(func(rw http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPut && bad[r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]] {
+			rw.WriteHeader(400)
+			_, _ = rw.Write([]byte(`{"error":"mapper_parsing_exception: failed to parse"}`))
+			return true
+		}
+		return false
+	}, nil)
+	t.Run("no more than may", func(t *testing.T) {
+		report, err := indexer.Fill(writing(t), w.source, w.target, target, indexer.FillOptions{Pace: quick(), MaxFailed: 2})
+		if err != nil || len(report.Failed) != 2 || report.Documents != 248 || report.Cursor.Done || report.Cursor.Page > 1 {
+			t.Errorf("%+v, %v", report, err)
+		}
+		for _, f := range report.Failed {
+			if !bad[f.ID] || !strings.Contains(f.Error(), "mapper_parsing_exception") {
+				t.Error(f)
+			}
+		}
+	})
+	t.Run("more than may", func(t *testing.T) {
+		report, err := indexer.Fill(writing(t), w.source, w.target, target, indexer.FillOptions{Pace: quick(), MaxFailed: 1})
+		if err == nil || runner.ClassOf(err) != runner.Failed || report.Documents > 20 {
+			t.Errorf("%+v, %v", report, err)
+		}
+		if !strings.Contains(err.Error(), "2 documents failed, 1 may") || !strings.Contains(err.Error(), "mapper_parsing_exception") {
+			t.Error(err)
+		}
+	})
+}
+
+func TestWithoutAnIndexAFillEndsAtOnce(t *testing.T) {
+	w := newWorld(t, 250, 5)
+	_, err := indexer.Fill(writing(t), w.source, w.target, indexer.Defaults("production").Dated(day)[0],
+		indexer.FillOptions{Pace: indexer.Pace{Concurrency: 4, RetryMin: time.Hour, RetryMax: time.Hour}})
+	if !errors.Is(err, searchapi.ErrNoIndex) || w.sent("PUT") > 8 {
+		t.Errorf("%v, after %d documents", err, w.sent("PUT"))
+	}
+}
+
+func TestARejectedTokenEndsAFillAndIsNotShown(t *testing.T) {
+	w := newWorld(t, 250, 5)
+	target := indexer.Defaults("production").Dated(day)[0]
+	w.create([]indexer.Target{target})
+	w.intercept(func(rw http.ResponseWriter, r *http.Request) bool {
+		rw.WriteHeader(403)
+		_, _ = rw.Write([]byte(`{"error":"` + token + `"}`))
+		return true
+	}, nil)
+	report, err := indexer.Fill(writing(t), w.source, w.target, target, indexer.FillOptions{Pace: quick(), MaxFailed: 1000})
+	if runner.ClassOf(err) != runner.Misconfigured || !strings.Contains(err.Error(), "DM_SEARCH_API_TOKEN_PREVIEW") ||
+		strings.Contains(err.Error(), token) || w.sent("PUT /g-cloud-12-2021-03-01/services/") > 8 || report.Documents != 0 {
+		t.Errorf("%v, after %d documents", err, w.sent("PUT"))
+	}
+}
+
+func TestWithoutAPermitNothingIsWritten(t *testing.T) {
+	w := newWorld(t, 50, 5)
+	_, err := indexer.Fill(t.Context(), w.source, w.target, indexer.Defaults("production").Dated(day)[0],
+		indexer.FillOptions{Pace: quick(), MaxFailed: 1000})
+	if err == nil || w.sent("") != 0 {
+		t.Errorf("%v; sent %d", err, w.sent(""))
+	}
+}
+
+func TestAListingOfBriefsThatMovesIsReadAgain(t *testing.T) {
+	w := newWorld(t, 10, 350)
+	target := indexer.Defaults("production").Dated(day)[1]
+	w.create([]indexer.Target{target})
+	var once sync.Once
+	w.intercept(nil, func(_ http.ResponseWriter, r *http.Request) bool {
+		if strings.Contains(r.URL.RawQuery, "page=2") {
+			// Briefs of the first page leave the listing, and all others move up.
+			once.Do(func() {
+				for range 3 {
+					w.edit("withdraw-brief", "")
+				}
+			})
+		}
+		return false
+	})
+	report, err := indexer.Fill(writing(t), w.source, w.target, target, indexer.FillOptions{Pace: quick()})
+	if err != nil || report.Distinct != 350 || report.Total != 350 {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	if n := w.sent("PUT"); report.Rescans > 0 && n > 2+350+3 {
+		t.Errorf("what had not changed was put again: %d requests", n)
+	}
+	t.Logf("%d rescans", report.Rescans)
+	w.isTrue([]indexer.Target{target})
+}
+
+func TestAPageThatFailsIsReadAgain(t *testing.T) {
+	w := newWorld(t, 250, 5)
+	target := indexer.Defaults("production").Dated(day)[0]
+	w.create([]indexer.Target{target})
+	var n atomic.Int64
+	w.intercept(nil, func(rw http.ResponseWriter, r *http.Request) bool {
+		if strings.Contains(r.URL.RawQuery, "page=2") && n.Add(1) <= 6 {
+			rw.WriteHeader(500)
+			return true
+		}
+		return false
+	})
+	report, err := indexer.Fill(writing(t), w.source, w.target, target, indexer.FillOptions{Pace: quick()})
+	if err != nil || report.Documents != 250 {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
