@@ -160,7 +160,7 @@ var locations = []string{"Scotland", "North East England", "North West England",
 func (b *brief) document(w *world, now time.Time) map[string]any {
 	f, l := w.frameworks[b.framework], w.lots[b.lot]
 	r := mix(w.seed, 0xb0d, uint64(b.id))
-	raw := func(low, high int) flask.Raw { return phrase(nil, &r, r.between(low, high), true) }
+	raw := func(low, high int) flask.Raw { return phrase(nil, &r, r.between(low, high)) }
 	m := map[string]any{
 		"title": raw(3, 9), "organisation": raw(2, 5), "summary": raw(20, 50), "location": locations[r.n(len(locations))],
 		"backgroundInformation": raw(20, 60), "workingArrangements": raw(10, 30), "securityClearance": raw(3, 8),

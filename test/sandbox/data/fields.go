@@ -46,7 +46,7 @@ func some(options ...string) func([]byte, *random) []byte {
 }
 
 func text(low, high int) func([]byte, *random) []byte {
-	return func(b []byte, r *random) []byte { return phrase(b, r, r.between(low, high), true) }
+	return func(b []byte, r *random) []byte { return phrase(b, r, r.between(low, high)) }
 }
 
 func texts(low, high, words int) func([]byte, *random) []byte {
@@ -56,7 +56,7 @@ func texts(low, high, words int) func([]byte, *random) []byte {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = phrase(b, r, r.between(words/2, words), true)
+			b = phrase(b, r, r.between(words/2, words))
 		}
 		return append(b, ']')
 	}

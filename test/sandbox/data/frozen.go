@@ -53,6 +53,17 @@ func (a *API) frozenWorld() *world {
 	return w
 }
 
+// Only is the same with just these keys in the documents, which are made the quicker for it.
+func (f *Frozen) Only(names []string) *Frozen {
+	set := make(map[string]bool, len(names))
+	for _, n := range names {
+		set[n] = true
+	}
+	less := *f
+	less.gen = f.gen.only(set)
+	return &less
+}
+
 // Len is how many documents there are.
 func (f *Frozen) Len() int { return len(f.services) + len(f.briefs) }
 

@@ -64,6 +64,19 @@ func newGenerator() *generator {
 	return g
 }
 
+// only is a generator of documents that have these keys alone.
+func (g *generator) only(names map[string]bool) *generator {
+	less := &generator{}
+	for l := range g.keys {
+		for _, k := range g.keys[l] {
+			if names[k.name] {
+				less.keys[l] = append(less.keys[l], k)
+			}
+		}
+	}
+	return less
+}
+
 // append renders the document of s.
 func (g *generator) append(b []byte, s *service, w *world) []byte {
 	if len(s.fields) > 0 {

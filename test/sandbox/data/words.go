@@ -33,24 +33,35 @@ Orbit Pearl Pinnacle Quartz Raven Ridge River Sable Silver Summit Terra Thistle 
 
 var supplierEndings = []string{"Ltd", "Limited", "plc", "LLP", "Consulting Ltd", "Digital Limited", "Systems Ltd", "& Co", "(UK) Limited", "Group plc"}
 
-func phrase(b []byte, r *random, count int, odd bool) []byte {
-	text := make([]byte, 0, count*9)
+// escaped are the oddities as they stand in JSON, without their quotes.
+var escaped = func() []string {
+	var list []string
+	for _, o := range oddities {
+		q := flask.AppendString(nil, o)
+		list = append(list, string(q[1:len(q)-1]))
+	}
+	return list
+}()
+
+// phrase renders count words as a JSON string, one draw a word: most of a world's making is spent here.
+func phrase(b []byte, r *random, count int) []byte {
+	b = append(b, '"')
 	for i := range count {
 		if i > 0 {
-			text = append(text, ' ')
+			b = append(b, ' ')
 		}
-		if odd && r.chance(2) {
-			text = append(text, oddities[r.n(len(oddities))]...)
+		v := r.next()
+		if v>>56 < 5 {
+			b = append(b, escaped[int(v&0xffff)*len(escaped)>>16]...)
 			continue
 		}
-		w := words[r.n(len(words))]
+		at := len(b)
+		b = append(b, words[int(v&0xffff)*len(words)>>16]...)
 		if i == 0 {
-			text = append(text, w[0]-'a'+'A')
-			w = w[1:]
+			b[at] -= 'a' - 'A'
 		}
-		text = append(text, w...)
 	}
-	return flask.AppendString(b, string(text))
+	return append(b, '"')
 }
 
 func supplierName(seed uint64, id int) string {

@@ -22,6 +22,7 @@ type document struct {
 	digest  [16]byte
 	version int
 	seq     int
+	facts   *facts // made when a query first asks
 }
 
 // errUnhashable is Python's TypeError for a field whose values are objects or lists where a transformation wants
@@ -125,7 +126,7 @@ func (m *mapping) sortKey(values [][]byte, hash [sha256.Size]byte) string {
 
 func lowest(v []byte) byte {
 	least := byte(0xff)
-	for _, e := range elements(v) {
+	for e := range flask.Elements(v) {
 		if n, err := strconv.Atoi(string(e)); err == nil && n >= 0 && n < int(least) {
 			least = byte(n)
 		}
@@ -144,20 +145,9 @@ func (m *mapping) project(source []byte) map[string]flask.Raw {
 	return fields
 }
 
-// elements are a value's own, if it is a list, or the value alone: _ensure_value_list.
-func elements(v []byte) [][]byte {
-	switch flask.Kind(v) {
-	case 0:
-		return nil
-	case '[':
-		return flask.Elements(nil, v)
-	}
-	return [][]byte{v}
-}
-
 func anyIn(v []byte, wanted []string) (bool, error) {
 	found := false
-	for _, e := range elements(v) {
+	for e := range flask.Elements(v) {
 		if k := flask.Kind(e); k == '{' || k == '[' {
 			return false, errUnhashable
 		}
@@ -201,7 +191,7 @@ func pythonString(v []byte) string {
 
 // accepts tells whether the engine can parse a value for a field: keyword and text take scalars and lists of them.
 func accepts(kind string, v []byte) bool {
-	for _, e := range elements(v) {
+	for e := range flask.Elements(v) {
 		switch k := flask.Kind(e); {
 		case k == 'n':
 		case k == '{':
@@ -262,7 +252,7 @@ func preview(v []byte) string {
 		b.WriteByte('}')
 		return b.String()
 	case '[':
-		for _, e := range flask.Elements(nil, v) {
+		for e := range flask.Elements(v) {
 			if flask.Kind(e) == '{' {
 				return preview(e)
 			}

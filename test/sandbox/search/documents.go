@@ -3,6 +3,7 @@ package search
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
@@ -139,7 +140,7 @@ func falsy(v []byte) bool {
 	case '{':
 		return len(flask.Members(nil, v)) == 0
 	case '[':
-		return len(flask.Elements(nil, v)) == 0
+		return !some(flask.Elements(v))
 	case '"':
 		return len(v) == 2
 	case '0':
@@ -222,4 +223,11 @@ func (c *call) deleteDocument(name, docType, id string) {
 		return
 	}
 	c.json(http.StatusOK, map[string]any{"message": raw})
+}
+
+func some(list iter.Seq[[]byte]) bool {
+	for range list {
+		return true
+	}
+	return false
 }

@@ -1,15 +1,14 @@
 package search
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
-	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
 )
 
 // Source makes the documents of an index that was there before the sandbox started. It must be safe for several
@@ -30,7 +29,8 @@ type index struct {
 	clock   *clock.Clock
 	idles   bool // the engine stops refreshing what nobody searches
 
-	source   Source       // may be nil
+	source   Source // may be nil: none was there before
+	original *originals
 	excluded map[int]bool // of source
 
 	mu      sync.Mutex
@@ -49,9 +49,6 @@ type index struct {
 	order       []entry
 	insertions  []string // ids in the order in which they were written
 	insertedGen int
-
-	digests     []([16]byte) // of source
-	digestsOnce sync.Once
 }
 
 // entry is a visible document's place in the mapping's sort.
@@ -66,16 +63,17 @@ func newIndex(name, uuid string, m *mapping, c *clock.Clock, idles bool) *index 
 }
 
 // fill makes the index hold the source's documents but for the excluded ones, all of them refreshed.
-func (x *index) fill(s Source, excluded map[int]bool) {
-	x.source, x.excluded = s, excluded
+func (x *index) fill(o *originals, excluded map[int]bool) {
+	s := o.source
+	x.source, x.original, x.excluded = s, o, excluded
 	x.count = s.Len() - len(excluded)
 	x.visible = x.count
 	x.seq = s.Len()
 	x.bytes = x.count * 2100
 }
 
-// original is the source's document with that id, nil if it has none.
-func (x *index) original(id string) *document {
+// untouchedDocument is the source's document with that id, nil if it has none.
+func (x *index) untouchedDocument(id string) *document {
 	if x.source == nil {
 		return nil
 	}
@@ -83,17 +81,7 @@ func (x *index) original(id string) *document {
 	if !ok || x.excluded[i] {
 		return nil
 	}
-	return x.make(i)
-}
-
-func (x *index) make(i int) *document {
-	id := x.source.ID(i)
-	d, err := x.mapping.convert(id, flask.Members(nil, x.source.Append(make([]byte, 0, 16<<10), i)))
-	if err != nil {
-		panic("search: a document of the source does not fit the mapping: " + err.Error())
-	}
-	d.version, d.seq = 1, i
-	return d
+	return x.original.make(i)
 }
 
 // get is the document as a realtime GET sees it. The caller holds mu.
@@ -101,7 +89,7 @@ func (x *index) get(id string) *document {
 	if d, ok := x.written[id]; ok {
 		return d
 	}
-	return x.original(id)
+	return x.untouchedDocument(id)
 }
 
 // has is get without making the document. The caller holds mu.
@@ -201,7 +189,7 @@ func (x *index) fetch(id string) *document {
 func (x *index) seen(id string) *document {
 	if d, ok := x.hidden[id]; ok {
 		if d == untouched {
-			return x.original(id)
+			return x.untouchedDocument(id)
 		}
 		return d
 	}
@@ -210,16 +198,15 @@ func (x *index) seen(id string) *document {
 
 // digest sums a hash of every id with its content, so that two indices of equal documents have equal digests.
 func (x *index) digest() string {
-	x.digestsOnce.Do(x.digestSource)
+	x.original.analyse()
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	var sum [16]byte
-	for i := range x.digests {
-		if x.excluded[i] {
-			continue
-		}
-		if _, ok := x.written[x.source.ID(i)]; !ok {
-			sum = add(sum, x.digests[i])
+	if x.source != nil {
+		for i, d := range x.original.digests {
+			if _, ok := x.written[x.source.ID(i)]; !ok && !x.excluded[i] {
+				sum = add(sum, d)
+			}
 		}
 	}
 	for _, d := range x.written {
@@ -228,23 +215,6 @@ func (x *index) digest() string {
 		}
 	}
 	return hex.EncodeToString(sum[:])
-}
-
-func (x *index) digestSource() {
-	if x.source == nil {
-		return
-	}
-	x.digests = make([][16]byte, x.source.Len())
-	workers := runtime.GOMAXPROCS(0)
-	var wait sync.WaitGroup
-	for w := range workers {
-		wait.Go(func() {
-			for i := w; i < len(x.digests); i += workers {
-				x.digests[i] = x.make(i).digest
-			}
-		})
-	}
-	wait.Wait()
 }
 
 func add(a, b [16]byte) [16]byte {
@@ -263,8 +233,15 @@ func (x *index) sorted() []entry {
 		return x.order
 	}
 	x.order = make([]entry, 0, x.visible)
-	x.eachSeen(func(id string, d *document) {
-		x.order = append(x.order, entry{d.order, id})
+	x.eachSeen(func(id string, d *document, i int) {
+		switch {
+		case d != nil:
+			x.order = append(x.order, entry{d.order, id})
+		case x.mapping.byStatus:
+			x.order = append(x.order, entry{x.original.make(i).order, id})
+		default:
+			x.order = append(x.order, entry{x.mapping.sortKey(nil, sha256.Sum256([]byte(id))), id})
+		}
 	})
 	slices.SortFunc(x.order, compareEntries)
 	return x.order
@@ -277,8 +254,9 @@ func compareEntries(a, b entry) int {
 	return strings.Compare(a.id, b.id)
 }
 
-// eachSeen calls f with every visible document: the source's in their order, then those written. The caller holds mu.
-func (x *index) eachSeen(f func(id string, d *document)) {
+// eachSeen calls f with every visible document: the source's in their order, then those written. The source's are not
+// made for it: d is nil and i their place. The caller holds mu.
+func (x *index) eachSeen(f func(id string, d *document, i int)) {
 	if x.source != nil {
 		for i := range x.source.Len() {
 			id := x.source.ID(i)
@@ -287,14 +265,14 @@ func (x *index) eachSeen(f func(id string, d *document)) {
 			}
 			if h, ok := x.hidden[id]; ok {
 				if h == untouched {
-					f(id, x.make(i))
+					f(id, nil, i)
 				} else if h != nil {
-					f(id, h)
+					f(id, h, -1)
 				}
 			} else if d, ok := x.written[id]; !ok {
-				f(id, x.make(i))
+				f(id, nil, i)
 			} else if d != nil {
-				f(id, d)
+				f(id, d, -1)
 			}
 		}
 	}
@@ -303,12 +281,12 @@ func (x *index) eachSeen(f func(id string, d *document)) {
 			d = h
 		}
 		if d != nil && !x.hasOriginal(id) {
-			f(id, d)
+			f(id, d, -1)
 		}
 	}
 	for id, h := range x.hidden {
 		if _, ok := x.written[id]; !ok && h != nil && h != untouched && !x.hasOriginal(id) {
-			f(id, h)
+			f(id, h, -1)
 		}
 	}
 }

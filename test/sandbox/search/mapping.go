@@ -120,3 +120,12 @@ type namedTransform struct {
 	kind, field, target string
 	anyOf, values       []string
 }
+
+// reads are the fields of a document that the mapping looks at: all others are dropped.
+func (m *mapping) reads() []string {
+	var names []string
+	for _, f := range m.fields {
+		names = append(names, f.name)
+	}
+	return names
+}

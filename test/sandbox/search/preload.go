@@ -31,11 +31,13 @@ func PreloadBuild(c *Clusters, instance string, api *data.API, drift int, b Buil
 		{"g-cloud-12", "services-g-cloud-12", services, drift},
 		{"briefs-digital-outcomes-and-specialists", "briefs-digital-outcomes-and-specialists-2", briefs, 0},
 	} {
-		x := k.add(p.alias+"-2020-10-01", all[p.mapping])
-		x.fill(p.source, spread(p.source.Len(), p.drift))
+		m := all[p.mapping]
+		o := &originals{source: p.source.Only(m.reads()), mapping: m}
+		x := k.add(p.alias+"-2020-10-01", m)
+		x.fill(o, spread(p.source.Len(), p.drift))
 		x.aliases[p.alias] = true
-		old := k.add(p.alias+"-2020-09-01", all[p.mapping])
-		old.fill(p.source, spread(p.source.Len(), p.source.Len()/40))
+		old := k.add(p.alias+"-2020-09-01", m)
+		old.fill(o, spread(p.source.Len(), p.source.Len()/40))
 		old.aliases[p.alias+"-old"] = true
 	}
 	return nil

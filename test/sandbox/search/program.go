@@ -16,6 +16,12 @@ import (
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+)
+
+var (
+	_ platform.Program = (*Program)(nil)
+	_ platform.Broker  = (*Clusters)(nil)
 )
 
 // Options say which build runs, and how slow it is.
@@ -50,12 +56,13 @@ func New(o Options) *Program {
 	return &Program{opts: o, mappings: mappings(o.Build)}
 }
 
-// Start starts one instance with its container's environment. An error is a crash: the last line of a traceback.
+// Boot starts one instance. An error is a crash: the last line of a traceback, whose other lines go to the log.
 //
 // The service is the first entry of VCAP_SERVICES, in the order in which it is written, whose name is
 // DM_ELASTICSEARCH_SERVICE_NAME; without one the application raises (app/__init__.py). The tokens are
 // DM_SEARCH_API_AUTH_TOKENS, joined by colons.
-func (p *Program) Start(appName string, env map[string]string) (http.Handler, error) {
+func (p *Program) Boot(in platform.Instance) (http.Handler, error) {
+	env := in.Env
 	name := env["DM_ELASTICSEARCH_SERVICE_NAME"]
 	if name == "" {
 		name = "search_api_elasticsearch"
@@ -64,6 +71,11 @@ func (p *Program) Start(appName string, env map[string]string) (http.Handler, er
 	if vcap := env["VCAP_SERVICES"]; vcap != "" {
 		var err error
 		if uri, err = serviceURI(vcap, name); err != nil {
+			if in.Log != nil {
+				for _, line := range []string{"Traceback (most recent call last):", `  File "application.py", line 5, in <module>`, "    application = create_app(os.getenv('DM_ENVIRONMENT') or 'development')"} {
+					in.Log(true, line)
+				}
+			}
 			return nil, err
 		}
 	}
@@ -81,7 +93,7 @@ func (p *Program) Start(appName string, env map[string]string) (http.Handler, er
 	}
 	i.handler = http.HandlerFunc(i.serve)
 	if p.opts.Faults != nil {
-		i.handler = p.opts.Faults.Wrap("search-api", appName, func(r *http.Request) bool {
+		i.handler = p.opts.Faults.Wrap("search-api", in.AppName, func(r *http.Request) bool {
 			return r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodOptions
 		}, i.handler)
 	}

@@ -109,6 +109,7 @@ func (c *call) query(name, docType string, fields []string, aggregate bool) {
 type query struct {
 	mapping *mapping
 	words   []term // of q; nil: match_all
+	phrases bool   // some of them are more than a word
 	filters []filter
 	nothing bool // a filter on a field that no document has
 	idOnly  bool
@@ -119,10 +120,7 @@ type query struct {
 	fields  []string // to aggregate
 }
 
-type filter struct {
-	field  int
-	values []string // normalised; any of them
-}
+type filter struct{ anyOf []uint32 } // hashes of field and normalised value
 
 func parseQuery(m *mapping, args url.Values, fields []string) (*query, string) {
 	q := &query{mapping: m, size: resultsPerPage, fields: fields, page: args.Get("page"), hasPage: args.Has("page"), idOnly: args.Has("idOnly")}
@@ -131,6 +129,11 @@ func parseQuery(m *mapping, args url.Values, fields []string) (*query, string) {
 	}
 	if args.Has("q") {
 		q.words = parseWords(args.Get("q"))
+		for _, t := range q.words {
+			for _, phrase := range t.any {
+				q.phrases = q.phrases || len(phrase) > 1
+			}
+		}
 	}
 	q.parseFilters(args)
 	var unknown []string
@@ -170,15 +173,15 @@ func (q *query) parseFilters(args url.Values) {
 		}
 		known = true
 		if len(values) == 1 && strings.Contains(values[0], ",") {
-			f := filter{field: i}
+			var f filter
 			for v := range strings.SplitSeq(values[0], ",") {
-				f.values = append(f.values, normalize(v))
+				f.anyOf = append(f.anyOf, hashOf(name, normalize(v)))
 			}
 			list = append(list, f)
 			continue
 		}
 		for _, v := range values {
-			list = append(list, filter{i, []string{normalize(v)}})
+			list = append(list, filter{[]uint32{hashOf(name, normalize(v))}})
 		}
 	}
 	if known {
@@ -301,25 +304,62 @@ func (q *query) run(ctx context.Context, list []*index) (result, error) {
 	for _, f := range q.fields {
 		sums[f] = map[string]int{}
 	}
+	// window is the page, where it is known without looking at the documents.
+	window := func(n int) (int, int) {
+		if len(list) > 1 {
+			return 0, n
+		}
+		from := min(max(q.from, 0), n)
+		return from, min(from+q.size, n)
+	}
 	for _, x := range list {
+		if !plain || len(q.fields) > 0 {
+			x.original.analyse()
+		}
 		x.mu.Lock()
 		x.tick()
 		switch {
 		case q.nothing:
 		case plain && q.idOnly && len(q.fields) == 0:
-			for seq, id := range x.inserted() {
-				hits = append(hits, hit{entry{"", id}, x, 0, seq})
+			ids := x.inserted()
+			total += len(ids)
+			from, to := window(len(ids))
+			for seq, id := range ids[from:to] {
+				hits = append(hits, hit{entry{"", id}, x, 0, from + seq})
 			}
 		case plain && len(q.fields) == 0:
-			for _, e := range x.sorted() {
+			order := x.sorted()
+			total += len(order)
+			from, to := window(len(order))
+			for _, e := range order[from:to] {
 				hits = append(hits, hit{e, x, 0, 0})
 			}
 		default:
-			x.eachSeen(func(id string, d *document) {
-				if score, ok := q.matches(d); ok {
-					hits = append(hits, hit{entry{d.order, id}, x, score, d.seq})
-					q.count(sums, d)
+			x.eachSeen(func(id string, d *document, i int) {
+				h := hit{entry{"", id}, x, 0, i}
+				var f *facts
+				if d == nil {
+					f, h.order = x.original.facts[i], x.original.orders[i]
+				} else {
+					if d.facts == nil {
+						d.facts = x.mapping.factsOf(d)
+					}
+					f, h.order, h.seq = d.facts, d.order, d.seq
 				}
+				if !q.mayMatch(f) {
+					return
+				}
+				if q.phrases {
+					if d == nil {
+						d = x.original.make(i)
+					}
+					if !q.phrasesMatch(d) {
+						return
+					}
+				}
+				h.score = q.score(f)
+				hits = append(hits, h)
+				q.count(sums, f)
 			})
 		}
 		x.mu.Unlock()
@@ -327,13 +367,18 @@ func (q *query) run(ctx context.Context, list []*index) (result, error) {
 			return result{}, ctx.Err()
 		}
 	}
-	total = len(hits)
+	if !plain || len(q.fields) > 0 {
+		total = len(hits)
+	}
 	if !plain || len(list) > 1 {
 		q.sort(hits)
 	}
 	r := result{total: total, aggregations: sums, documents: []flask.Raw{}}
 	if len(q.fields) == 0 {
 		from := min(q.from, len(hits))
+		if plain && len(list) == 1 {
+			from = 0 // hits are the page already
+		}
 		for _, h := range hits[from:min(from+q.size, len(hits))] {
 			if doc := q.present(h); doc != nil {
 				r.documents = append(r.documents, doc)
@@ -369,25 +414,13 @@ func (q *query) present(h hit) flask.Raw {
 	return q.mapping.result(d, q.words)
 }
 
-func (q *query) count(sums map[string]map[string]int, d *document) {
-	if len(q.fields) == 0 {
+func (q *query) count(sums map[string]map[string]int, f *facts) {
+	if len(sums) == 0 {
 		return
 	}
-	for _, m := range flask.Members(nil, d.source) {
-		sum, ok := sums[m.Key]
-		if !ok {
-			continue
-		}
-		seen := map[string]bool{}
-		for _, e := range elements(m.Value) {
-			key := string(e)
-			if flask.Kind(e) == '"' {
-				key = flask.Text(e)
-			}
-			if !seen[key] {
-				sum[key]++
-			}
-			seen[key] = true
+	for _, v := range f.aggs {
+		if sum, ok := sums[q.mapping.fields[v.field].name]; ok {
+			sum[v.value]++
 		}
 	}
 }

@@ -56,7 +56,7 @@ func (x *index) reorder() {
 	order := slices.Clone(x.order) // a search may still be reading the old one
 	for id, before := range x.hidden {
 		if before == untouched {
-			before = x.original(id)
+			before = x.untouchedDocument(id)
 		}
 		if before != nil {
 			if i, ok := slices.BinarySearchFunc(order, entry{before.order, id}, compareEntries); ok {

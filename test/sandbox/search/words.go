@@ -74,21 +74,46 @@ func stem(w string) string {
 	return w
 }
 
-// matches tells whether a document has all that the query wants, and how often its words occur.
-func (q *query) matches(d *document) (score int, ok bool) {
-	members := flask.Members(make([]flask.Member, 0, 64), d.source)
-	for _, f := range q.filters {
-		if !f.matches(members, q.mapping.fields[f.field].name) {
-			return 0, false
+// mayMatch tells whether a document has all that the query wants, but for the order of words in phrases.
+func (q *query) mayMatch(f *facts) bool {
+	for _, filter := range q.filters {
+		if !slices.ContainsFunc(filter.anyOf, func(h uint32) bool { return has(f.values, h) }) {
+			return false
 		}
 	}
-	if q.words == nil {
-		return 0, true
+	for _, t := range q.words {
+		found := slices.ContainsFunc(t.any, func(phrase []string) bool { return hasAll(f, phrase) })
+		switch {
+		case !t.not && !found, t.not && found && !q.phrases:
+			return false
+		}
 	}
+	return q.words == nil || len(q.words) > 0
+}
+
+func hasAll(f *facts, phrase []string) bool {
+	return !slices.ContainsFunc(phrase, func(w string) bool { return !has(f.tokens, hashOf(w)) })
+}
+
+// score is how many of the words occur: enough for an order that is the same wherever the documents are.
+func (q *query) score(f *facts) int {
+	n := 0
+	for _, t := range q.words {
+		for _, phrase := range t.any {
+			if !t.not && hasAll(f, phrase) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// phrasesMatch reads the document.
+func (q *query) phrasesMatch(d *document) bool {
 	var texts [][]string
-	for _, m := range members {
+	for _, m := range flask.Members(nil, d.source) {
 		if q.mapping.fields[q.mapping.byName[m.Key]].text {
-			for _, e := range elements(m.Value) {
+			for e := range flask.Elements(m.Value) {
 				if flask.Kind(e) == '"' {
 					texts = append(texts, tokens(flask.Text(e)))
 				} else {
@@ -98,18 +123,14 @@ func (q *query) matches(d *document) (score int, ok bool) {
 		}
 	}
 	for _, t := range q.words {
-		n := 0
-		for _, phrase := range t.any {
-			for _, text := range texts {
-				n += occurrences(text, phrase)
-			}
+		found := slices.ContainsFunc(t.any, func(phrase []string) bool {
+			return slices.ContainsFunc(texts, func(text []string) bool { return occurrences(text, phrase) > 0 })
+		})
+		if found == t.not {
+			return false
 		}
-		if t.not == (n > 0) {
-			return 0, false
-		}
-		score += n
 	}
-	return score, len(q.words) > 0
+	return true
 }
 
 func occurrences(text, phrase []string) int {
@@ -120,24 +141,6 @@ func occurrences(text, phrase []string) int {
 		}
 	}
 	return n
-}
-
-func (f *filter) matches(members []flask.Member, name string) bool {
-	for _, m := range members {
-		if m.Key != name {
-			continue
-		}
-		for _, e := range elements(m.Value) {
-			text := string(e)
-			if flask.Kind(e) == '"' {
-				text = flask.Text(e)
-			}
-			if slices.Contains(f.values, normalize(text)) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // result is a document of a search: what the mapping has under dmtext, without prefix, and a highlight of each of these
@@ -151,7 +154,7 @@ func (m *mapping) result(d *document, words []term) flask.Raw {
 		}
 		fields[member.Key] = member.Value
 		var lines []string
-		for _, e := range elements(member.Value) {
+		for e := range flask.Elements(member.Value) {
 			if flask.Kind(e) == '"' {
 				lines = append(lines, mark(flask.Text(e), words))
 			}

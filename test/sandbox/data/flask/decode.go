@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"iter"
 	"strconv"
 )
 
@@ -31,11 +32,11 @@ type Member struct {
 // Kind tells what a valid JSON value is by its first byte: '{', '[', '"', 't', 'f', 'n' or '0' for a number; 0 if there
 // is none.
 func Kind(raw []byte) byte {
-	raw = trim(raw)
-	if len(raw) == 0 {
+	i := space(raw, 0)
+	if i == len(raw) {
 		return 0
 	}
-	switch c := raw[0]; c {
+	switch c := raw[i]; c {
 	case '{', '[', '"', 't', 'f', 'n':
 		return c
 	default:
@@ -65,21 +66,33 @@ func Members(list []Member, raw []byte) []Member {
 	}
 }
 
-// Elements appends the elements of a valid JSON array to list.
-func Elements(list [][]byte, raw []byte) [][]byte {
-	i := space(raw, 0) + 1
-	for {
-		i = space(raw, i)
-		if i >= len(raw) || raw[i] == ']' {
-			return list
+// Elements are the elements of a valid JSON array, or any other valid value alone.
+func Elements(raw []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		switch Kind(raw) {
+		case 0:
+			return
+		case '[':
+		default:
+			yield(raw)
+			return
 		}
-		if raw[i] == ',' {
-			i++
-			continue
+		i := space(raw, 0) + 1
+		for {
+			i = space(raw, i)
+			if i >= len(raw) || raw[i] == ']' {
+				return
+			}
+			if raw[i] == ',' {
+				i++
+				continue
+			}
+			end := skip(raw, i)
+			if !yield(raw[i:end]) {
+				return
+			}
+			i = end
 		}
-		end := skip(raw, i)
-		list = append(list, raw[i:end])
-		i = end
 	}
 }
 
@@ -177,10 +190,16 @@ func skip(raw []byte, i int) int {
 
 func skipString(raw []byte, i int) int {
 	for i++; i < len(raw); i++ {
-		switch raw[i] {
-		case '\\':
-			i++
-		case '"':
+		n := bytes.IndexByte(raw[i:], '"')
+		if n < 0 {
+			return len(raw)
+		}
+		i += n
+		escapes := 0
+		for raw[i-1-escapes] == '\\' {
+			escapes++
+		}
+		if escapes%2 == 0 {
 			return i + 1
 		}
 	}

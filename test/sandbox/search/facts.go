@@ -1,0 +1,111 @@
+package search
+
+import (
+	"hash/fnv"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
+)
+
+// facts are what a query asks of a document, so that a scan of an index need not read it: the stems of its text, the
+// normalised values of its filters, and the values of its aggregations.
+type facts struct {
+	tokens []uint32 // hashes, sorted
+	values []uint32 // hashes of field and value, sorted
+	aggs   []aggValue
+}
+
+type aggValue struct {
+	field int
+	value string
+}
+
+func hashOf(parts ...string) uint32 {
+	h := fnv.New32a()
+	for _, p := range parts {
+		_, _ = h.Write([]byte(p))
+		_, _ = h.Write([]byte{0})
+	}
+	return h.Sum32()
+}
+
+func (m *mapping) factsOf(d *document) *facts {
+	f := &facts{}
+	for _, member := range flask.Members(make([]flask.Member, 0, 64), d.source) {
+		i := m.byName[member.Key]
+		info := &m.fields[i]
+		for e := range flask.Elements(member.Value) {
+			text := string(e)
+			if flask.Kind(e) == '"' {
+				text = flask.Text(e)
+			}
+			if info.text {
+				for _, w := range tokens(text) {
+					f.tokens = append(f.tokens, hashOf(w))
+				}
+			}
+			if info.filter {
+				f.values = append(f.values, hashOf(info.name, normalize(text)))
+			}
+			if v := (aggValue{i, text}); info.agg && !slices.Contains(f.aggs, v) {
+				f.aggs = append(f.aggs, v)
+			}
+		}
+	}
+	slices.Sort(f.tokens)
+	slices.Sort(f.values)
+	f.tokens = slices.Clip(slices.Compact(f.tokens))
+	f.values = slices.Clip(slices.Compact(f.values))
+	return f
+}
+
+func has(sorted []uint32, h uint32) bool {
+	_, ok := slices.BinarySearch(sorted, h)
+	return ok
+}
+
+// originals are the documents of a source under a mapping: made when they are asked for, but for what scans and digests
+// need of all of them, which is made once and shared by all indices that they are in.
+type originals struct {
+	source  Source
+	mapping *mapping
+
+	once    sync.Once
+	facts   []*facts
+	orders  []string
+	digests [][16]byte
+}
+
+func (o *originals) make(i int) *document {
+	id := o.source.ID(i)
+	d, err := o.mapping.convert(id, flask.Members(make([]flask.Member, 0, 64), o.source.Append(make([]byte, 0, 8<<10), i)))
+	if err != nil {
+		panic("search: a document of the source does not fit the mapping: " + err.Error())
+	}
+	d.version, d.seq = 1, i
+	return d
+}
+
+// analyse makes every document once, on all processors.
+func (o *originals) analyse() {
+	if o == nil {
+		return
+	}
+	o.once.Do(func() {
+		n := o.source.Len()
+		o.facts, o.orders, o.digests = make([]*facts, n), make([]string, n), make([][16]byte, n)
+		workers := runtime.GOMAXPROCS(0)
+		var wait sync.WaitGroup
+		for w := range workers {
+			wait.Go(func() {
+				for i := w; i < n; i += workers {
+					d := o.make(i)
+					o.facts[i], o.orders[i], o.digests[i] = o.mapping.factsOf(d), d.order, d.digest
+				}
+			})
+		}
+		wait.Wait()
+	})
+}
