@@ -32,7 +32,7 @@ type switches struct {
 type elasticsearchCommand struct {
 	switches
 	// Stages holds one command for each step of the runbook.
-	Stages   kong.Plugins
+	Stages   kong.Plugins    `embed:""`
 	Run      runCommand      `cmd:"" group:"Around the stages" help:"Run several stages in one process."`
 	Switch   switchCommand   `cmd:"" group:"Around the stages" help:"Run the steps 9 to 12, which move the live traffic, in one process."`
 	Status   statusCommand   `cmd:"" group:"Around the stages" help:"Show how far the run is, where live traffic is and what to do next."`

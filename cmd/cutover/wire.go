@@ -111,7 +111,7 @@ func (p *program) status(ctx context.Context, g *grammar, output string) error {
 	if err != nil {
 		return err
 	}
-	status, err := site.Status(ctx)
+	status, err := site.Status(ctx, command)
 	if err != nil {
 		return err
 	}

@@ -26,9 +26,9 @@ func Name(r *runner.Result) string { return fmt.Sprintf("%02d-%s", r.Number, r.S
 func Write(w io.Writer, r *runner.Result) error {
 	suite := junit.Testsuite{Name: clean(r.Environment) + "." + Name(r), Time: seconds(r.Duration)}
 	suite.SetTimestamp(r.Started)
-	for name, value := range map[string]string{"run": r.Run, "build": r.Build, "version": r.Version} {
-		if value != "" {
-			suite.AddProperty(name, clean(value))
+	for _, p := range []junit.Property{{Name: "run", Value: r.Run}, {Name: "build", Value: r.Build}, {Name: "version", Value: r.Version}} {
+		if p.Value != "" {
+			suite.AddProperty(p.Name, clean(p.Value))
 		}
 	}
 	for i := range r.Tasks {

@@ -146,8 +146,12 @@ func Card(c runner.Card) string {
 	fmt.Fprintln(&b)
 	row("failed", c.Failed)
 	row("traffic", c.Traffic)
-	row("changed", list(c.Changed))
-	row("not changed", list(c.NotChanged))
+	if c.Failed != "" {
+		row("changed", list(c.Changed))
+	}
+	if len(c.NotChanged) > 0 {
+		row("not changed", list(c.NotChanged))
+	}
 	row("run again", c.Again)
 	row("go on", c.Onward)
 	row("go back", c.Back)

@@ -9,6 +9,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/indexer"
 	"github.com/digitalmarketplace/cutover/stages/environ"
+	"github.com/digitalmarketplace/cutover/stages/journal"
 )
 
 // Settings are the environment variables of the Elasticsearch runbook. The
@@ -29,6 +30,8 @@ type Settings struct {
 	Indexing
 	Routing
 	Waiting
+
+	Lease journal.LeaseSettings
 }
 
 // Names are the names on the platform.
@@ -51,6 +54,7 @@ type Creation struct {
 	Parameters     string         `env:"SERVICE_PARAMETERS" help:"JSON parameters for the creation of the new service"`
 	Image          string         `env:"IMAGE" help:"docker image of the new app; by default the live app's own"`
 	DockerUsername string         `env:"DOCKER_USERNAME" help:"user of the image registry, if it wants one"`
+	NoParameters   string         `env:"NO_PARAMETERS" help:"services, with commas between, whose bindings have no parameters, where the platform does not tell"`
 	DockerPassword environ.Secret `env:"CF_DOCKER_PASSWORD" help:"password of the image registry"`
 	Manifests      string         `env:"MANIFESTS, default=manifests" help:"folder for the two manifests, for eyes only: never archive it"`
 }
@@ -75,14 +79,12 @@ type Routing struct {
 
 // Waiting holds the deadlines and the pace.
 type Waiting struct {
-	Poll            time.Duration `env:"POLL_INTERVAL, default=3s" help:"pause between two looks at something awaited"`
-	VerifyTimeout   time.Duration `env:"VERIFY_TIMEOUT, default=5m" help:"how long a postcondition is awaited"`
-	RouteTimeout    time.Duration `env:"ROUTE_TIMEOUT, default=3m" help:"how long the routers may take to follow a change of routes"`
-	StartTimeout    time.Duration `env:"START_TIMEOUT, default=10m" help:"how long an app may take to start"`
-	CreateTimeout   time.Duration `env:"CREATE_TIMEOUT, default=12h" help:"how long the broker may take to create or delete the service"`
-	CatchUpTimeout  time.Duration `env:"CATCH_UP_TIMEOUT, default=15m" help:"how long one catch-up may take"`
-	LeaseHeartbeat  time.Duration `env:"LEASE_HEARTBEAT, default=30s" help:"pause between two signs of life of the lease"`
-	LeaseStaleAfter time.Duration `env:"LEASE_STALE_AFTER, default=120s" help:"how long a lease must stand still before it is taken over"`
+	Poll           time.Duration `env:"POLL_INTERVAL, default=3s" help:"pause between two looks at something awaited"`
+	VerifyTimeout  time.Duration `env:"VERIFY_TIMEOUT, default=5m" help:"how long a postcondition is awaited"`
+	RouteTimeout   time.Duration `env:"ROUTE_TIMEOUT, default=3m" help:"how long the routers may take to follow a change of routes"`
+	StartTimeout   time.Duration `env:"START_TIMEOUT, default=10m" help:"how long an app may take to start"`
+	CreateTimeout  time.Duration `env:"CREATE_TIMEOUT, default=12h" help:"how long the broker may take to create or delete the service"`
+	CatchUpTimeout time.Duration `env:"CATCH_UP_TIMEOUT, default=15m" help:"how long one catch-up may take"`
 }
 
 // Problems are what the tags cannot say. first is the number of the first stage
@@ -106,8 +108,7 @@ func (s *Settings) Problems(first int) environ.Problems {
 	wrong(s.Routers < 1, "ROUTERS", "must be at least 1")
 	wrong(s.Concurrency < 1, "CONCURRENCY", "must be at least 1")
 	wrong(s.Poll <= 0, "POLL_INTERVAL", "must be more than 0")
-	wrong(s.LeaseStaleAfter < 2*s.LeaseHeartbeat, "LEASE_STALE_AFTER", "must be at least twice LEASE_HEARTBEAT (%s)", s.LeaseHeartbeat)
-	return all
+	return append(all, s.Lease.Problems()...)
 }
 
 // indices are the entries of INDICES, or the Digital Marketplace's own.

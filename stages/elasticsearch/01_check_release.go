@@ -1,0 +1,336 @@
+package elasticsearch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
+	"github.com/digitalmarketplace/cutover/stages/journal"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+const checkReleaseHelp = `Finds the live app by its live route and records it as blue: app, service, every route (those with a path too), image and instances. Sees that both APIs and the live host answer, that the marketplace has the plan, that the quota has room for a second app, that we may do what will be done, and that no name is in the way. Changes nothing but the record of the run, the service instance cutover-<app>.
+
+By hand: cf app search-api; cf services; cf marketplace -e elasticsearch.`
+
+// checkRelease begins a run. It makes the run's record and nothing else; the
+// record is deleted when the run is retired.
+type checkRelease struct {
+	*Site
+	found *blue
+}
+
+func (c *checkRelease) Check() []runner.Task {
+	return []runner.Task{
+		{Name: "the live route leads to the live app", Do: c.liveApp},
+		{Name: "the data API answers", Do: c.dataAPI},
+		{Name: "the search API answers, and accepts our token", Do: c.searchAPI},
+		{Name: "the live host answers", Do: c.liveHost},
+		{Name: "the marketplace has the offering and plan", Do: c.marketplace},
+		{Name: "the quota has room for a second app and service", Do: c.room},
+		{Name: "the app's environment and logs can be read", Do: c.rights},
+		{Name: "no name is in the way", Do: c.names},
+		{Name: "the counts of the live app, for the record", Do: c.drift},
+	}
+}
+
+// liveApp finds blue, once a process.
+func (c *checkRelease) liveApp(ctx context.Context, o *runner.Observation) error {
+	b, err := c.blueNow(ctx)
+	if err != nil {
+		return err
+	}
+	if c.run != nil {
+		was, err := c.recorded()
+		if err == nil && was.App != b.App {
+			return runner.Refuse("run %s began with app %s, and the live route leads to %s now: somebody released in between", c.run.ID, was.App, b.App)
+		}
+	}
+	o.Say("%s, %d instances of %d MB, image %s, %d routes, service %s", b.Name, b.Instances, b.MemoryMB, b.Image, len(b.Routes), b.ServiceName)
+	o.Set("instances", b.Instances)
+	return nil
+}
+
+func (c *checkRelease) blueNow(ctx context.Context) (*blue, error) {
+	if c.found != nil {
+		return c.found, nil
+	}
+	route, err := c.cf.RouteByAddress(ctx, c.Settings.LiveRoute)
+	if err != nil {
+		return nil, err
+	}
+	if route == nil {
+		return nil, runner.Misconfigure("there is no route %s in this space (LIVE_ROUTE)", c.Settings.LiveRoute)
+	}
+	if len(route.Destinations) != 1 {
+		return nil, runner.Refuse("the live route %s leads to %d apps; a migration begins with one", c.Settings.LiveRoute, len(route.Destinations))
+	}
+	app, err := c.cf.App(ctx, route.Destinations[0].AppGUID)
+	if err != nil {
+		return nil, err
+	}
+	if app.Name != c.Settings.LiveApp {
+		return nil, runner.Refuse("the live route %s leads to app %s, not %s (LIVE_APP): a release or an earlier migration is under way", c.Settings.LiveRoute, app.Name, c.Settings.LiveApp)
+	}
+	b := &blue{App: app.GUID, Name: app.Name}
+	if err := errors.Join(c.describe(ctx, b), c.bound(ctx, b)); err != nil {
+		return nil, err
+	}
+	c.found = b
+	return b, nil
+}
+
+// describe adds image, size and routes.
+func (c *checkRelease) describe(ctx context.Context, b *blue) error {
+	process, err := c.cf.Process(ctx, b.App)
+	if err != nil {
+		return err
+	}
+	b.Instances, b.MemoryMB = process.Instances, process.MemoryMB
+	droplet, err := c.cf.CurrentDroplet(ctx, b.App)
+	if err != nil {
+		return err
+	}
+	if droplet == nil || droplet.Image == "" {
+		return runner.Refuse("app %s does not run a docker image; only docker apps can be built anew from what the platform knows", b.Name)
+	}
+	b.Image = droplet.Image
+	routes, err := c.cf.RoutesOfApp(ctx, b.App)
+	if err != nil {
+		return err
+	}
+	for _, r := range routes {
+		b.Routes = append(b.Routes, liveRoute{r.GUID, r.Address})
+	}
+	return nil
+}
+
+// bound adds the Elasticsearch service.
+func (c *checkRelease) bound(ctx context.Context, b *blue) error {
+	bindings, err := c.cf.Bindings(ctx, cloudfoundry.BindingFilter{App: b.App})
+	if err != nil {
+		return err
+	}
+	instance, err := c.cf.ServiceInstanceByName(ctx, c.Settings.Service)
+	if err != nil {
+		return err
+	}
+	if instance == nil {
+		return runner.Refuse("there is no service %s in this space (SERVICE)", c.Settings.Service)
+	}
+	for _, binding := range bindings {
+		if binding.InstanceGUID == instance.GUID {
+			b.Service, b.ServiceName, b.BindingName = instance.GUID, instance.Name, binding.Name
+			return nil
+		}
+	}
+	return runner.Refuse("app %s is not bound to service %s (SERVICE)", b.Name, c.Settings.Service)
+}
+
+func (c *checkRelease) dataAPI(ctx context.Context, o *runner.Observation) error {
+	for _, index := range c.indices {
+		total, err := c.data.Total(ctx, index.Kind, index.Frameworks)
+		if err != nil {
+			return err
+		}
+		if total == 0 {
+			return runner.Misconfigure("the data API lists no %s of %v (INDICES): a misspelt framework looks like an empty one", index.Kind, index.Frameworks)
+		}
+		o.Set(index.Alias.String(), total)
+	}
+	o.Say("%s", c.Settings.dataAPI())
+	return nil
+}
+
+func (c *checkRelease) searchAPI(ctx context.Context, o *runner.Observation) error {
+	mappings, err := c.live().Mappings(ctx)
+	if err != nil {
+		return err
+	}
+	o.Say("%s, %d mappings", c.Settings.searchAPI(), len(mappings))
+	return nil
+}
+
+func (c *checkRelease) liveHost(ctx context.Context, o *runner.Observation) error {
+	address := c.Settings.RouteScheme + "://" + c.Settings.LiveRoute
+	status, err := c.searchAt(address, nil).Status(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: an IP allow-list may sit on it: %w", address, err)
+	}
+	o.Say("%d indices", len(status.Indices))
+	return nil
+}
+
+func (c *checkRelease) marketplace(ctx context.Context, o *runner.Observation) error {
+	plan, err := c.cf.Plan(ctx, c.Settings.Offering, c.Settings.Plan)
+	if err != nil {
+		return err
+	}
+	o.Say("%s %s", c.Settings.Offering, plan.Name)
+	return nil
+}
+
+func (c *checkRelease) room(ctx context.Context, o *runner.Observation) error {
+	b, err := c.blueNow(ctx)
+	if err != nil {
+		return err
+	}
+	room, err := c.cf.Room(ctx)
+	if err != nil {
+		return err
+	}
+	need := []struct {
+		what      string
+		want, has int
+	}{
+		{"MB of memory", b.Instances * b.MemoryMB, room.MemoryMB},
+		{"instances", b.Instances, room.Instances},
+		{"services", 1, room.Services},
+		{"routes", 1, room.Routes},
+	}
+	if c.run != nil {
+		o.Say("not asked again: part of it may be in use by run %s", c.run.ID)
+		return nil
+	}
+	var all []error
+	for _, n := range need {
+		if n.has != cloudfoundry.Unlimited && n.has < n.want {
+			all = append(all, fmt.Errorf("%d %s are needed, %d are left", n.want, n.what, n.has))
+		}
+	}
+	o.Say("%d MB for %d instances", need[0].want, b.Instances)
+	return errors.Join(all...)
+}
+
+func (c *checkRelease) rights(ctx context.Context, o *runner.Observation) error {
+	b, err := c.blueNow(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := c.cf.Environment(ctx, b.App); err != nil {
+		return err
+	}
+	lines, err := c.cf.RecentLogs(ctx, b.App, 10)
+	if err != nil {
+		return err
+	}
+	o.Say("%d recent log lines", len(lines))
+	return nil
+}
+
+// names sees that nothing stands where we will build or rename.
+func (c *checkRelease) names(ctx context.Context, o *runner.Observation) error {
+	var all []error
+	for _, name := range []string{c.Settings.NewApp, c.Settings.OldApp} {
+		app, err := c.cf.AppByName(ctx, name)
+		if err != nil {
+			return err
+		}
+		if app != nil && !c.ours(app.Metadata) {
+			all = append(all, c.notOurs("app", name, app.Metadata))
+		}
+	}
+	for _, name := range []string{c.Settings.NewService, c.Settings.OldService} {
+		instance, err := c.cf.ServiceInstanceByName(ctx, name)
+		if err != nil {
+			return err
+		}
+		if instance != nil && !c.ours(instance.Metadata) {
+			all = append(all, c.notOurs("service", name, instance.Metadata))
+		}
+	}
+	route, err := c.cf.RouteByAddress(ctx, c.Settings.TemporaryRoute)
+	if err != nil {
+		return err
+	}
+	if route != nil && !c.ours(route.Metadata) {
+		all = append(all, c.notOurs("route", c.Settings.TemporaryRoute, route.Metadata))
+	}
+	o.Say("%s, %s, %s, %s and %s are free", c.Settings.NewApp, c.Settings.OldApp, c.Settings.NewService, c.Settings.OldService, c.Settings.TemporaryRoute)
+	return errors.Join(all...)
+}
+
+// drift reports how far blue's counts are from the data API's. It refuses
+// nothing: where an index call fails the data API goes on all the same, and the
+// nightly job is there to mend it.
+func (c *checkRelease) drift(ctx context.Context, o *runner.Observation) error {
+	counts, err := c.counts(ctx, c.live(), c.indices.Live())
+	if err != nil {
+		return err
+	}
+	o.Say("%s", said(counts))
+	for _, n := range counts {
+		o.Set(n.Alias.String()+" drift", n.Documents-n.Expected)
+	}
+	return nil
+}
+
+func (c *checkRelease) Plan(ctx context.Context) ([]runner.Task, error) {
+	if c.run != nil {
+		return nil, nil
+	}
+	b, err := c.blueNow(ctx)
+	if err != nil {
+		return nil, err
+	}
+	run, err := c.newRun(b)
+	if err != nil {
+		return nil, err
+	}
+	if c.o.DryRun {
+		c.run = run
+	}
+	return []runner.Task{{
+		Name:   "record the run",
+		ByHand: "cf create-user-provided-service cutover-" + c.Settings.LiveApp,
+		Do: func(ctx context.Context, o *runner.Observation) error {
+			if err := c.journal.Create(ctx, run); err != nil {
+				return err
+			}
+			c.run = run
+			o.Say("run %s", run.ID)
+			return nil
+		},
+	}}, nil
+}
+
+func (c *checkRelease) newRun(b *blue) (*journal.Run, error) {
+	settings := c.Settings.fixed()
+	if settings["IMAGE"] == "" {
+		settings["IMAGE"] = b.Image
+	}
+	listed, err := json.Marshal(settings)
+	if err != nil {
+		return nil, err
+	}
+	was, err := json.Marshal(b)
+	if err != nil {
+		return nil, err
+	}
+	now := c.cf.Now()
+	return &journal.Run{
+		ID: journal.NewRunID(now), Started: now, Version: c.o.Version, Direction: journal.Forward,
+		Facts: map[string]string{factSettings: string(listed), factBlue: string(was)},
+	}, nil
+}
+
+func (c *checkRelease) Verify() []runner.Task {
+	return []runner.Task{{Name: "the run is recorded", Do: func(ctx context.Context, o *runner.Observation) error {
+		run, err := c.journal.Load(ctx)
+		if err != nil {
+			return err
+		}
+		if run == nil || c.run == nil || run.ID != c.run.ID {
+			return fmt.Errorf("the run cannot be read back")
+		}
+		o.Say("run %s", run.ID)
+		o.Set("run", run.ID)
+		return nil
+	}}}
+}
+
+func (c *checkRelease) Undo(context.Context) ([]runner.Task, error) {
+	return nil, &runner.Irreversible{Why: "the record of the run is retired when all else is undone", Covered: true}
+}

@@ -1,0 +1,109 @@
+package elasticsearch
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+const mapLiveRouteHelp = `Carries over what was changed since the last catch-up, sees that the counts hold, and maps every live route, those with a path too, to the new app as well. From then on both apps serve. Proves that each instance of the new app answers on the live host, over enough fresh connections to have met every router. If that fails, the new app is taken off the live routes at once.
+
+By hand: cf map-route elasticsearch-migration cloudapps.digital --hostname dm-search-api-<stage>.`
+
+// mapLiveRoute puts green beside blue. To undo it by hand: cf unmap-route.
+type mapLiveRoute struct{ *Site }
+
+func (m *mapLiveRoute) Check() []runner.Task {
+	return append(m.ordinary(toBlue, toBoth), m.countsHold(m.Settings.VerifyTimeout))
+}
+
+func (m *mapLiveRoute) Plan(ctx context.Context) ([]runner.Task, error) {
+	missing, app, err := m.routes(ctx, func(r *cloudfoundry.Route, app string) bool { return !r.Reaches(app) })
+	if err != nil || len(missing) == 0 {
+		return nil, err
+	}
+	tasks := []runner.Task{m.catchUpTask("carry over what was changed"), m.countsHold(m.Settings.VerifyTimeout)}
+	if m.timeOf(factShared).IsZero() {
+		tasks = append(tasks, m.noteShared())
+	}
+	for _, route := range missing {
+		tasks = append(tasks, m.mapTask(m.Settings.NewApp, app, route))
+	}
+	return tasks, nil
+}
+
+// noteShared notes up to when blue alone got the live writes: a way back carries
+// over to blue what came after.
+func (m *mapLiveRoute) noteShared() runner.Task {
+	return runner.Task{Name: "note from when on both apps get live writes", Do: func(ctx context.Context, o *runner.Observation) error {
+		at := m.timeOf(factCursor)
+		o.Say("%s", at.Format("15:04:05 MST"))
+		return m.setTime(ctx, factShared, at)
+	}}
+}
+
+// routes are the live routes for which choose says yes, and green's GUID.
+func (m *mapLiveRoute) routes(ctx context.Context, choose func(*cloudfoundry.Route, string) bool) ([]liveRoute, string, error) {
+	app, err := m.needGreen(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	b, err := m.recorded()
+	if err != nil {
+		return nil, "", err
+	}
+	var some []liveRoute
+	for _, route := range b.Routes {
+		now, err := m.cf.Route(ctx, route.GUID)
+		if err != nil {
+			return nil, "", fmt.Errorf("live route %s: %w", route.Address, err)
+		}
+		if choose(now, app.GUID) {
+			some = append(some, route)
+		}
+	}
+	return some, app.GUID, nil
+}
+
+func (m *mapLiveRoute) Verify() []runner.Task {
+	b, err := m.recorded()
+	if err != nil {
+		return []runner.Task{{Name: "the run is there", Do: func(context.Context, *runner.Observation) error { return err }}}
+	}
+	return m.onEveryRouter("the new app", b.Routes, m.greenInstances, "answers", served)
+}
+
+// Abort takes green off the live routes at once.
+func (m *mapLiveRoute) Abort(ctx context.Context) ([]runner.Task, error) { return m.Undo(ctx) }
+
+// Undo refuses to leave the live routes without anybody: blue must be there.
+func (m *mapLiveRoute) Undo(ctx context.Context) ([]runner.Task, error) {
+	if app, err := m.findGreen(ctx); err != nil || app == nil {
+		return nil, err
+	}
+	b, err := m.recorded()
+	if err != nil {
+		return nil, err
+	}
+	alone, _, err := m.routes(ctx, func(r *cloudfoundry.Route, app string) bool { return r.Reaches(app) && !r.Reaches(b.App) })
+	if err != nil {
+		return nil, err
+	}
+	if len(alone) > 0 {
+		return nil, runner.Refuse("the new app serves %s alone; map %s back first", alone[0].Address, b.Name)
+	}
+	both, app, err := m.routes(ctx, func(r *cloudfoundry.Route, app string) bool { return r.Reaches(app) })
+	if err != nil {
+		return nil, err
+	}
+	var tasks []runner.Task
+	for _, route := range both {
+		tasks = append(tasks, m.unmapTask(m.Settings.NewApp, app, route))
+	}
+	if len(tasks) > 0 {
+		tasks = append(tasks, m.onEveryRouter("the new app", both, m.greenInstances, "is off", unknown)...)
+	}
+	return tasks, nil
+}

@@ -1,0 +1,166 @@
+package elasticsearch
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+const unmapOldAppHelp = `Takes the old app off every live route, once the new app has at least as many routable instances. Proves over as many fresh connections that no router knows the old app there any more, waits for DRAIN, so that requests in flight end, and carries over what was written to the old app last. The old app goes on running, as the way back. If the unmapping fails half-way, the old app is mapped back at once.
+
+By hand: cf unmap-route search-api cloudapps.digital --hostname dm-search-api-<stage>.`
+
+// unmapOldApp leaves green to serve alone. To undo it by hand: cf map-route search-api.
+type unmapOldApp struct{ *Site }
+
+func (u *unmapOldApp) Check() []runner.Task {
+	return append(u.ordinary(toBoth, toGreen),
+		u.countsHold(u.Settings.VerifyTimeout),
+		runner.Task{Name: "the new app has at least the old one's routable instances", Wait: u.Settings.RouteTimeout, Do: u.enough},
+	)
+}
+
+func (u *unmapOldApp) enough(ctx context.Context, o *runner.Observation) error {
+	b, err := u.recorded()
+	if err != nil {
+		return err
+	}
+	app, err := u.needGreen(ctx)
+	if err != nil {
+		return err
+	}
+	have, _, err := u.routable(ctx, app.GUID)
+	if err != nil {
+		return err
+	}
+	was, _, err := u.routable(ctx, b.App)
+	if err != nil {
+		return err
+	}
+	o.Say("%d, and the old one %d", have, was)
+	if have < max(was, 1) {
+		return fmt.Errorf("the new app has %d routable instances, the old one %d", have, was)
+	}
+	return nil
+}
+
+func (u *unmapOldApp) Plan(ctx context.Context) ([]runner.Task, error) {
+	b, err := u.recorded()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := u.needGreen(ctx); err != nil {
+		return nil, err
+	}
+	var tasks []runner.Task
+	for _, route := range b.Routes {
+		now, err := u.cf.Route(ctx, route.GUID)
+		if err != nil {
+			return nil, err
+		}
+		if now.Reaches(b.App) {
+			tasks = append(tasks, u.unmapTask(b.Name, b.App, route))
+		}
+	}
+	if len(tasks) == 0 && !u.timeOf(factDrained).IsZero() {
+		return nil, nil
+	}
+	tasks = append(tasks, u.onEveryRouter("the old app", b.Routes, u.blueInstances, "is off", unknown)...)
+	return append(tasks, u.drain(), u.last()), nil
+}
+
+func (u *unmapOldApp) blueInstances(ctx context.Context) (string, int, error) {
+	b, err := u.recorded()
+	if err != nil {
+		return "", 0, err
+	}
+	process, err := u.cf.Process(ctx, b.App)
+	if err != nil {
+		return "", 0, err
+	}
+	return b.App, process.Instances, nil
+}
+
+func (u *unmapOldApp) drain() runner.Task {
+	return runner.Task{Name: "let the requests in flight end", Do: func(ctx context.Context, o *runner.Observation) error {
+		o.Say("%s", u.Settings.Drain)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(u.Settings.Drain):
+			return nil
+		}
+	}}
+}
+
+// last carries over what went to blue while both served, or in its last
+// requests, and notes that it is done.
+func (u *unmapOldApp) last() runner.Task {
+	return runner.Task{
+		Name: "carry over what was written to the old app last",
+		Do: func(ctx context.Context, o *runner.Observation) error {
+			if err := u.catchUp(ctx, o, u.indices.Live()); err != nil {
+				return err
+			}
+			return u.setTime(ctx, factDrained, u.cf.Now())
+		},
+	}
+}
+
+func (u *unmapOldApp) Verify() []runner.Task {
+	return append(u.ordinary(toGreen), u.countsHold(0))
+}
+
+// Abort maps the old app back at once, as long as the last catch-up has not
+// ended: until then it is the only one that surely has every write.
+func (u *unmapOldApp) Abort(ctx context.Context) ([]runner.Task, error) {
+	if !u.timeOf(factDrained).IsZero() {
+		return nil, nil
+	}
+	return u.mapBack(ctx)
+}
+
+// Undo maps the old app back, proves it, and carries over to it what was
+// written to the new app alone.
+func (u *unmapOldApp) Undo(ctx context.Context) ([]runner.Task, error) { return u.mapBack(ctx) }
+
+func (u *unmapOldApp) mapBack(ctx context.Context) ([]runner.Task, error) {
+	b, err := u.recorded()
+	if err != nil {
+		return nil, err
+	}
+	var tasks []runner.Task
+	for _, route := range b.Routes {
+		now, err := u.cf.Route(ctx, route.GUID)
+		if err != nil {
+			return nil, err
+		}
+		if !now.Reaches(b.App) {
+			tasks = append(tasks, u.mapTask(b.Name, b.App, route))
+		}
+	}
+	if len(tasks) == 0 {
+		return nil, nil
+	}
+	tasks = append(tasks, u.onEveryRouter("the old app", b.Routes, u.blueInstances, "answers", served)...)
+	return append(tasks, u.carryBack(b)), nil
+}
+
+// carryBack carries over to blue what was changed while it was off, or shared,
+// the live routes: each request names an instance of blue, since green is still
+// mapped.
+func (u *unmapOldApp) carryBack(b blue) runner.Task {
+	return runner.Task{
+		Name: "carry over to the old app what was changed meanwhile",
+		Do: func(ctx context.Context, o *runner.Observation) error {
+			since := u.timeOf(factShared)
+			if since.IsZero() {
+				since = u.timeOf(factBegan)
+			}
+			_, err := u.replay(ctx, o, u.blue(b), u.indices.Live(), since)
+			return err
+		},
+	}
+}

@@ -1,0 +1,133 @@
+package elasticsearch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/digitalmarketplace/cutover/stages/console"
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/indexer"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+const reindexHelp = `Puts all documents again into the live aliases: each page is read only just before it is put, and what was changed meanwhile is carried over at the end, so that no old copy survives. A document that is gone from the source is removed only after the data API says so of that one document, and never more than MAX_REMOVALS: beyond that nothing is removed and the ids are listed.
+
+The nightly job is this same command. It acts when there is no run or one before step 9; with every earlier stage complete it acts and completes step 19; in between it exits 0, skipped, and says why.`
+
+// reindex rewrites the live documents from their source. It may run at any time
+// outside of a switch and needs no undo: each document is replaced by itself.
+type reindex struct{ *Site }
+
+// reindexGate keeps the nightly job from writing while both apps serve, when
+// half of its documents would go to the one and half to the other.
+func reindexGate(record *runner.Record, earlier []runner.Step) runner.Admission {
+	if record == nil {
+		return runner.Admission{Act: true}
+	}
+	missing, switched := "", false
+	for _, step := range earlier {
+		_, is := record.Marks[step.Name]
+		if !is && missing == "" {
+			missing = fmt.Sprintf("%d. %s", step.Number, step.Name)
+		}
+		switched = switched || is && step.Number >= 9
+	}
+	_, verified := record.Marks["verify-indices"]
+	switch {
+	case missing == "":
+		return runner.Admission{Act: true, Mark: true}
+	case !switched && !verified:
+		return runner.Admission{Act: true}
+	case !switched:
+		return runner.Admission{Act: true, Why: "before step 9"}
+	}
+	return runner.Admission{Why: fmt.Sprintf("run %s is between the switch and its end, and %s is not complete", record.Run, missing)}
+}
+
+func (r *reindex) Check() []runner.Task {
+	return []runner.Task{
+		{Name: "one app serves the live routes", Do: r.oneServes},
+		{Name: "the search API answers, and has every alias", Do: r.hasAliases},
+	}
+}
+
+// oneServes sees that nothing is in the midst of a switch.
+func (r *reindex) oneServes(ctx context.Context, o *runner.Observation) error {
+	if r.run != nil {
+		b, err := r.recorded()
+		if err != nil {
+			return err
+		}
+		return r.routesAre(ctx, b, o, []string{toBlue, toGreen})
+	}
+	route, err := r.cf.RouteByAddress(ctx, r.Settings.LiveRoute)
+	if err != nil {
+		return err
+	}
+	if route == nil {
+		return runner.Misconfigure("there is no route %s in this space (LIVE_ROUTE)", r.Settings.LiveRoute)
+	}
+	o.Say("%d app", len(route.Destinations))
+	if len(route.Destinations) != 1 {
+		return runner.Refuse("the live route %s leads to %d apps; a release is under way", route.Address, len(route.Destinations))
+	}
+	return nil
+}
+
+func (r *reindex) hasAliases(ctx context.Context, o *runner.Observation) error {
+	if _, err := r.live().Mappings(ctx); err != nil {
+		return err
+	}
+	status, err := r.live().Status(ctx)
+	if err != nil {
+		return err
+	}
+	var all []error
+	for _, index := range r.indices {
+		if status.Resolve(index.Alias) == "" {
+			all = append(all, fmt.Errorf("the search API has no index or alias %s", index.Alias))
+		}
+	}
+	o.Say("%d", len(r.indices))
+	return errors.Join(all...)
+}
+
+func (r *reindex) Plan(context.Context) ([]runner.Task, error) {
+	var tasks []runner.Task
+	for _, t := range r.indices.Live() {
+		tasks = append(tasks, runner.Task{
+			Name:   fmt.Sprintf("put the documents of %s again", t.Alias),
+			ByHand: fmt.Sprintf("scripts/index-to-search-service.py %s %s --index=%s --frameworks=%s", t.Kind, r.Settings.Stage, t.Alias, strings.Join(t.Frameworks, ",")),
+			Do:     func(ctx context.Context, o *runner.Observation) error { return r.rewrite(ctx, o, t) },
+		})
+	}
+	return tasks, nil
+}
+
+func (r *reindex) rewrite(ctx context.Context, o *runner.Observation, t indexer.Target) error {
+	report, err := indexer.Reindex(ctx, r.data, r.live(), indexer.ReindexOptions{
+		Pace: r.pace(), Target: t, MaxFailed: r.Settings.MaxFailed, MaxRemovals: r.Settings.MaxRemovals, Progress: o.Progress,
+	})
+	tellFill(o, report.FillReport)
+	o.Set("removed", len(report.Removed))
+	o.Say("%s put, %d removed, %d failed, %.0f/s; then %d events carried over",
+		console.Count(report.Documents), len(report.Removed), len(report.Failed), report.Rate(), report.CatchUp.Events)
+	if len(report.Gone) > len(report.Removed) {
+		o.Detail("gone from the source, and not removed:\n" + strings.Join(report.Gone, "\n"))
+	}
+	return err
+}
+
+func (r *reindex) Verify() []runner.Task {
+	return []runner.Task{{
+		Name: "the document counts of the live app are the data API's",
+		Do: func(ctx context.Context, o *runner.Observation) error {
+			return r.compare(ctx, o, r.live(), r.indices.Live())
+		},
+	}}
+}
+
+func (r *reindex) Undo(context.Context) ([]runner.Task, error) {
+	return nil, &runner.Irreversible{Why: "the documents were replaced by themselves", Covered: true}
+}

@@ -1,0 +1,163 @@
+package elasticsearch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+// ordinary are the checks that every stage from 2 on opens with: the settings
+// are the run's, and the apps behind the live routes are the ones that belong
+// there at this point. allowed are the states of a live route that do.
+func (s *Site) ordinary(allowed ...string) []runner.Task {
+	return []runner.Task{
+		{Name: "the settings are those of the run", Do: func(_ context.Context, o *runner.Observation) error {
+			if err := s.settingsAgree(); err != nil {
+				return err
+			}
+			o.Say("run %s, begun %s", s.run.ID, s.run.Started.UTC().Format("2006-01-02 15:04 MST"))
+			return nil
+		}},
+		{Name: "the live routes lead to the apps of the run", Do: func(ctx context.Context, o *runner.Observation) error {
+			b, err := s.recorded()
+			if err != nil {
+				return err
+			}
+			return s.routesAre(ctx, b, o, allowed)
+		}},
+	}
+}
+
+// The states of a live route.
+const (
+	toBlue  = "blue"
+	toBoth  = "both"
+	toGreen = "green"
+	toNone  = "nobody"
+)
+
+// routesAre compares where each live route leads with where it may lead.
+func (s *Site) routesAre(ctx context.Context, b blue, o *runner.Observation, allowed []string) error {
+	greenApp, err := s.greenApp(ctx)
+	if err != nil {
+		return err
+	}
+	var all []error
+	var said []string
+	for _, route := range b.Routes {
+		state, stranger, err := s.routeState(ctx, b, greenApp, route)
+		if err != nil {
+			return err
+		}
+		said = append(said, route.Address+": "+state)
+		o.Set("live route "+route.Address, state)
+		switch {
+		case stranger != "":
+			all = append(all, fmt.Errorf("%s leads to app %s, which is none of this run: somebody released in between", route.Address, stranger))
+		case !slices.Contains(allowed, state):
+			all = append(all, fmt.Errorf("%s leads to %s; here it should lead to %s", route.Address, state, strings.Join(allowed, " or ")))
+		}
+	}
+	o.Say("%s", strings.Join(said, ", "))
+	if len(all) > 0 {
+		return runner.Refuse("%w", errors.Join(all...))
+	}
+	return nil
+}
+
+// routeState tells where a live route leads, and names the first app behind it
+// that is neither blue nor green.
+func (s *Site) routeState(ctx context.Context, b blue, greenApp string, route liveRoute) (state, stranger string, err error) {
+	r, err := s.cf.Route(ctx, route.GUID)
+	if err != nil {
+		return "", "", err
+	}
+	for _, d := range r.Destinations {
+		if d.AppGUID != b.App && d.AppGUID != greenApp {
+			return "", s.appName(ctx, d.AppGUID), nil
+		}
+	}
+	isBlue, isGreen := r.Reaches(b.App), greenApp != "" && r.Reaches(greenApp)
+	switch {
+	case isBlue && isGreen:
+		return toBoth, "", nil
+	case isBlue:
+		return toBlue, "", nil
+	case isGreen:
+		return toGreen, "", nil
+	}
+	return toNone, "", nil
+}
+
+func (s *Site) appName(ctx context.Context, guid string) string {
+	app, err := s.cf.App(ctx, guid)
+	if err != nil {
+		return guid
+	}
+	return app.Name + " (" + guid + ")"
+}
+
+// greenApp is the GUID of the app that this run made, or "".
+func (s *Site) greenApp(ctx context.Context) (string, error) {
+	if s.run == nil {
+		return "", nil
+	}
+	app, err := s.findGreen(ctx)
+	if err != nil || app == nil {
+		return "", err
+	}
+	return app.GUID, nil
+}
+
+// Situation tells where live traffic is, and what going back costs from there.
+func (s *Site) Situation(ctx context.Context) (runner.Situation, error) {
+	if _, err := s.Journal().Record(ctx); err != nil {
+		return runner.Situation{}, err
+	}
+	b, err := s.recorded()
+	var notYet *runner.NotYet
+	if errors.As(err, &notYet) {
+		return runner.Situation{Traffic: toBlue, Detail: s.Settings.LiveApp + " alone; no run has begun", Back: "nothing to go back from"}, nil
+	}
+	if err != nil {
+		return runner.Situation{}, err
+	}
+	greenApp, err := s.greenApp(ctx)
+	if err != nil {
+		return runner.Situation{}, err
+	}
+	for _, route := range b.Routes {
+		if route.Address != s.Settings.LiveRoute {
+			continue
+		}
+		state, stranger, err := s.routeState(ctx, b, greenApp, route)
+		if err != nil {
+			return runner.Situation{}, err
+		}
+		return s.situated(b, state, stranger), nil
+	}
+	return runner.Situation{}, fmt.Errorf("the run has no route %s", s.Settings.LiveRoute)
+}
+
+func (s *Site) situated(b blue, state, stranger string) runner.Situation {
+	names := map[string]string{
+		toBlue:  fmt.Sprintf("%s, %d instances", b.Name, b.Instances),
+		toBoth:  fmt.Sprintf("%s and %s", b.Name, s.Settings.NewApp),
+		toGreen: s.Settings.NewApp,
+		toNone:  "the live route leads nowhere",
+	}
+	costs := map[string]string{
+		toBlue:  "safe, seconds: live traffic is not touched; what was made for the run is removed",
+		toBoth:  "safe, seconds: the new app is taken off the live routes",
+		toGreen: "safe, seconds to minutes: the old app runs; it is caught up and mapped again",
+		toNone:  "urgent: it maps the old app again",
+	}
+	if stranger != "" {
+		return runner.Situation{Traffic: "unknown", Detail: "the live route leads to " + stranger, Back: "refused until that is cleared up"}
+	}
+	return runner.Situation{Traffic: state, Detail: names[state], Back: costs[state]}
+}

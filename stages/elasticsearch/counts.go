@@ -1,0 +1,118 @@
+package elasticsearch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/digitalmarketplace/cutover/stages/console"
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/indexer"
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/searchapi"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+// counts asks how many documents each target has and should have. One search
+// goes before it, because num_docs counts what is refreshed, and an index that
+// nobody searches is refreshed by nothing else.
+func (s *Site) counts(ctx context.Context, target *searchapi.Client, targets []indexer.Target) ([]indexer.Count, error) {
+	return indexer.Counts(ctx, s.data, target, targets)
+}
+
+// said is the counts in one phrase.
+func said(counts []indexer.Count) string {
+	var parts []string
+	for _, n := range counts {
+		parts = append(parts, fmt.Sprintf("%s %s of %s", n.Alias, console.Count(n.Documents), console.Count(n.Expected)))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// countsHold is the retrying check of the document counts, of green, against the
+// data API's totals. People go on editing: a count may differ by at most as many
+// objects as were changed since the last catch-up, which will carry them over.
+func (s *Site) countsHold(wait time.Duration) runner.Task {
+	return runner.Task{
+		Name: "the document counts of the new app are the data API's", Wait: wait,
+		Do: func(ctx context.Context, o *runner.Observation) error {
+			if _, err := s.needGreen(ctx); err != nil {
+				return err
+			}
+			if s.timeOf(factCursor).IsZero() {
+				return &runner.NotYet{Stage: "build-indices", Why: "nothing was indexed"}
+			}
+			return s.compare(ctx, o, s.green(), s.indices.Live())
+		},
+	}
+}
+
+func (s *Site) compare(ctx context.Context, o *runner.Observation, target *searchapi.Client, targets []indexer.Target) error {
+	counts, err := s.counts(ctx, target, targets)
+	if err != nil {
+		return err
+	}
+	o.Say("%s", said(counts))
+	wrong := false
+	for _, n := range counts {
+		o.Set(n.Alias.String()+" documents", n.Documents)
+		o.Set(n.Alias.String()+" expected", n.Expected)
+		wrong = wrong || n.Documents != n.Expected
+	}
+	if !wrong {
+		return nil
+	}
+	pending := 0
+	if at := s.timeOf(factCursor); !at.IsZero() {
+		if pending, err = indexer.Pending(ctx, s.data, at, targets); err != nil {
+			return err
+		}
+	}
+	o.Say("%s; %d objects changed since the last catch-up", said(counts), pending)
+	o.Set("changed since the last catch-up", pending)
+	var all []error
+	for _, n := range counts {
+		if off := n.Documents - n.Expected; off > pending || -off > pending {
+			all = append(all, fmt.Errorf("%s has %s documents, the data API %s: %+d, and %d objects changed since the last catch-up",
+				n.Alias, console.Count(n.Documents), console.Count(n.Expected), off, pending))
+		}
+	}
+	return errors.Join(all...)
+}
+
+// catchUp carries over to green what was changed since the last time, and
+// records how far it came.
+func (s *Site) catchUp(ctx context.Context, o *runner.Observation, targets []indexer.Target) error {
+	since := s.timeOf(factCursor)
+	if since.IsZero() {
+		since = s.timeOf(factBegan)
+	}
+	cursor, err := s.replay(ctx, o, s.green(), targets, since)
+	if err != nil {
+		return err
+	}
+	return s.setTime(ctx, factCursor, cursor)
+}
+
+// replay carries over to a search API what was changed since a time, and returns
+// the time up to which it did.
+func (s *Site) replay(ctx context.Context, o *runner.Observation, target *searchapi.Client, targets []indexer.Target, since time.Time) (time.Time, error) {
+	report, err := indexer.CatchUp(ctx, s.data, target, indexer.CatchUpOptions{
+		Pace: s.pace(), Targets: targets, Since: since.Add(-indexer.Overlap), For: s.Settings.CatchUpTimeout, Progress: o.Progress,
+	})
+	o.Say("%d events, %d objects: %d put, %d deleted, in %d passes", report.Events, report.Objects, report.Put, report.Deleted, report.Passes)
+	o.Set("put", report.Put)
+	o.Set("deleted", report.Deleted)
+	o.Set("passes", report.Passes)
+	if report.Cursor.Before(since) {
+		return since, err
+	}
+	return report.Cursor, err
+}
+
+// catchUpTask carries over, into the aliases.
+func (s *Site) catchUpTask(name string) runner.Task {
+	return runner.Task{Name: name, Do: func(ctx context.Context, o *runner.Observation) error {
+		return s.catchUp(ctx, o, s.indices.Live())
+	}}
+}

@@ -1,0 +1,258 @@
+package elasticsearch
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"sync"
+
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+// confirmations is how many requests over fresh connections it takes to have
+// asked each of so many routers with a probability of at least 1 - 10⁻⁶, where
+// the load balancer picks one at random for each connection.
+func confirmations(routers int) int {
+	if routers <= 1 {
+		return 1
+	}
+	return int(math.Ceil(math.Log(1e-6) / math.Log(1-1/float64(routers))))
+}
+
+// answer is what one request to one instance met.
+type answer struct {
+	status int
+	// fault is the router's own word, such as "unknown_route"; "" from an app.
+	fault string
+}
+
+func (a answer) String() string {
+	if a.fault != "" {
+		return fmt.Sprintf("%d %s from the router", a.status, a.fault)
+	}
+	return fmt.Sprintf("%d", a.status)
+}
+
+// ask sends one request over a fresh connection to one instance of one app on a
+// live route. The header makes the router choose that instance or refuse, so the
+// answer proves what this one router knows (gorouter: handlers/lookup.go).
+func (s *Site) ask(ctx context.Context, address, app string, index int) (answer, error) {
+	path := ""
+	if !hasPath(address) {
+		path = "/_status?ignore-dependencies"
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Settings.RouteScheme+"://"+address+path, nil)
+	if err != nil {
+		return answer{}, err
+	}
+	req.Header.Set(instanceHeader, instanceOf(app, index))
+	resp, err := s.fresh.Do(req)
+	if err != nil {
+		return answer{}, fmt.Errorf("ask instance %d on %s: %w", index, address, err)
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, resp.Body)
+	return answer{resp.StatusCode, resp.Header.Get("X-Cf-RouterError")}, nil
+}
+
+func hasPath(address string) bool {
+	for _, c := range address {
+		if c == '/' {
+			return true
+		}
+	}
+	return false
+}
+
+// everyRouter asks for each instance of an app on an address over enough fresh
+// connections to have met every router, and compares each answer with want. One
+// answer that differs is enough to say no.
+func (s *Site) everyRouter(ctx context.Context, o *runner.Observation, address, app string, instances int, want func(answer) error) error {
+	k := confirmations(s.Settings.Routers)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	jobs := make(chan int)
+	var mu sync.Mutex
+	var first error
+	var workers sync.WaitGroup
+	for range min(8, k) {
+		workers.Go(func() {
+			for index := range jobs {
+				a, err := s.ask(ctx, address, app, index)
+				if err == nil {
+					err = want(a)
+				}
+				if err != nil {
+					mu.Lock()
+					if first == nil {
+						first = fmt.Errorf("instance %d on %s: %w", index, address, err)
+					}
+					mu.Unlock()
+					cancel()
+				}
+			}
+		})
+	}
+	for n := range k * instances {
+		if ctx.Err() != nil {
+			break
+		}
+		jobs <- n % instances
+	}
+	close(jobs)
+	workers.Wait()
+	if first != nil {
+		return first
+	}
+	o.Say("%d instances, %d fresh connections each, on %s", instances, k, address)
+	o.Set("fresh connections", k*instances)
+	return ctx.Err()
+}
+
+// served: the instance itself answered.
+func served(a answer) error {
+	if a.fault != "" || a.status >= 500 {
+		return fmt.Errorf("answered %s", a)
+	}
+	return nil
+}
+
+// unknown: the router knows no such instance on this route.
+func unknown(a answer) error {
+	if a.status == http.StatusBadRequest && a.fault == "unknown_route" {
+		return nil
+	}
+	return fmt.Errorf("still reached: answered %s, not 400 unknown_route", a)
+}
+
+// gone: the router knows no such instance, or no such route at all.
+func gone(a answer) error {
+	if a.status == http.StatusNotFound && a.fault == "unknown_route" {
+		return nil
+	}
+	return unknown(a)
+}
+
+// onEveryRouter is one task a live route: each instance of the app answers there.
+func (s *Site) onEveryRouter(who string, routes []liveRoute, app func(context.Context) (string, int, error), verb string, want func(answer) error) []runner.Task {
+	var tasks []runner.Task
+	for _, route := range routes {
+		tasks = append(tasks, runner.Task{
+			Name: fmt.Sprintf("every instance of %s %s on %s", who, verb, route.Address),
+			Wait: s.Settings.RouteTimeout,
+			Do: func(ctx context.Context, o *runner.Observation) error {
+				guid, instances, err := app(ctx)
+				if err != nil {
+					return err
+				}
+				if instances == 0 {
+					return fmt.Errorf("%s has no instances", who)
+				}
+				return s.everyRouter(ctx, o, route.Address, guid, instances, want)
+			},
+		})
+	}
+	return tasks
+}
+
+// mapTask puts an app behind a live route.
+func (s *Site) mapTask(name, app string, route liveRoute) runner.Task {
+	return runner.Task{
+		Name:   fmt.Sprintf("map %s to %s", route.Address, name),
+		ByHand: "cf map-route " + name + " " + typed(route.Address),
+		Do:     func(ctx context.Context, _ *runner.Observation) error { return s.cf.MapRoute(ctx, route.GUID, app) },
+	}
+}
+
+// unmapTask takes an app off a live route.
+func (s *Site) unmapTask(name, app string, route liveRoute) runner.Task {
+	return runner.Task{
+		Name:   fmt.Sprintf("unmap %s from %s", route.Address, name),
+		ByHand: "cf unmap-route " + name + " " + typed(route.Address),
+		Do:     func(ctx context.Context, _ *runner.Observation) error { return s.cf.UnmapRoute(ctx, route.GUID, app) },
+	}
+}
+
+// typed is an address as cf's route commands take it: domain, host and path. The
+// host is taken for the first label, as it is on every domain of the house.
+func typed(address string) string {
+	host, rest, path := address, "", ""
+	for i, c := range address {
+		if c == '/' {
+			host, path = address[:i], address[i:]
+			break
+		}
+	}
+	for i, c := range host {
+		if c == '.' {
+			host, rest = host[:i], host[i+1:]
+			break
+		}
+	}
+	text := rest + " --hostname " + host
+	if path != "" {
+		text += " --path " + path
+	}
+	return text
+}
+
+// routable counts the instances of an app that the routers send requests to.
+func (s *Site) routable(ctx context.Context, app string) (int, []cloudfoundry.Instance, error) {
+	instances, err := s.cf.Instances(ctx, app)
+	if err != nil {
+		return 0, nil, err
+	}
+	n := 0
+	for _, i := range instances {
+		if i.State == "RUNNING" && i.Routable {
+			n++
+		}
+	}
+	return n, instances, nil
+}
+
+// findGreen finds the app that this run made, by its label; nil if there is none.
+func (s *Site) findGreen(ctx context.Context) (*cloudfoundry.App, error) {
+	if s.run == nil {
+		return nil, nil
+	}
+	apps, err := s.cf.AppsByLabel(ctx, cloudfoundry.RunLabel, s.run.ID)
+	if err != nil {
+		return nil, fmt.Errorf("find the app of run %s: %w", s.run.ID, err)
+	}
+	switch len(apps) {
+	case 0:
+		return nil, nil
+	case 1:
+		return &apps[0], nil
+	}
+	return nil, runner.Refuse("%d apps carry the label of run %s; only one can be its new app", len(apps), s.run.ID)
+}
+
+// needGreen finds the new app, or says which stage makes it.
+func (s *Site) needGreen(ctx context.Context) (*cloudfoundry.App, error) {
+	app, err := s.findGreen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if app == nil {
+		return nil, &runner.NotYet{Stage: "push-app", Why: "there is no " + s.Settings.NewApp}
+	}
+	return app, nil
+}
+
+// greenInstances is the new app and how many instances it should have.
+func (s *Site) greenInstances(ctx context.Context) (string, int, error) {
+	app, err := s.needGreen(ctx)
+	if err != nil {
+		return "", 0, err
+	}
+	process, err := s.cf.Process(ctx, app.GUID)
+	if err != nil {
+		return "", 0, err
+	}
+	return app.GUID, process.Instances, nil
+}

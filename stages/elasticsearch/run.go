@@ -1,0 +1,175 @@
+package elasticsearch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/digitalmarketplace/cutover/stages/journal"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+// The facts that the run holds, beside the marks of its stages.
+const (
+	factSettings = "settings"       // the settings that must not change midway
+	factBlue     = "blue"           // what was live when the run began
+	factBegan    = "indexing-began" // when build-indices began, by the data API's clock
+	factCursor   = "catch-up"       // up to when changes were carried over
+	factShared   = "shared"         // up to when changes were carried over before both served
+	factDrained  = "drained"        // when the last catch-up after unmapping ended
+)
+
+// factFill is the progress of filling one index: an indexer.Cursor, or "done".
+func factFill(alias string) string { return "fill-" + alias }
+
+const filled = "done"
+
+// blue is what was live when the run began. Objects are known by their GUIDs:
+// names change in the course of the run.
+type blue struct {
+	App         string      `json:"app"`
+	Name        string      `json:"name"`
+	Service     string      `json:"service"`
+	ServiceName string      `json:"service_name"`
+	BindingName string      `json:"binding_name,omitempty"`
+	Image       string      `json:"image"`
+	Instances   int         `json:"instances"`
+	MemoryMB    int         `json:"memory_mb"`
+	Routes      []liveRoute `json:"routes"`
+}
+
+type liveRoute struct {
+	GUID    string `json:"guid"`
+	Address string `json:"address"`
+}
+
+// recorded returns blue as the run has it.
+func (s *Site) recorded() (blue, error) {
+	var b blue
+	if s.run == nil {
+		return b, &runner.NotYet{Stage: "check-release", Why: "there is no run"}
+	}
+	if err := json.Unmarshal([]byte(s.run.Facts[factBlue]), &b); err != nil {
+		return b, fmt.Errorf("read blue from the run: %w", err)
+	}
+	return b, nil
+}
+
+// settingsAgree refuses settings that differ from the run's.
+func (s *Site) settingsAgree() error {
+	if s.run == nil {
+		return &runner.NotYet{Stage: "check-release", Why: "there is no run"}
+	}
+	var then map[string]string
+	if err := json.Unmarshal([]byte(s.run.Facts[factSettings]), &then); err != nil {
+		return fmt.Errorf("read the settings from the run: %w", err)
+	}
+	now := s.Settings.fixed()
+	var all []error
+	for _, name := range slices.Sorted(maps.Keys(now)) {
+		if now[name] != "" && then[name] != "" && now[name] != then[name] {
+			all = append(all, fmt.Errorf("%s is %q, and was %q when run %s began", name, now[name], then[name], s.run.ID))
+		}
+	}
+	if len(all) > 0 {
+		return runner.Refuse("settings must not change midway: %w", errors.Join(all...))
+	}
+	return nil
+}
+
+// set records a fact of the run.
+func (s *Site) set(ctx context.Context, name string, value any) error {
+	text, is := value.(string)
+	if !is {
+		b, err := json.Marshal(value)
+		if err != nil {
+			return err
+		}
+		text = string(b)
+	}
+	return s.journal.Set(ctx, s.run, name, text)
+}
+
+func (s *Site) setTime(ctx context.Context, name string, at time.Time) error {
+	return s.set(ctx, name, at.UTC().Format(time.RFC3339Nano))
+}
+
+// timeOf reads a fact that is a time; zero where it is not set.
+func (s *Site) timeOf(name string) time.Time {
+	if s.run == nil {
+		return time.Time{}
+	}
+	at, _ := time.Parse(time.RFC3339Nano, s.run.Facts[name])
+	return at
+}
+
+// Journal is the run, as the runner knows it.
+func (s *Site) Journal() runner.Journal { return record{s} }
+
+// Lease is the right to write, as the runner knows it.
+func (s *Site) Lease() runner.Lease { return lease{s.lease, s} }
+
+// lease adapts the lease to the runner.
+type lease struct {
+	*journal.Lease
+	s *Site
+}
+
+// Take acquires the lease in the name of this process.
+func (l lease) Take(ctx context.Context) error {
+	host, _ := os.Hostname()
+	who := journal.Holder{Build: l.s.o.Build, Process: fmt.Sprintf("%s, process %d", host, os.Getpid())}
+	if l.s.run != nil {
+		who.Run = l.s.run.ID
+	}
+	return l.Acquire(ctx, who)
+}
+
+// record adapts the run to the runner.
+type record struct{ s *Site }
+
+// Record reads the run. In a dry run that began from nothing the run that the
+// first stage would have made stands in memory.
+func (r record) Record(ctx context.Context) (*runner.Record, error) {
+	run, err := r.s.journal.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if run == nil && r.s.o.DryRun {
+		run = r.s.run
+	}
+	r.s.run = run
+	if run == nil {
+		return nil, nil
+	}
+	out := &runner.Record{Run: run.ID, Back: run.Direction == journal.Back, Marks: map[string]runner.Mark{}}
+	for name, m := range run.Marks {
+		out.Marks[name] = runner.Mark{Verdict: runner.Verdict(m.Verdict), Build: m.Build, Started: m.Started, Ended: m.Ended}
+	}
+	return out, nil
+}
+
+func (r record) Mark(ctx context.Context, stage string, m runner.Mark) error {
+	facts := map[string]any{}
+	for _, f := range m.Facts {
+		facts[f.Name] = f.Value
+	}
+	return r.s.journal.MarkStage(ctx, r.s.run, stage, journal.Mark{
+		Verdict: string(m.Verdict), Build: m.Build, Started: m.Started, Ended: m.Ended, Facts: facts,
+	})
+}
+
+func (r record) Unmark(ctx context.Context, stage string) error {
+	return r.s.journal.Unmark(ctx, r.s.run, stage)
+}
+
+func (r record) TurnBack(ctx context.Context) error {
+	return r.s.journal.SetDirection(ctx, r.s.run, journal.Back)
+}
+
+func (r record) Retire(ctx context.Context) error { return r.s.journal.Retire(ctx, r.s.run) }

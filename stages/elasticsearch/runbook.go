@@ -1,0 +1,36 @@
+// Package elasticsearch is the runbook that replaces the Elasticsearch behind
+// the Digital Marketplace's search API on Cloud Foundry: a second search API,
+// green, is built beside the live one, blue, on a new Elasticsearch service;
+// filled, compared, put on the live routes beside blue; and blue is taken off.
+//
+// A file's number is the step's number in the runbook: ls is the runbook.
+package elasticsearch
+
+import "github.com/digitalmarketplace/cutover/stages/runner"
+
+// Steps is the runbook, in its order. With a nil site it is the list of names and
+// texts alone, whose stages cannot be opened.
+func Steps(s *Site) runner.Runbook {
+	return runner.Runbook{
+		// Find blue by its live route, record it, and see that we may and can.
+		{Number: 1, Name: "check-release", Title: "Check the release", Help: checkReleaseHelp, Open: func() runner.Stage { return &checkRelease{Site: s} }},
+		// The new Elasticsearch, beside the old one.
+		{Number: 2, Name: "create-service", Title: "Create the service", Help: createServiceHelp, Open: func() runner.Stage { return &createService{Site: s} }},
+		// What blue is made of, as a manifest.
+		{Number: 3, Name: "generate-manifest", Title: "Generate the manifest", Help: generateManifestHelp, Open: func() runner.Stage { return &generateManifest{Site: s} }},
+		// What green will be made of.
+		{Number: 4, Name: "edit-manifest", Title: "Edit the manifest", Help: editManifestHelp, Open: func() runner.Stage { return &editManifest{Site: s} }},
+		// Green, on its temporary route.
+		{Number: 5, Name: "push-app", Title: "Push the app", Help: pushAppHelp, Open: func() runner.Stage { return &pushApp{Site: s} }},
+		// All documents into green.
+		{Number: 7, Name: "build-indices", Title: "Build the indices", Help: buildIndicesHelp, Open: func() runner.Stage { return &buildIndices{Site: s} }},
+		// Green compared with the data API and with blue.
+		{Number: 8, Name: "verify-indices", Title: "Verify the indices", Help: verifyIndicesHelp, Open: func() runner.Stage { return &verifyIndices{Site: s} }},
+		// Both serve.
+		{Number: 9, Name: "map-live-route", Title: "Map the live route", Help: mapLiveRouteHelp, Open: func() runner.Stage { return &mapLiveRoute{Site: s} }},
+		// Green serves alone.
+		{Number: 11, Name: "unmap-old-app", Title: "Unmap the old app", Help: unmapOldAppHelp, Open: func() runner.Stage { return &unmapOldApp{Site: s} }},
+		// All documents once more, into the live aliases; nightly too.
+		{Number: 19, Name: "reindex", Title: "Reindex", Help: reindexHelp, Gate: reindexGate, Open: func() runner.Stage { return &reindex{Site: s} }},
+	}
+}

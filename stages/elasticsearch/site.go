@@ -1,0 +1,135 @@
+package elasticsearch
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"golang.org/x/time/rate"
+
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dataapi"
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/indexer"
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/searchapi"
+	"github.com/digitalmarketplace/cutover/stages/environ"
+	"github.com/digitalmarketplace/cutover/stages/httpclient"
+	"github.com/digitalmarketplace/cutover/stages/journal"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+// roleLabel tells what an object of ours is for; its only value is green.
+const (
+	roleLabel = "cutover-role"
+	green     = "green"
+)
+
+// Options are what the program, and not the environment, says.
+type Options struct {
+	Version, Build string
+	Redact         *environ.Redactor
+	Log            *slog.Logger
+	DryRun         bool
+}
+
+// Site is what the stages of this runbook share in one process: the settings,
+// the clients, and the run as it was last read.
+type Site struct {
+	Settings Settings
+	o        Options
+	cf       *cloudfoundry.Client
+	data     *dataapi.Client
+	journal  *journal.Journal
+	lease    *journal.Lease
+	indices  indexer.Indices
+	// kept keeps its connections; fresh opens one for each request, so that
+	// each may meet another router.
+	kept, fresh *http.Client
+	// run is the run as last read or written; in a dry run it may stand in
+	// memory alone. nil: there is none.
+	run *journal.Run
+}
+
+// Open connects to the platform. It reads, and writes nothing.
+func Open(ctx context.Context, settings Settings, o Options) (*Site, error) {
+	indices, err := settings.indices()
+	if err != nil {
+		return nil, err
+	}
+	agent := "cutover/" + o.Version
+	if o.Build != "" {
+		agent += " (" + o.Build + ")"
+	}
+	cf, err := cloudfoundry.Open(ctx, settings.CF, cloudfoundry.Options{UserAgent: agent, Log: o.Log, Poll: settings.Poll})
+	if err != nil {
+		return nil, err
+	}
+	app := httpclient.Options{UserAgent: agent, Dial: settings.RouterAddress}
+	s := &Site{Settings: settings, o: o, cf: cf, indices: indices, kept: httpclient.New(app)}
+	app.FreshConnections, app.Attempts = true, 1
+	s.fresh = httpclient.New(app)
+	s.data = dataapi.New(dataapi.Options{
+		BaseURL: settings.dataAPI(), Token: settings.DataAPIToken, TokenVariable: s.perStage("DM_DATA_API_TOKEN"),
+		HTTP: httpclient.New(httpclient.Options{UserAgent: agent}),
+	})
+	s.journal = journal.New(cf, settings.LiveApp, journal.Options{})
+	s.lease = journal.NewLease(cf, settings.LiveApp, settings.Lease, o.Log)
+	return s, nil
+}
+
+func (s *Site) perStage(variable string) string {
+	return variable + "_" + strings.ToUpper(strings.ReplaceAll(s.Settings.Stage, "-", "_"))
+}
+
+// searchAt is the search API at an address.
+func (s *Site) searchAt(base string, header http.Header) *searchapi.Client {
+	return searchapi.New(searchapi.Options{
+		BaseURL: base, Token: s.Settings.SearchAPIToken, TokenVariable: s.perStage("DM_SEARCH_API_TOKEN"), HTTP: s.kept, Header: header,
+	})
+}
+
+// live is the search API that people reach.
+func (s *Site) live() *searchapi.Client { return s.searchAt(s.Settings.searchAPI(), nil) }
+
+// green is the new app, on its temporary route.
+func (s *Site) green() *searchapi.Client {
+	return s.searchAt(s.Settings.RouteScheme+"://"+s.Settings.TemporaryRoute, nil)
+}
+
+// blue is the old app on the live route, whatever else is mapped there: the
+// request names its first instance.
+func (s *Site) blue(b blue) *searchapi.Client {
+	return s.searchAt(s.Settings.RouteScheme+"://"+s.Settings.LiveRoute, http.Header{instanceHeader: {b.App + ":0"}})
+}
+
+func (s *Site) pace() indexer.Pace {
+	p := indexer.Pace{Concurrency: s.Settings.Concurrency}
+	if s.Settings.Rate > 0 {
+		p.Limit = rate.NewLimiter(rate.Limit(s.Settings.Rate), 1)
+	}
+	return p
+}
+
+// labels mark what this run makes.
+func (s *Site) labels() map[string]string {
+	return map[string]string{cloudfoundry.RunLabel: s.run.ID, roleLabel: green}
+}
+
+// ours tells whether an object was made by this run.
+func (s *Site) ours(m cloudfoundry.Metadata) bool { return s.run != nil && m.Run() == s.run.ID }
+
+// notOurs refuses an object that stands where one of ours belongs.
+func (s *Site) notOurs(kind, name string, m cloudfoundry.Metadata) error {
+	by := "nobody marked it"
+	if m.Run() != "" {
+		by = "run " + m.Run() + " made it"
+	}
+	return runner.Refuse("%s %s is there already, and is not of this run: %s; remove or rename it", kind, name, by)
+}
+
+// instanceHeader asks the routers for one instance of one app
+// (gorouter: handlers/lookup.go).
+const instanceHeader = "X-Cf-App-Instance"
+
+func instanceOf(app string, index int) string { return fmt.Sprintf("%s:%d", app, index) }
