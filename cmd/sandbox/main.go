@@ -1,0 +1,190 @@
+// Command sandbox serves an in-memory Cloud Foundry with the Digital Marketplace's search API, Elasticsearch and data
+// API on loopback, to rehearse a migration and to test against.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+type flags struct {
+	Stage     string `default:"preview" help:"Stage whose names the world has: preview, staging, production."`
+	Documents int    `default:"36311" help:"Services of G-Cloud 12 that are published."`
+	Briefs    int    `default:"1192" help:"Briefs of all Digital Outcomes frameworks, drafts aside."`
+	Seed      uint64 `default:"1" help:"Draws the world: the same seed gives the same one."`
+	Drift     int    `default:"3" help:"Documents in which blue's index differs from the data API."`
+
+	Instances     int           `default:"2" help:"Instances of the live app."`
+	Slots         int           `default:"4" help:"Worker processes of an instance of the search API."`
+	PutTime       time.Duration `default:"25ms" help:"How long a document's PUT keeps a worker; not scaled by --pace."`
+	Routers       int           `default:"2" help:"Router replicas, each with routes of its own."`
+	Pace          string        `default:"quick" help:"Scales every delay of the platform: instant (0), quick (${quick}), slow (${slow}), real (1), or a number."`
+	ProvisionTime time.Duration `default:"20m" help:"How long the broker needs for a new service; scaled by --pace."`
+
+	Readers    float64 `default:"0" placeholder:"RATE" help:"Requests a second that readers send to the live route from the start."`
+	LiveWriter float64 `default:"0" placeholder:"RATE" help:"Edits a second that the data API sees from the start."`
+
+	Faults string `placeholder:"NAME" help:"What shall go wrong at random: one of the names at the end."`
+
+	PortCFAPI   int `name:"port-cf-api" default:"0" help:"Port of the Cloud Foundry API, the UAA and the logs; 0 is any."`
+	PortRouter  int `default:"0" help:"Port of the router, which serves every app's host; 0 is any."`
+	PortDataAPI int `name:"port-data-api" default:"0" help:"Port of the data API; 0 is any."`
+	PortControl int `default:"0" help:"Port of the control API; 0 is any."`
+
+	EnvFile          string `placeholder:"FILE" help:"Write the variables that cutover needs here, as export lines."`
+	UntilStdinCloses bool   `help:"End when standard input is closed: with the process that started this one."`
+}
+
+const description = `A rehearsal foundation: Cloud Foundry, its router, the search API and the data API, in memory, on loopback.
+
+When it is ready it prints one line of JSON: addresses, credentials, and env, the variables that cutover needs. It stays until it is interrupted.`
+
+const example = `
+Example, a rehearsal in two terminals:
+
+  sandbox --documents 2000 --readers 50 --env-file /tmp/sandbox.env
+  . /tmp/sandbox.env && DRY_RUN=false cutover elasticsearch check-release
+
+A tester's knobs are on the control API ("control" among the addresses):
+
+  curl $CONTROL/_sandbox                 this sandbox's addresses and env
+  curl $CONTROL/_sandbox/load            what the readers have seen
+  curl -d '{"rate":200}' $CONTROL/_sandbox/load
+  curl $CONTROL/_sandbox/writes          every write, in order
+  curl $CONTROL/_sandbox/snapshot        the state of everything
+  curl -d '{"move":"24h"}' $CONTROL/_sandbox/clock
+  curl -d '{"rate":5}' $CONTROL/_sandbox/edit
+  curl -d '{"image":"digitalmarketplace/search-api:release-1235"}' $CONTROL/_sandbox/release
+  curl -d '{"kind":"hold","writes_only":true,"n":3}' $CONTROL/_sandbox/faults
+  curl "$CONTROL/_sandbox/faults/f1?wait=held&timeout_ms=60000"
+  curl -d '{"action":"drop"}' $CONTROL/_sandbox/faults/f1/release
+
+Kinds of fault: hold, hold-after, error-before, error-after, drop-before, drop-after, delay. They hit the requests that
+match place (cloud-controller, uaa, log-cache, router, search-api, data-api), app, method, path, query, user_agent (the
+last three are regular expressions) and writes_only, from the n-th on, as often as times says, with a probability from a
+seed. Errors have status, body and headers, a delay has delay_ms. Sets of them that are ready-made:
+
+`
+
+// run is main without its process: it returns the exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	var f flags
+	exited := -1
+	parser, err := kong.New(&f, kong.Name("sandbox"), kong.Description(description), kong.Writers(stdout, stderr),
+		kong.Vars{"quick": fmt.Sprint(sandbox.PaceQuick), "slow": fmt.Sprint(sandbox.PaceSlow)},
+		kong.Exit(func(code int) { exited = code }),
+		kong.Help(func(o kong.HelpOptions, ctx *kong.Context) error {
+			if err := kong.DefaultHelpPrinter(o, ctx); err != nil {
+				return err
+			}
+			if _, err := io.WriteString(ctx.Stdout, example); err != nil {
+				return err
+			}
+			for _, n := range sandbox.Nights(1) {
+				fmt.Fprintf(ctx.Stdout, "  --faults %-14s %s\n", n.Name, n.About)
+			}
+			return nil
+		}))
+	if err != nil {
+		panic(err) // the grammar above is wrong
+	}
+	_, err = parser.Parse(args)
+	if exited >= 0 { // --help
+		return exited
+	}
+	var o sandbox.Options
+	if err == nil {
+		o, err = f.options()
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "sandbox: %v\n", err)
+		return 2
+	}
+	if f.UntilStdinCloses {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		go func() {
+			defer cancel()
+			_, _ = io.Copy(io.Discard, stdin)
+		}()
+	}
+	if err := serve(ctx, o, f.EnvFile, stdout); err != nil {
+		fmt.Fprintf(stderr, "sandbox: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+func (f flags) options() (sandbox.Options, error) {
+	pace, err := sandbox.ParsePace(f.Pace)
+	if err != nil {
+		return sandbox.Options{}, err
+	}
+	for _, n := range []struct {
+		flag  string
+		value float64
+	}{
+		{"documents", float64(f.Documents)}, {"briefs", float64(f.Briefs)}, {"drift", float64(f.Drift)},
+		{"put-time", float64(f.PutTime)}, {"provision-time", float64(f.ProvisionTime)},
+		{"readers", f.Readers}, {"live-writer", f.LiveWriter},
+		{"instances", float64(f.Instances) - 1}, {"slots", float64(f.Slots) - 1}, {"routers", float64(f.Routers) - 1},
+	} {
+		if n.value < 0 {
+			return sandbox.Options{}, fmt.Errorf("--%s is too small", n.flag)
+		}
+	}
+	known := func(n sandbox.Night) bool { return n.Name == f.Faults }
+	if f.Faults != "" && !slices.ContainsFunc(sandbox.Nights(f.Seed), known) {
+		return sandbox.Options{}, fmt.Errorf("--faults %s is unknown: --help lists what there is", f.Faults)
+	}
+	o := sandbox.Options{
+		Stage: f.Stage, Documents: none(f.Documents), Briefs: none(f.Briefs), Seed: f.Seed, Drift: none(f.Drift),
+		Instances: f.Instances, Slots: f.Slots, PutTime: none(f.PutTime), Routers: f.Routers, Pace: pace,
+		ProvisionTime: none(f.ProvisionTime), Readers: f.Readers, LiveWriter: f.LiveWriter, Night: f.Faults,
+		PortCFAPI: f.PortCFAPI, PortRouter: f.PortRouter, PortDataAPI: f.PortDataAPI, PortControl: f.PortControl,
+	}
+	return o, nil
+}
+
+// none turns a 0 that somebody typed into what the options call none; their own 0 is the default.
+func none[T int | time.Duration](n T) T {
+	if n == 0 {
+		return -1
+	}
+	return n
+}
+
+func serve(ctx context.Context, o sandbox.Options, envFile string, stdout io.Writer) error {
+	s, err := sandbox.Start(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if envFile != "" {
+		if err := os.WriteFile(envFile, []byte(sandbox.Exports(s.Env())), 0o600); err != nil {
+			return err
+		}
+	}
+	if err := json.NewEncoder(stdout).Encode(s.Ready()); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}

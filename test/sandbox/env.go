@@ -1,0 +1,72 @@
+package sandbox
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The sandbox's secrets. They guard nothing.
+const (
+	cfUser         = "cutover@example.com"
+	cfPassword     = "sandbox-cf-password"
+	dataToken      = "sandbox-data-api-token"
+	searchToken    = "sandbox-search-api-token"
+	dockerUser     = "sandbox-docker"
+	dockerPassword = "sandbox-docker-password"
+)
+
+// The names of the live app's world, as they are at the Digital Marketplace.
+const (
+	appDomain     = "cloudapps.digital"
+	liveApp       = "search-api"
+	blueService   = "search_api_elasticsearch"
+	servicesAlias = "g-cloud-12"
+)
+
+func liveHost(stage string) string { return "dm-search-api-" + stage + "." + appDomain }
+
+// makeEnv is every variable that a client of this sandbox needs: addresses, credentials, and how long it has to wait at
+// this pace.
+func makeEnv(o Options, a Addresses) map[string]string {
+	suffix := "_" + strings.ToUpper(o.Stage)
+	scaled := func(real, atLeast time.Duration) string {
+		return max(time.Duration(float64(real)*o.Pace), atLeast).String()
+	}
+	return map[string]string{
+		"STAGE":                        o.Stage,
+		"CF_API":                       a.CFAPI,
+		"CF_ORG":                       "digitalmarketplace",
+		"CF_SPACE":                     o.Stage,
+		"CF_USERNAME":                  cfUser,
+		"CF_PASSWORD":                  cfPassword,
+		"DATA_API_URL":                 a.DataAPI,
+		"DM_DATA_API_TOKEN" + suffix:   dataToken,
+		"DM_SEARCH_API_TOKEN" + suffix: searchToken,
+		"SEARCH_API_URL":               "http://" + liveHost(o.Stage),
+		"ROUTER_ADDRESS":               a.Router,
+		"ROUTE_SCHEME":                 "http",
+		"ROUTERS":                      strconv.Itoa(o.Routers),
+		"SERVICE_PLAN":                 "small-ha-7.x",
+		"DOCKER_USERNAME":              dockerUser,
+		"CF_DOCKER_PASSWORD":           dockerPassword,
+		"DRAIN":                        scaled(60*time.Second, 0),
+		"POLL_INTERVAL":                scaled(3*time.Second, 20*time.Millisecond),
+		"LEASE_HEARTBEAT":              scaled(30*time.Second, 250*time.Millisecond),
+		"LEASE_STALE_AFTER":            scaled(120*time.Second, time.Second),
+		"ROUTE_TIMEOUT":                scaled(3*time.Minute, 5*time.Second),
+		"START_TIMEOUT":                scaled(10*time.Minute, 10*time.Second),
+	}
+}
+
+// Exports is an environment as lines that a shell can source.
+func Exports(env map[string]string) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		fmt.Fprintf(&b, "export %s='%s'\n", name, strings.ReplaceAll(env[name], "'", `'\''`))
+	}
+	return b.String()
+}

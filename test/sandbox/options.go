@@ -1,0 +1,82 @@
+package sandbox
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Options say how large the sandbox is and how fast. The zero value of a field means its default, unless said otherwise.
+type Options struct {
+	Stage     string        // preview
+	Documents int           // services of G-Cloud 12 that are published; 36,311, as in the real index; negative: none
+	Briefs    int           // briefs of all Digital Outcomes frameworks; 1,192; negative: none
+	Seed      uint64        // of everything that is drawn by lot: the same seed gives the same world; 1
+	Drift     int           // documents in which blue's index differs from the data API; 3; negative: none
+	Instances int           // of the live app; 2
+	Slots     int           // worker processes of an instance of the search API; 4
+	PutTime   time.Duration // a document's PUT keeps a worker so long, unscaled; 25 ms; negative: no time
+	Routers   int           // router replicas; 2
+	Pace      float64       // scales every delay of the platform: 1 is real time, 0 no delay at all
+
+	ProvisionTime time.Duration // the broker takes so long, before Pace; 20 min
+
+	Readers    float64 // requests a second that readers send to the live route from the start
+	LiveWriter float64 // edits a second that the data API sees from the start
+
+	Night string // the name of one of Nights, whose faults are armed once all is ready
+
+	// Ports on 127.0.0.1; 0 is any.
+	PortCFAPI, PortRouter, PortDataAPI, PortControl int
+}
+
+// The paces that have a name.
+const (
+	PaceInstant = 0
+	PaceQuick   = 0.005 // a broker's 20 minutes are 6 s, a start's 15 s are 75 ms
+	PaceSlow    = 0.05  // a broker's 20 minutes are 1 minute, a start's 15 s are 750 ms
+	PaceReal    = 1
+)
+
+// ParsePace reads a pace: instant, quick, slow, real, or a number.
+func ParsePace(text string) (float64, error) {
+	switch text {
+	case "instant":
+		return PaceInstant, nil
+	case "quick":
+		return PaceQuick, nil
+	case "slow":
+		return PaceSlow, nil
+	case "real":
+		return PaceReal, nil
+	}
+	pace, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(pace >= 0 && pace <= 100) { // NaN neither
+		return 0, fmt.Errorf("pace %q is neither instant, quick, slow, real nor a number from 0 to 100", text)
+	}
+	return pace, nil
+}
+
+func (o *Options) defaults() {
+	if o.Stage == "" {
+		o.Stage = "preview"
+	}
+	if o.Seed == 0 {
+		o.Seed = 1
+	}
+	for _, n := range []struct {
+		value *int
+		usual int
+	}{{&o.Documents, 36_311}, {&o.Briefs, 1_192}, {&o.Drift, 3}, {&o.Instances, 2}, {&o.Slots, 4}, {&o.Routers, 2}} {
+		if *n.value == 0 {
+			*n.value = n.usual
+		}
+		*n.value = max(*n.value, 0)
+	}
+	switch {
+	case o.PutTime == 0:
+		o.PutTime = 25 * time.Millisecond
+	case o.PutTime < 0:
+		o.PutTime = 0
+	}
+}

@@ -1,0 +1,213 @@
+// Package sandbox is a rehearsal foundation: a Cloud Foundry with its UAA, service broker, routers and logs, the search
+// API with an Elasticsearch behind each of its services, and the data API, all in memory, over real HTTP on loopback.
+//
+// Start assembles the parts (packages platform, search and data; clock and faults are what they share) into the space
+// of the Digital Marketplace, with the live search API indexed and serving. It gives four addresses: the Cloud Foundry
+// API (which answers for the UAA and log-cache too), the router (send it an app's host name), the data API, and the
+// control API, which a tester drives it by:
+//
+//	GET    /_sandbox            what Ready says: addresses, credentials, env
+//	GET    /_sandbox/snapshot   {"platform":…,"search":…}: the whole state, in a stable order
+//
+//	POST   /_sandbox/load       {"rate":200} starts readers on the live route, with a fresh tally; 201 Tally
+//	GET    /_sandbox/load       200 Tally: sent, failed, by app, by status, first failures, p50, p99
+//	DELETE /_sandbox/load       stops them; 200 Tally
+//
+//	POST   /_sandbox/edit       {"kind":"unpublish-service","id":"…"}, a data.Edit, makes one edit; without an id of some
+//	                            object it applies to, {} makes any edit; 200 data.Edited, 400 if nothing can be edited so.
+//	                            {"rate":5} starts a live writer, {"rate":0} stops it; 201 WriterTally
+//	GET    /_sandbox/edit       200 WriterTally
+//	DELETE /_sandbox/edit       stops the live writer; 200 WriterTally
+//
+//	POST   /_sandbox/release    {"app":"search-api","image":"digitalmarketplace/search-api:release-1235"} runs the release
+//	                            pipeline and answers when it is through; 200 Release, 409 if it failed; 202 at once with
+//	                            "background":true
+//	GET    /_sandbox/release    200 [Release…]
+//
+//	POST   /_sandbox/engine     {"service":"search_api_elasticsearch_new","outage":"down"} makes an Elasticsearch fail: down,
+//	                            hanging, unavailable, full, read-only, bad-gateway; "" ends it.
+//	                            {"fail_next_creation":"words"} makes the broker's next creation fail with them; 200 the same
+//
+//	GET    /_sandbox/clock      200 {"now":"…","moved":"24h0m0s","pace":0.005}
+//	POST   /_sandbox/clock      {"move":"24h"} shifts the time of day; 200 the same
+//
+//	…      /_sandbox/faults     what shall go wrong: see faults.Engine.Handler
+//	GET    /_sandbox/writes     every write to the platform or an index, in order: see faults.Write
+//
+// Errors of the control API are {"error":"…"} with 400, 404 or 409.
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
+	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
+)
+
+// Addresses are where the sandbox answers.
+type Addresses struct {
+	CFAPI   string `json:"cf_api"`
+	Router  string `json:"router"` // host:port; the hosts of the apps are reached through it
+	DataAPI string `json:"data_api"`
+	Control string `json:"control"`
+}
+
+// Ready is what the sandbox says of itself once it answers.
+type Ready struct {
+	Ready       bool              `json:"ready"`
+	Addresses   Addresses         `json:"addresses"`
+	Credentials map[string]string `json:"credentials"`
+	Env         map[string]string `json:"env"`
+}
+
+// Sandbox is a running one.
+type Sandbox struct {
+	ControlURL string
+
+	options   Options
+	addresses Addresses
+	clock     *clock.Clock
+	faults    *faults.Engine
+	world     *world
+	load      *load
+	writer    *liveWriter
+	releases  *releases
+
+	cancel  context.CancelFunc
+	closing sync.Once
+	servers []*http.Server
+}
+
+// Start assembles a sandbox and returns when everything in it answers. It runs until Close, or until ctx is done.
+func Start(ctx context.Context, o Options) (*Sandbox, error) {
+	o.defaults()
+	ctx, cancel := context.WithCancel(ctx)
+	s := &Sandbox{options: o, clock: clock.New(o.Pace), cancel: cancel}
+	s.faults = faults.New(s.clock)
+	if err := s.start(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	context.AfterFunc(ctx, s.Close)
+	return s, nil
+}
+
+func (s *Sandbox) start(ctx context.Context) error {
+	listeners := make([]net.Listener, 4)
+	o := s.options
+	for i, port := range []int{o.PortCFAPI, o.PortRouter, o.PortDataAPI, o.PortControl} {
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			for _, open := range listeners[:i] {
+				_ = open.Close()
+			}
+			return err
+		}
+		listeners[i] = l
+	}
+	at := func(i int) string { return listeners[i].Addr().String() }
+	s.addresses = Addresses{CFAPI: "http://" + at(0), Router: at(1), DataAPI: "http://" + at(2), Control: "http://" + at(3)}
+	s.ControlURL = s.addresses.Control
+
+	s.load = &load{
+		router: s.addresses.Router, host: liveHost(o.Stage), token: searchToken,
+		index: servicesAlias, docType: "services", now: s.clock.Now,
+	}
+	w, err := newWorld(o, s.addresses, s.clock, s.faults)
+	if err != nil {
+		return err
+	}
+	s.world = w
+	s.writer = &liveWriter{edits: w.data, life: ctx}
+	s.releases = &releases{ctx: ctx, run: w.platform.Release}
+	s.serve(listeners[0], &http.Server{Handler: w.platform.API()})
+	s.serve(listeners[1], w.platform.Router())
+	s.serve(listeners[2], &http.Server{Handler: w.data})
+	s.serve(listeners[3], &http.Server{Handler: s.control()})
+	if err := w.settle(ctx); err != nil {
+		return err
+	}
+	if o.Night != "" {
+		if err := armNight(s.faults, o.Night, o.Seed); err != nil {
+			return err
+		}
+	}
+	if o.Readers > 0 {
+		if err := s.load.start(o.Readers); err != nil {
+			return err
+		}
+	}
+	if o.LiveWriter > 0 {
+		return s.writer.start(o.LiveWriter)
+	}
+	return nil
+}
+
+func (s *Sandbox) serve(l net.Listener, server *http.Server) {
+	server.ReadHeaderTimeout = time.Minute
+	s.servers = append(s.servers, server)
+	go func() {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			s.cancel()
+		}
+	}()
+}
+
+// Close ends everything and returns when that has been done: what is held is dropped, connections are cut, and nobody
+// reads, writes or releases any more.
+func (s *Sandbox) Close() { s.closing.Do(s.close) }
+
+func (s *Sandbox) close() {
+	s.cancel()
+	s.faults.Close()
+	for _, server := range s.servers {
+		_ = server.Close()
+	}
+	if s.load != nil {
+		s.load.stop()
+	}
+	if s.writer != nil {
+		s.writer.stop()
+	}
+	if s.releases != nil {
+		s.releases.gone.Wait()
+	}
+	if s.world != nil {
+		s.world.platform.Close()
+	}
+}
+
+// Addresses are where it answers.
+func (s *Sandbox) Addresses() Addresses { return s.addresses }
+
+// Env is every variable that cutover needs to migrate this sandbox.
+func (s *Sandbox) Env() map[string]string { return makeEnv(s.options, s.addresses) }
+
+// Faults is the engine behind /_sandbox/faults.
+func (s *Sandbox) Faults() *faults.Engine { return s.faults }
+
+// Clock is the sandbox's time.
+func (s *Sandbox) Clock() *clock.Clock { return s.clock }
+
+// Ready is the line that says so.
+func (s *Sandbox) Ready() Ready {
+	return Ready{
+		Ready: true, Addresses: s.addresses, Env: s.Env(),
+		Credentials: map[string]string{
+			"cf_username": cfUser, "cf_password": cfPassword,
+			"data_api_token": dataToken, "search_api_token": searchToken,
+			"docker_username": dockerUser, "docker_password": dockerPassword,
+		},
+	}
+}
+
+// Snapshot is the whole state: the platform's, and every Elasticsearch by the GUID of its service instance.
+func (s *Sandbox) Snapshot() map[string]any {
+	return map[string]any{"platform": s.world.platform.Snapshot(), "search": s.world.searchSnapshot()}
+}

@@ -1,0 +1,145 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand"
+	"net/http"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
+	"github.com/digitalmarketplace/cutover/test/sandbox/data"
+	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+	"github.com/digitalmarketplace/cutover/test/sandbox/search"
+)
+
+// world is the parts, put together.
+type world struct {
+	platform *platform.Platform
+	clusters *search.Clusters
+	data     *data.API
+	live     *indexer
+}
+
+func newWorld(o Options, a Addresses, c *clock.Clock, e *faults.Engine) (*world, error) {
+	w := &world{
+		clusters: search.NewClusters(c),
+		live:     &indexer{router: a.Router, host: liveHost(o.Stage), token: searchToken},
+	}
+	w.data = data.New(data.Options{
+		Clock: c, Faults: e, Seed: o.Seed, Services: o.Documents, Briefs: o.Briefs, Tokens: []string{dataToken},
+		Version: "release-2345", PageTime: 88 * time.Millisecond, SingleTime: 10 * time.Millisecond, CommitLag: 220 * time.Millisecond,
+	})
+	w.data.SetLiveIndex(w.live)
+	w.data.SetSearchStatus(w.live.status)
+
+	program := search.New(search.Options{
+		Clock: c, Faults: e, Clusters: w.clusters, Build: search.NewBuild(), Version: "release-1234",
+		Slots: o.Slots, PutTime: o.PutTime, ReadTime: o.PutTime / 10,
+	})
+	w.platform = platform.New(platform.Options{
+		Clock: c, Faults: e, Programs: registry(searchAPI{program}), Broker: w.clusters, Routers: o.Routers,
+		Rand: rand.New(rand.NewSource(int64(o.Seed))), URL: a.CFAPI, RegistryAuth: registryAuth, ProvisionTime: o.ProvisionTime,
+	})
+	if err := w.platform.Seed(space(o)); err != nil {
+		return nil, err
+	}
+	blue, ok := w.platform.ServiceInstance(blueService)
+	if !ok {
+		return nil, fmt.Errorf("the space has no service %s", blueService)
+	}
+	return w, search.Preload(w.clusters, blue, w.data, o.Drift)
+}
+
+// space is the Digital Marketplace's, with this sandbox's secrets.
+func space(o Options) platform.World {
+	s := platform.DigitalMarketplace(o.Stage, cfUser, cfPassword)
+	for i := range s.Apps {
+		app := &s.Apps[i]
+		app.DockerUser, app.DockerPassword = dockerUser, dockerPassword
+		if app.Name == liveApp {
+			app.Instances = o.Instances
+			app.Env["DM_SEARCH_API_AUTH_TOKENS"] = "another-" + searchToken + ":" + searchToken
+		}
+	}
+	return s
+}
+
+func registryAuth(_, username, password string) bool {
+	return username == dockerUser && password == dockerPassword
+}
+
+// registry has the releases of the search API, and no other image.
+func registry(program platform.Program) platform.Programs {
+	release := regexp.MustCompile(`^(docker\.io/)?digitalmarketplace/search-api(:release-[0-9]+)?(@sha256:[0-9a-f]{64})?$`)
+	return func(image string) (platform.Program, bool) {
+		return program, release.MatchString(image)
+	}
+}
+
+// searchSnapshot is the state of every Elasticsearch by its service instance's GUID.
+func (w *world) searchSnapshot() any { return w.clusters.Snapshot() }
+
+// searchAPI is the search API as the program of an image. Its instances say whose they are to those who ask
+// (tellHeader).
+type searchAPI struct{ *search.Program }
+
+func (p searchAPI) Boot(i platform.Instance) (http.Handler, error) {
+	h, err := p.Program.Boot(i)
+	if err != nil {
+		return nil, err
+	}
+	t := tellingHandler{h, fmt.Sprintf("%s/%s:%d", i.AppName, i.AppGUID, i.Index)}
+	if c, ok := h.(io.Closer); ok {
+		return closingHandler{t, c}, nil
+	}
+	return t, nil
+}
+
+type tellingHandler struct {
+	http.Handler
+	name string
+}
+
+func (h tellingHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get(tellHeader) != "" {
+		w.Header().Set(tellHeader, h.name)
+	}
+	h.Handler.ServeHTTP(w, r)
+}
+
+type closingHandler struct {
+	http.Handler
+	io.Closer
+}
+
+// breakEngine makes the Elasticsearch of a service instance, by its present name, fail in a way, or work again.
+func (w *world) breakEngine(service string, o search.Outage) error {
+	if o != search.None && !slices.Contains(search.Outages(), o) {
+		return fmt.Errorf("outage %q is not one of %v", o, search.Outages())
+	}
+	guid, ok := w.platform.ServiceInstance(service)
+	if !ok || !w.clusters.Break(guid, o) {
+		return fmt.Errorf("there is no Elasticsearch %q", service)
+	}
+	return nil
+}
+
+// settle returns once the live app answers on the live host.
+func (w *world) settle(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		_, err := w.live.status(ctx)
+		if err == nil {
+			return nil
+		}
+		if clock.Wait(ctx, 10*time.Millisecond) != nil {
+			return fmt.Errorf("the live app does not answer: %w", err)
+		}
+	}
+}
