@@ -38,7 +38,7 @@ type Scenario struct {
 	Jobs map[string]Job `json:"jobs,omitempty"`
 	// StartAt is the stage from which the build is restarted.
 	StartAt string `json:"startAt,omitempty"`
-	// AbortOn aborts the build once a shell prints a line that contains it.
+	// AbortOn aborts the build once a shell prints this line.
 	AbortOn string `json:"abortOn,omitempty"`
 	// PreviousResult is how the build before ended.
 	PreviousResult string `json:"previousResult,omitempty"`

@@ -23,7 +23,7 @@ import org.codehaus.groovy.control.MultipleCompilationErrorsException
 import org.codehaus.groovy.control.Phases
 
 import java.nio.file.FileSystems
-import java.nio.file.Files
+import java.util.concurrent.TimeUnit
 
 @InheritConstructors class Invalid extends RuntimeException {}       // the pipeline would not be accepted, or a step not understood
 @InheritConstructors class StepFailed extends RuntimeException {}    // a step failed: the stage fails
@@ -893,24 +893,26 @@ class Build {
         workspace.mkdirs()
         ProcessBuilder builder = new ProcessBuilder('/bin/bash', '-xe', script.path)
         builder.directory(workspace)
+        // Into a file: what outlives the shell would keep a pipe open, and Jenkins does not wait for it either.
+        File output = File.createTempFile('output', '.txt', script.parentFile)
         builder.redirectErrorStream(true)
+        builder.redirectOutput(output)
         Map variables = builder.environment()
         variables.clear()
         variables.putAll((scenario.env ?: [:]) + environment() + [WORKSPACE: workspace.path, JENKINS_SERVER_COOKIE: cookie])
         Process process = builder.start()
         process.outputStream.close()
-        StringBuilder output = new StringBuilder()
         boolean stopped = false
-        process.inputStream.eachLine { line ->
-            output << line << '\n'
-            if (scenario.abortOn && !aborted && line.contains(scenario.abortOn as String)) {
-                aborted = stopped = true
-                terminate()
+        if (scenario.abortOn && !aborted) {
+            while (!stopped && !process.waitFor(10, TimeUnit.MILLISECONDS)) {
+                if (output.readLines().contains(scenario.abortOn)) {
+                    aborted = stopped = true
+                    terminate()
+                }
             }
         }
         int exit = process.waitFor()
-        script.delete()
-        return [exit: exit, output: output.toString(), aborted: stopped]
+        return [exit: exit, output: output.text, aborted: stopped]
     }
 
     /** An abort: every process with the build's cookie is asked to end, children before parents. */
