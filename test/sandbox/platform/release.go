@@ -252,7 +252,9 @@ func (r *releaser) send(method, path, kind string, body []byte) (obj, error) {
 	req.Header.Set("Content-Type", kind)
 	req.Header.Set("User-Agent", "release-app-paas")
 	w := &captured{header: http.Header{}}
-	r.p.api.ServeHTTP(w, req)
+	if err := r.serve(w, req); err != nil {
+		return nil, fmt.Errorf("%s %s: %w", method, path, err)
+	}
 	if w.status >= 400 {
 		return nil, fmt.Errorf("%s %s: %d %s", method, path, w.status, strings.TrimSpace(w.body.String()))
 	}
@@ -264,6 +266,17 @@ func (r *releaser) send(method, path, kind string, body []byte) (obj, error) {
 		err = json.Unmarshal(w.body.Bytes(), &out)
 	}
 	return out, err
+}
+
+// serve calls the API in this process; a fault may break the connection, which a handler does by panicking.
+func (r *releaser) serve(w http.ResponseWriter, req *http.Request) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errCut
+		}
+	}()
+	r.p.api.ServeHTTP(w, req)
+	return nil
 }
 
 func (r *releaser) await(job string) error {
