@@ -147,7 +147,7 @@ var ErrParametersHidden = errors.New("the offering does not tell the parameters 
 
 // codeNoParameters is the Cloud Controller's ServiceFetchBindingParametersNotSupported
 // (cloud_controller_ng: errors/v2.yml).
-const codeNoParameters = 120004
+const codeNoParameters = 90007
 
 // BindingParameters returns the parameters that a binding was made with, as a JSON
 // object. Where they cannot be known the error is ErrParametersHidden.

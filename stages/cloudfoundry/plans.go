@@ -54,20 +54,13 @@ func (c *Client) Plan(ctx context.Context, offering, name string) (*Plan, error)
 
 // PlanOf reads the plan of a service instance, with its offering.
 func (c *Client) PlanOf(ctx context.Context, guid string) (*Plan, error) {
-	var p struct {
-		resource.ServicePlan
-		Included struct {
-			Offerings []struct {
-				Name string `json:"name"`
-			} `json:"service_offerings"`
-		} `json:"included"`
-	}
-	if err := c.get(ctx, "/v3/service_plans/"+guid, filter("include", "service_offering"), &p); err != nil {
+	var p resource.ServicePlan
+	if err := c.get(ctx, "/v3/service_plans/"+guid, nil, &p); err != nil {
 		return nil, fmt.Errorf("read plan %s: %w", guid, err)
 	}
-	plan := &Plan{GUID: p.GUID, Name: p.Name, Free: p.Free}
-	if len(p.Included.Offerings) > 0 {
-		plan.Offering = p.Included.Offerings[0].Name
+	var offering resource.ServiceOffering
+	if err := c.get(ctx, "/v3/service_offerings/"+guidOf(p.Relationships.ServiceOffering.Data), nil, &offering); err != nil {
+		return nil, fmt.Errorf("read the offering of plan %s: %w", p.Name, err)
 	}
-	return plan, nil
+	return &Plan{p.GUID, p.Name, offering.Name, p.Free}, nil
 }

@@ -227,7 +227,7 @@ func TestABindingOfAnotherNameIsRefused(t *testing.T) {
 func TestParametersThatTheOfferingDoesNotTellAreNotTakenForNone(t *testing.T) {
 	s := newServer(t)
 	path := "GET /v3/service_credential_bindings/b1/parameters"
-	s.on(path, fault(400, 120004, "CF-ServiceFetchBindingParametersNotSupported", "This service does not support fetching service binding parameters."))
+	s.on(path, fault(400, 90007, "CF-ServiceFetchBindingParametersNotSupported", "This service does not support fetching service binding parameters."))
 	if _, err := s.open().BindingParameters(t.Context(), "b1"); !errors.Is(err, cloudfoundry.ErrParametersHidden) {
 		t.Errorf("got %v", err)
 	}
