@@ -436,7 +436,7 @@ func (w *walker) checkLogs(app string) {
 
 func TestAKilledClientsWriteIsDoneLate(t *testing.T) {
 	w := walk(t, Options{Documents: 5, Briefs: -1, PutTime: -1})
-	path := "/g-cloud-12/services/" + str(w.mustApp("GET", liveAddress, "/g-cloud-12/services/search?q=", nil), "documents", 0, "id")
+	path := "/g-cloud-12/services/" + str(w.mustApp("GET", liveAddress, "/g-cloud-12/services/search?idOnly=true", nil), "documents", 0, "id")
 	id := str(w.control("POST", "/_sandbox/faults", object{"kind": "hold", "place": "search-api", "method": "DELETE", "n": 1}, 201), "id")
 	client := routerClient(w.ready.Env["ROUTER_ADDRESS"], true)
 	client.Timeout = 300 * time.Millisecond // the client's end, in the middle of its request

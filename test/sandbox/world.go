@@ -39,7 +39,7 @@ func newWorld(o Options, a Addresses, c *clock.Clock, e *faults.Engine) (*world,
 
 	program := search.New(search.Options{
 		Clock: c, Faults: e, Clusters: w.clusters, Build: search.NewBuild(), Version: "release-1234",
-		Slots: o.Slots, PutTime: o.PutTime, ReadTime: o.PutTime / 10,
+		Slots: o.Slots, PutTime: o.PutTime, ReadTime: o.PutTime / 10, MinHarakiri: 10 * time.Second,
 	})
 	w.platform = platform.New(platform.Options{
 		Clock: c, Faults: e, Programs: registry(searchAPI{program}), Broker: w.clusters, Routers: o.Routers,

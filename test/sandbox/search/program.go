@@ -37,6 +37,9 @@ type Options struct {
 	// PutTime is what a document's PUT or DELETE takes in its slot, in real time, whatever the pace: two calls to the
 	// engine. ReadTime is what any other request takes.
 	PutTime, ReadTime time.Duration
+	// MinHarakiri is the least real time after which a worker is killed: at a quick pace 60 s may be less than the work
+	// itself takes here.
+	MinHarakiri time.Duration
 }
 
 // Program is what the image of the search API runs.

@@ -73,7 +73,9 @@ func (c *call) query(name, docType string, fields []string, aggregate bool) {
 	}
 	var found result
 	if err == nil {
-		found, err = q.run(c.r.Context(), list)
+		if found, err = q.run(c.r.Context(), list); !alive(c.w, c.r, err) {
+			return
+		}
 	}
 	if errors.Is(err, errBeyondWindow) {
 		c.beyondWindow(q, list)

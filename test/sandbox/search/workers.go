@@ -61,7 +61,7 @@ func (i *instance) serve(w http.ResponseWriter, r *http.Request) {
 
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(r.Context()))
 	defer cancel(nil)
-	if limit := i.program.opts.Clock.Scale(harakiri); limit > 0 {
+	if limit := max(i.program.opts.Clock.Scale(harakiri), i.program.opts.MinHarakiri); limit > 0 {
 		var stop context.CancelFunc
 		ctx, stop = context.WithTimeout(ctx, limit)
 		defer stop()
