@@ -371,17 +371,18 @@ func TestStopAfter(t *testing.T) {
 
 func TestActionsOtherThanMigrateRunNothingElse(t *testing.T) {
 	const hostile = `r1"; echo owned >owned; $(echo owned) '`
-	for action, call := range map[string]string{
-		"plan":     "elasticsearch plan",
-		"status":   "elasticsearch status",
-		"rollback": "elasticsearch rollback",
-		"unlock":   "elasticsearch unlock --run " + strings.TrimSpace(hostile),
+	for action, reports := range map[string][]string{
+		"plan":     nil,
+		"status":   nil,
+		"rollback": {"reports/rollback-09-map-live-route.xml", "reports/rollback-11-unmap-old-app.xml"},
+		"unlock":   nil,
 	} {
 		t.Run(action, func(t *testing.T) {
-			r := rehearse(t, jenkins.Scenario{Params: map[string]any{"STAGE": "staging", "ACTION": action, "RUN": hostile + "  "}})
+			r := rehearse(t, jenkins.Scenario{Params: map[string]any{"STAGE": "staging", "ACTION": action, "RUN": " " + hostile + " "}})
 
 			diff(t, "result", "SUCCESS", r.Result)
-			diff(t, "calls", []string{call + " | STAGE=staging DRY_RUN=true"}, r.calls)
+			diff(t, "calls", []string{"elasticsearch " + action + " | STAGE=staging DRY_RUN=true RUN=" + hostile}, r.calls)
+			diff(t, "published reports", reports, r.published())
 		})
 	}
 }
