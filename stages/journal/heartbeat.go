@@ -95,6 +95,9 @@ func (l *Lease) stillOurs(ctx context.Context, t *tenure) error {
 
 // lose ends the tenure, and says who has the lease now.
 func (l *Lease) lose(ctx context.Context, t *tenure) error {
+	// The context of the renewal may be over: it took long to hear of the loss.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
 	by := "another process"
 	if now, err := l.Peek(ctx); err == nil && now != nil && now.GUID != t.guid {
 		by = now.String()

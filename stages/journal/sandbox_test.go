@@ -1,0 +1,140 @@
+package journal_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
+	"github.com/digitalmarketplace/cutover/stages/httpclient"
+	"github.com/digitalmarketplace/cutover/stages/journal"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
+	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+)
+
+var _ journal.Platform = (*cloudfoundry.Client)(nil)
+
+// brisk lets a test wait for a stale lease in real time.
+var brisk = journal.LeaseSettings{Heartbeat: 200 * time.Millisecond, StaleAfter: time.Second}
+
+type program struct{}
+
+func (program) Boot(platform.Instance) (http.Handler, error) {
+	return http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), nil
+}
+
+// rehearsal is the Digital Marketplace's space on the rehearsal platform, and what
+// can go wrong there.
+func rehearsal(t *testing.T) (*cloudfoundry.Client, *faults.Engine) {
+	t.Helper()
+	ticking := clock.New(0.001)
+	engine := faults.New(ticking)
+	server := httptest.NewUnstartedServer(nil)
+	p := platform.New(platform.Options{
+		Clock: ticking, Faults: engine,
+		Programs: func(string) (platform.Program, bool) { return program{}, true },
+	})
+	server.Config.Handler = p.API()
+	server.Start()
+	t.Cleanup(func() { engine.Close(); p.Close(); server.Close() })
+	world := platform.DigitalMarketplace("preview", "jenkins@example.com", "sandbox-cf-password")
+	world.Services, world.Apps, world.RouteServices, world.Policies = nil, nil, nil, nil
+	if err := p.Seed(world); err != nil {
+		t.Fatal(err)
+	}
+	c, err := cloudfoundry.Open(t.Context(), cloudfoundry.Settings{
+		API: server.URL, Org: "digitalmarketplace", Space: "preview", Username: "jenkins@example.com", Password: "sandbox-cf-password",
+	}, cloudfoundry.Options{Poll: 5 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, engine
+}
+
+func add(t *testing.T, e *faults.Engine, f faults.Fault) string {
+	t.Helper()
+	id, err := e.Add(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func TestRunAndLeaseOnTheRehearsalPlatform(t *testing.T) {
+	c, engine := rehearsal(t)
+	lease := journal.NewLease(c, "search-api", brisk, nil)
+	j := journal.New(c, "search-api", journal.Options{Permit: lease.Permit})
+	if err := j.Create(t.Context(), newRun()); !errors.Is(err, journal.ErrNotHeld) {
+		t.Errorf("a run was recorded without the lease: %v", err)
+	}
+	// The answer to the lease's POST, and then to the run's, is lost.
+	add(t, engine, faults.Fault{Method: "POST", Path: "^/v3/service_instances$", Kind: faults.DropAfter, N: 1})
+	take(t, lease, "41")
+	defer lease.Abandon()
+	add(t, engine, faults.Fault{Method: "POST", Path: "^/v3/service_instances$", Kind: faults.ErrorAfter, N: 1})
+	run := newRun()
+	if err := j.Create(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	// A PATCH that is answered with an error was carried out all the same.
+	add(t, engine, faults.Fault{Method: "PATCH", Path: run.GUID, Kind: faults.ErrorAfter, N: 1})
+	if err := j.MarkStage(t.Context(), run, "check-release", journal.Mark{Verdict: "done"}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(run, loaded(t, j)); diff != "" {
+		t.Error(diff)
+	}
+	refused(t, journal.NewLease(c, "search-api", brisk, nil).Acquire(t.Context(), who("42")), "https://jenkins.invalid/41")
+
+	if err := j.Retire(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	if last, err := j.LastRun(t.Context()); err != nil || last.ID != run.ID || loaded(t, j) != nil {
+		t.Errorf("the last run is %+v, %v", last, err)
+	}
+	if err := lease.Release(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if held, err := lease.Peek(t.Context()); err != nil || held != nil {
+		t.Errorf("after its release: %v, %v", held, err)
+	}
+}
+
+func TestAHeartbeatThatArrivesAfterATakeoverHarmsNobodyOnTheRehearsalPlatform(t *testing.T) {
+	c, engine := rehearsal(t)
+	first := journal.NewLease(c, "search-api", brisk, nil)
+	take(t, first, "41")
+	defer first.Abandon()
+	held := add(t, engine, faults.Fault{Method: "PATCH", Path: "^/v3/service_instances/", Kind: faults.Hold, N: 1})
+	if _, err := engine.Wait(t.Context(), held, faults.Held); err != nil {
+		t.Fatal(err)
+	}
+	second := journal.NewLease(c, "search-api", brisk, nil)
+	take(t, second, "42")
+	defer second.Abandon()
+	if err := engine.Release(t.Context(), held, true, 0); err != nil {
+		t.Fatal(err)
+	}
+	lost := first.Lost()
+	refused(t, first.Permit(t.Context()), "was taken by https://jenkins.invalid/42")
+	<-lost
+	writes := engine.Count()
+	ctx := httpclient.WithPermit(t.Context(), first.Permit)
+	if _, err := c.CreateUserProvided(ctx, "too-late", nil, nil); runner.ClassOf(err) != runner.Refused {
+		t.Errorf("a write of the first holder: %v", err)
+	}
+	for _, w := range engine.Writes(writes) {
+		if w.Method == "POST" {
+			t.Errorf("it was sent: %+v", w)
+		}
+	}
+	if err := second.Permit(t.Context()); err != nil {
+		t.Errorf("the second holder may not write: %v", err)
+	}
+}
