@@ -35,8 +35,10 @@ type elasticsearchCommand struct {
 	Stages   kong.Plugins    `embed:""`
 	Run      runCommand      `cmd:"" group:"Around the stages" help:"Run several stages in one process."`
 	Switch   switchCommand   `cmd:"" group:"Around the stages" help:"Run the steps 9 to 12, which move the live traffic, in one process."`
+	Plan     planCommand     `cmd:"" group:"Around the stages" help:"Show what every stage would do from here, and what waits for what. Writes nothing."`
 	Status   statusCommand   `cmd:"" group:"Around the stages" help:"Show how far the run is, where live traffic is and what to do next."`
 	Rollback rollbackCommand `cmd:"" group:"Around the stages" help:"Go back: traffic first, then what was made for the run."`
+	Unlock   unlockCommand   `cmd:"" group:"Around the stages" help:"Delete the lease that a process left behind, without waiting for it to go stale."`
 }
 
 func newGrammar() *grammar {
@@ -110,6 +112,23 @@ type rollbackCommand struct{}
 // Run goes back.
 func (c *rollbackCommand) Run(ctx context.Context, p *program, g *grammar) error {
 	return p.rollback(ctx, g)
+}
+
+type planCommand struct{}
+
+// Run is a dry run of the whole runbook.
+func (c *planCommand) Run(ctx context.Context, p *program, g *grammar) error {
+	g.Elasticsearch.DryRun = true
+	return p.stages(ctx, g, "", "")
+}
+
+type unlockCommand struct {
+	ID string `name:"run" help:"Id of the run, as status shows it." env:"RUN" required:"" placeholder:"ID"`
+}
+
+// Run deletes the lease of a process that is gone.
+func (c *unlockCommand) Run(ctx context.Context, p *program, g *grammar) error {
+	return p.unlock(ctx, g, c.ID)
 }
 
 type envCommand struct{}

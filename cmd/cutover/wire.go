@@ -106,6 +106,19 @@ func (p *program) rollback(ctx context.Context, g *grammar) error {
 	return p.runner(site, g).Back(ctx, elasticsearch.Steps(site))
 }
 
+func (p *program) unlock(ctx context.Context, g *grammar, run string) error {
+	site, err := p.open(ctx, g, noStage)
+	if err != nil {
+		return err
+	}
+	held, err := site.Unlock(ctx, run)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stdout, "the lease is free; it was held by %s\n", held)
+	return nil
+}
+
 func (p *program) status(ctx context.Context, g *grammar, output string) error {
 	site, err := p.open(ctx, g, noStage)
 	if err != nil {

@@ -42,7 +42,14 @@ func (l *Log) StageStarted(r *runner.Result) {
 	if r.Back {
 		how += " · rollback"
 	}
-	l.line("── %d. %s · %s · %s · stage %d of %d%s ──", r.Number, r.Title, r.Environment, r.App, r.Number, r.Of, how)
+	where := []string{r.Environment, r.App, fmt.Sprintf("stage %d of %d", r.Number, r.Of)}
+	if r.Run != "" {
+		where = append(where, "run "+r.Run)
+	}
+	if r.Traffic != "" {
+		where = append(where, "traffic: "+r.Traffic)
+	}
+	l.line("── %d. %s · %s%s ──", r.Number, r.Title, strings.Join(where, " · "), how)
 	if r.Build != "" {
 		l.line("   build %s · cutover %s", r.Build, r.Version)
 	}
@@ -121,15 +128,7 @@ func (l *Log) StageDone(r *runner.Result) {
 	if r.Why != "" {
 		why = ": " + r.Why
 	}
-	traffic := ""
-	if r.Traffic != "" && r.Card == nil {
-		traffic = " · traffic at its start: " + r.Traffic
-	}
-	run := ""
-	if r.Run != "" {
-		run = " · run " + r.Run
-	}
-	l.line("%d. %s: %s%s (%s)%s%s", r.Number, r.Stage, r.Verdict, why, short(r.Duration), traffic, run)
+	l.line("%d. %s: %s%s (%s)", r.Number, r.Stage, r.Verdict, why, short(r.Duration))
 	if r.Card != nil {
 		fmt.Fprint(l.To, Card(*r.Card))
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/journal"
@@ -298,9 +299,6 @@ func (c *checkRelease) Plan(ctx context.Context) ([]runner.Task, error) {
 
 func (c *checkRelease) newRun(b *blue) (*journal.Run, error) {
 	settings := c.Settings.fixed()
-	if settings["IMAGE"] == "" {
-		settings["IMAGE"] = b.Image
-	}
 	listed, err := json.Marshal(settings)
 	if err != nil {
 		return nil, err
@@ -310,10 +308,27 @@ func (c *checkRelease) newRun(b *blue) (*journal.Run, error) {
 		return nil, err
 	}
 	now := c.cf.Now()
+	image := b.Image
+	switch {
+	case c.Settings.Image != "":
+		image = c.Settings.Image
+	case c.Settings.Release != "":
+		image = tagged(b.Image, c.Settings.Release)
+	}
 	return &journal.Run{
 		ID: journal.NewRunID(now), Started: now, Version: c.o.Version, Direction: journal.Forward,
-		Facts: map[string]string{factSettings: string(listed), factBlue: string(was)},
+		Facts: map[string]string{factSettings: string(listed), factBlue: string(was), factImage: image},
 	}, nil
+}
+
+// tagged is an image under another tag: what follows the last colon, if that is
+// not the port of a registry.
+func tagged(image, tag string) string {
+	image, _, _ = strings.Cut(image, "@")
+	if i := strings.LastIndex(image, ":"); i > strings.LastIndex(image, "/") {
+		image = image[:i]
+	}
+	return image + ":" + tag
 }
 
 func (c *checkRelease) Verify() []runner.Task {

@@ -244,11 +244,7 @@ func renamed(policies []cloudfoundry.NetworkPolicy, from, to string) []cloudfoun
 // theDroplet stages the release's image, going on with a package or a build that
 // an earlier process made.
 func (p *pushApp) theDroplet(ctx context.Context, app *cloudfoundry.App, _ *manifest.Manifest, _ []wanted) ([]runner.Task, error) {
-	b, err := p.recorded()
-	if err != nil {
-		return nil, err
-	}
-	image := p.image(b)
+	image := p.image()
 	if app != nil {
 		droplet, err := p.cf.CurrentDroplet(ctx, app.GUID)
 		if err != nil {

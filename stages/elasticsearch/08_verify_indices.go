@@ -55,7 +55,7 @@ func (v *verifyIndices) likeBlue(ctx context.Context, o *runner.Observation) err
 	if err != nil {
 		return err
 	}
-	same := v.image(b) == b.Image
+	same := v.image() == b.Image
 	var all []error
 	for _, index := range v.indices {
 		name := index.Alias

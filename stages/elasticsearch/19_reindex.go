@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/console"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/indexer"
@@ -17,7 +18,11 @@ The nightly job is this same command. It acts when there is no run or one before
 
 // reindex rewrites the live documents from their source. It may run at any time
 // outside of a switch and needs no undo: each document is replaced by itself.
-type reindex struct{ *Site }
+type reindex struct {
+	*Site
+	// caughtUp is up to when the catch-up of each alias came; the earliest of them.
+	caughtUp time.Time
+}
 
 // reindexGate keeps the nightly job from writing while both apps serve, when
 // half of its documents would go to the one and half to the other.
@@ -116,6 +121,9 @@ func (r *reindex) rewrite(ctx context.Context, o *runner.Observation, t indexer.
 	if len(report.Gone) > len(report.Removed) {
 		o.Detail("gone from the source, and not removed:\n" + strings.Join(report.Gone, "\n"))
 	}
+	if at := report.CatchUp.Cursor; r.caughtUp.IsZero() || at.Before(r.caughtUp) {
+		r.caughtUp = at
+	}
 	return err
 }
 
@@ -123,7 +131,7 @@ func (r *reindex) Verify() []runner.Task {
 	return []runner.Task{{
 		Name: "the document counts of the live app are the data API's",
 		Do: func(ctx context.Context, o *runner.Observation) error {
-			return r.compare(ctx, o, r.live(), r.indices.Live())
+			return r.compare(ctx, o, r.live(), r.indices.Live(), r.caughtUp)
 		},
 	}}
 }

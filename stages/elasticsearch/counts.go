@@ -42,12 +42,13 @@ func (s *Site) countsHold(wait time.Duration) runner.Task {
 			if s.timeOf(factCursor).IsZero() {
 				return &runner.NotYet{Stage: "build-indices", Why: "nothing was indexed"}
 			}
-			return s.compare(ctx, o, s.green(), s.indices.Live())
+			return s.compare(ctx, o, s.green(), s.indices.Live(), s.timeOf(factCursor))
 		},
 	}
 }
 
-func (s *Site) compare(ctx context.Context, o *runner.Observation, target *searchapi.Client, targets []indexer.Target) error {
+// compare compares the counts, as of a catch-up that ended with events of caughtUp.
+func (s *Site) compare(ctx context.Context, o *runner.Observation, target *searchapi.Client, targets []indexer.Target, caughtUp time.Time) error {
 	counts, err := s.counts(ctx, target, targets)
 	if err != nil {
 		return err
@@ -62,11 +63,9 @@ func (s *Site) compare(ctx context.Context, o *runner.Observation, target *searc
 	if !wrong {
 		return nil
 	}
-	pending := 0
-	if at := s.timeOf(factCursor); !at.IsZero() {
-		if pending, err = indexer.Pending(ctx, s.data, at, targets); err != nil {
-			return err
-		}
+	pending, err := indexer.Pending(ctx, s.data, caughtUp, targets)
+	if err != nil {
+		return err
 	}
 	o.Say("%s; %d objects changed since the last catch-up", said(counts), pending)
 	o.Set("changed since the last catch-up", pending)

@@ -51,7 +51,14 @@ func hidden(name, text string) []string {
 	if !secret.MatchString(name) {
 		return nil
 	}
-	return append(strings.Split(text, ":"), text)
+	var all []string
+	for _, value := range append(strings.Split(text, ":"), text) {
+		// A shorter one is a word such as "false": blanking it hides nothing.
+		if len(value) >= 8 {
+			all = append(all, value)
+		}
+	}
+	return all
 }
 
 // greenManifest is what green is made of: blue's manifest with another name,
@@ -80,20 +87,14 @@ func (s *Site) greenManifest(ctx context.Context) (*manifest.Manifest, []wanted,
 		m.SetName(s.Settings.NewApp),
 		m.SetRoutes(s.Settings.TemporaryRoute),
 		m.SetServices(entries),
-		m.SetImage(s.image(b), s.Settings.DockerUsername),
+		m.SetImage(s.image(), s.Settings.DockerUsername),
 		m.SetEnv(s.Settings.ServiceVar, s.Settings.Service),
 	)
 	return m, services, err
 }
 
-// image is the run's, which IMAGE may have set.
-func (s *Site) image(b blue) string {
-	var fixed map[string]string
-	if json.Unmarshal([]byte(s.run.Facts[factSettings]), &fixed) == nil && fixed["IMAGE"] != "" {
-		return fixed["IMAGE"]
-	}
-	return b.Image
-}
+// image is green's docker image, chosen when the run began.
+func (s *Site) image() string { return s.run.Facts[factImage] }
 
 // greenServices are blue's bindings with the new Elasticsearch in place of the old.
 // They are read from the bindings, since a generated manifest has neither

@@ -18,6 +18,7 @@ import (
 const (
 	factSettings = "settings"       // the settings that must not change midway
 	factBlue     = "blue"           // what was live when the run began
+	factImage    = "image"          // docker image of green
 	factBegan    = "indexing-began" // when build-indices began, by the data API's clock
 	factCursor   = "catch-up"       // up to when changes were carried over
 	factShared   = "shared"         // up to when changes were carried over before both served

@@ -25,7 +25,7 @@ func Steps(s *Site) runner.Runbook {
 		// All documents into green.
 		{Number: 7, Name: "build-indices", Title: "Build the indices", Help: buildIndicesHelp, Open: func() runner.Stage { return &buildIndices{Site: s} }},
 		// Green compared with the data API and with blue.
-		{Number: 8, Name: "verify-indices", Title: "Verify the indices", Help: verifyIndicesHelp, Open: func() runner.Stage { return &verifyIndices{Site: s} }},
+		{Number: 8, Name: "verify-indices", Title: "Verify the indices", Help: verifyIndicesHelp, Looks: true, Open: func() runner.Stage { return &verifyIndices{Site: s} }},
 		// Both serve.
 		{Number: 9, Name: "map-live-route", Title: "Map the live route", Help: mapLiveRouteHelp, Open: func() runner.Stage { return &mapLiveRoute{Site: s} }},
 		// Green serves alone.

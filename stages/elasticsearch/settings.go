@@ -52,6 +52,7 @@ type Creation struct {
 	Offering       string         `env:"SERVICE_OFFERING, default=elasticsearch" help:"offering in the marketplace"`
 	Plan           string         `env:"SERVICE_PLAN" help:"plan of the new service, as cf marketplace -e elasticsearch lists it; needed by 1 and 2"`
 	Parameters     string         `env:"SERVICE_PARAMETERS" help:"JSON parameters for the creation of the new service"`
+	Release        string         `env:"RELEASE" help:"release to push, as a tag of the live app's image: release-1234; by default the live one"`
 	Image          string         `env:"IMAGE" help:"docker image of the new app; by default the live app's own"`
 	DockerUsername string         `env:"DOCKER_USERNAME" help:"user of the image registry, if it wants one"`
 	NoParameters   string         `env:"NO_PARAMETERS" help:"services, with commas between, whose bindings have no parameters, where the platform does not tell"`
@@ -101,6 +102,7 @@ func (s *Settings) Problems(first int) environ.Problems {
 		wrong(true, p.Variable, "%s", p.What)
 	}
 	wrong(s.Plan == "" && first <= 2, "SERVICE_PLAN", "is not set: a plan of cf marketplace -e %s", s.Offering)
+	wrong(s.Release != "" && s.Image != "", "RELEASE", "is set, and so is IMAGE: set one of them")
 	wrong(s.Parameters != "" && !json.Valid([]byte(s.Parameters)), "SERVICE_PARAMETERS", "is not JSON")
 	_, err := s.indices()
 	wrong(err != nil, "INDICES", "%v", err)
@@ -149,6 +151,6 @@ func (s *Settings) fixed() map[string]string {
 	return map[string]string{
 		"STAGE": s.Stage, "LIVE_APP": s.LiveApp, "LIVE_ROUTE": s.LiveRoute, "SERVICE": s.Service,
 		"NEW_APP": s.NewApp, "NEW_SERVICE": s.NewService, "TEMPORARY_ROUTE": s.TemporaryRoute,
-		"SERVICE_OFFERING": s.Offering, "SERVICE_PLAN": s.Plan, "IMAGE": s.Image, "INDICES": string(listed),
+		"SERVICE_OFFERING": s.Offering, "SERVICE_PLAN": s.Plan, "IMAGE": s.Image, "RELEASE": s.Release, "INDICES": string(listed),
 	}
 }

@@ -30,3 +30,15 @@ func (s *Site) Status(ctx context.Context, command string) (runner.Status, error
 	}
 	return status, nil
 }
+
+// Unlock deletes the lease of the run that is named; another run's is left.
+func (s *Site) Unlock(ctx context.Context, run string) (string, error) {
+	held, err := s.lease.Break(ctx, run)
+	if err != nil {
+		return "", err
+	}
+	if held == nil {
+		return "nobody", nil
+	}
+	return held.String(), nil
+}

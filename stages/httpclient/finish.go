@@ -31,7 +31,7 @@ func finish(rt http.RoundTripper, r *http.Request) (*http.Response, error) {
 		t := time.AfterFunc(grace, cancel)
 		context.AfterFunc(ctx, func() { t.Stop() })
 	})
-	resp, err := rt.RoundTrip(r.WithContext(ctx))
+	resp, err := either(rt.RoundTrip(r.WithContext(ctx)))
 	if err != nil {
 		stop()
 		cancel()

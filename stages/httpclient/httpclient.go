@@ -161,12 +161,22 @@ func (t *byMethod) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.Header.Set("User-Agent", t.userAgent)
 	}
 	if IsRead(r.Method) || isHarmless(r.Context()) {
-		return t.read.RoundTrip(r)
+		return either(t.read.RoundTrip(r))
 	}
 	if err := permitted(r.Context()); err != nil {
 		return nil, fmt.Errorf("%s %s not sent: %w", r.Method, r.URL.Path, err)
 	}
 	return finish(t.write, r)
+}
+
+// either drops the answer where there is an error as well, as net/http wants it:
+// go-retryablehttp hands back both when the context ends after an answer.
+func either(resp *http.Response, err error) (*http.Response, error) {
+	if err != nil && resp != nil {
+		resp.Body.Close()
+		resp = nil
+	}
+	return resp, err
 }
 
 // IsRead tells whether a method promises to change nothing.

@@ -26,7 +26,7 @@ func (r *Runner) Back(ctx context.Context, all []Step) error {
 }
 
 func (r *Runner) undo(ctx context.Context, step Step) error {
-	result := r.begin(step)
+	result := r.begin(ctx, step)
 	result.Back = true
 	r.Observer.StageStarted(result)
 	err := r.undone(ctx, step, result)
@@ -49,7 +49,6 @@ func (r *Runner) undone(ctx context.Context, step Step, result *Result) error {
 		}
 		return r.undone(ctx, step, result)
 	}
-	r.situate(ctx, result)
 	tasks, err := step.Open().Undo(httpclient.WithoutPermit(ctx))
 	var none *Irreversible
 	if errors.As(err, &none) && !none.Covered {

@@ -7,12 +7,24 @@ import (
 	"time"
 )
 
-func (r *Runner) begin(step Step) *Result {
-	return &Result{
+// begin makes the result of a stage, with what its header says: the run, and
+// where live traffic is. What cannot be read is left out here, and told by the
+// stage's own checks.
+func (r *Runner) begin(ctx context.Context, step Step) *Result {
+	result := &Result{
 		Environment: r.Environment, Runbook: r.Runbook, App: r.App, Number: step.Number, Of: r.Of,
 		Stage: step.Name, Title: step.Title, Build: r.Build, Version: r.Version, DryRun: r.DryRun,
 		Verdict: Running, Started: time.Now().UTC(),
 	}
+	if record, err := r.Journal.Record(ctx); err == nil && record != nil {
+		result.Run = record.Run
+	}
+	if r.Situation != nil {
+		if s, err := r.Situation(ctx); err == nil {
+			result.Traffic = s.Traffic
+		}
+	}
+	return result
 }
 
 // end gives the stage its verdict and, where it failed, its card.

@@ -91,7 +91,7 @@ func (r *Runner) Run(ctx context.Context, all, steps []Step) error {
 
 // forward runs one stage.
 func (r *Runner) forward(ctx context.Context, all []Step, step Step) error {
-	result := r.begin(step)
+	result := r.begin(ctx, step)
 	r.Observer.StageStarted(result)
 	err := r.stage(ctx, all, step, result)
 	r.end(ctx, result, step, err)
@@ -115,7 +115,6 @@ func (r *Runner) stage(ctx context.Context, all []Step, step Step, result *Resul
 		}
 		return r.stage(ctx, all, step, result)
 	}
-	r.situate(ctx, result)
 	started := time.Now()
 	stage := step.Open()
 	looking := httpclient.WithoutPermit(ctx)
@@ -132,7 +131,7 @@ func (r *Runner) stage(ctx context.Context, all []Step, step Step, result *Resul
 	if err := r.change(ctx, stage, result, tasks); err != nil {
 		return err
 	}
-	if len(tasks) == 0 {
+	if len(tasks) == 0 && !step.Looks {
 		result.Verdict = Nothing
 	}
 	if admission.Mark {
@@ -256,15 +255,6 @@ func (r *Runner) letGo(ctx context.Context) {
 
 func (r *Runner) permitted(ctx context.Context) context.Context {
 	return httpclient.WithPermit(ctx, r.Lease.Permit)
-}
-
-func (r *Runner) situate(ctx context.Context, result *Result) {
-	if r.Situation == nil {
-		return
-	}
-	if s, err := r.Situation(ctx); err == nil {
-		result.Traffic = s.Traffic
-	}
 }
 
 func (r *Runner) mark(result *Result, started time.Time) Mark {

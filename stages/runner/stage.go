@@ -66,6 +66,8 @@ type Step struct {
 	Title string
 	// Help is the stage's paragraph of the runbook, shown by --help.
 	Help string
+	// Looks is a stage that only looks: it never has anything to do but to verify.
+	Looks bool
 	// Gate, where set, replaces the rule that a stage runs once, after all
 	// earlier ones: it decides from the record (nil: there is no run). The rule
 	// is not asked in a dry run.

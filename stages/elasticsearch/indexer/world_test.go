@@ -16,6 +16,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/httpclient"
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
 	"github.com/digitalmarketplace/cutover/test/sandbox/search"
 )
 
@@ -65,7 +66,10 @@ func (w *world) instance(p *search.Program, instance string) http.Handler {
 	services, _ := json.Marshal(map[string]any{"elasticsearch": []any{map[string]any{
 		"name": "search_api_elasticsearch", "credentials": w.clusters.Credentials(instance, "b"),
 	}}})
-	h, err := p.Start("search-api", map[string]string{"VCAP_SERVICES": string(services), "DM_SEARCH_API_AUTH_TOKENS": token})
+	h, err := p.Boot(platform.Instance{
+		AppName: "search-api", Log: func(bool, string) {},
+		Env: map[string]string{"VCAP_SERVICES": string(services), "DM_SEARCH_API_AUTH_TOKENS": token},
+	})
 	if err != nil {
 		w.t.Fatal(err)
 	}

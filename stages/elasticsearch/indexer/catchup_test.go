@@ -1,0 +1,241 @@
+package indexer_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dataapi"
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/indexer"
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/searchapi"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/test/sandbox/data"
+)
+
+func (w *world) catchUp(all []indexer.Target, since time.Time) (indexer.CatchUpReport, error) {
+	return indexer.CatchUp(writing(w.t), w.source, w.target, indexer.CatchUpOptions{
+		Pace: quick(), Targets: all, Since: since.Add(-indexer.Overlap),
+	})
+}
+
+func TestACatchUpBringsEachKindOfChange(t *testing.T) {
+	w := newWorld(t, 150, 120)
+	start := time.Now()
+	all := w.filled()
+	for _, kind := range data.Kinds() {
+		if kind == "add-clarification-question" {
+			continue
+		}
+		w.edit(kind, "")
+	}
+	report, err := w.catchUp(all, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.isTrue(all)
+	if report.Put == 0 || report.Deleted != 1 || report.Passes != 2 || len(report.Failed) != 0 || !report.Cursor.After(start) {
+		t.Errorf("%+v", report)
+	}
+	w.edit("update-service", "")
+	report, err = w.catchUp(all, report.Cursor)
+	if err != nil || report.Objects == 0 {
+		t.Errorf("%+v, %v", report, err)
+	}
+	w.isTrue(all)
+}
+
+func TestWithoutAChangeACatchUpWritesNothing(t *testing.T) {
+	w := newWorld(t, 20, 20)
+	all := w.filled()
+	since := time.Now().Add(time.Hour)
+	report, err := w.catchUp(all, since)
+	if err != nil || report.Passes != 1 || report.Objects != 0 || !report.Cursor.Equal(since) || w.sent("") != 0 {
+		t.Errorf("%+v, %v, %d requests", report, err, w.sent(""))
+	}
+}
+
+func TestWhatChangesWhileItIsPutIsPutAgain(t *testing.T) {
+	w := newWorld(t, 20, 20)
+	start := time.Now()
+	all := w.filled()
+	id := w.edit("update-service", "")
+	var once sync.Once
+	w.intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/"+id) {
+			once.Do(func() { w.edit("unpublish-service", id) })
+		}
+		return false
+	}, nil)
+	report, err := w.catchUp(all, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.isTrue(all)
+	if _, found, err := w.target.Get(t.Context(), all[0].Name, all[0].DocType(), id); err != nil || found {
+		t.Error("a service that was unpublished is there:", err)
+	}
+	if report.Passes < 3 {
+		t.Errorf("the event that came meanwhile had no pass: %+v", report)
+	}
+}
+
+func TestADocumentOfAnotherFrameworkIsPassedOver(t *testing.T) {
+	w := newWorld(t, 60, 20)
+	start := time.Now()
+	all := w.filled()
+	page, err := w.source.Services(t.Context(), []string{"g-cloud-11"}, 1)
+	if err != nil || len(page.Documents) == 0 {
+		t.Fatal("no services of another framework", err)
+	}
+	w.edit("update-service", page.Documents[0].ID)
+	pending, err := indexer.Pending(t.Context(), w.source, start, all)
+	if err != nil || pending != 0 {
+		t.Errorf("%d pending, %v", pending, err)
+	}
+	before := w.sent("")
+	report, err := w.catchUp(all, start)
+	if err != nil || report.Foreign != 1 || w.sent("") != before {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+func TestPending(t *testing.T) {
+	w := newWorld(t, 60, 20)
+	all := w.filled()
+	start := time.Now()
+	id := w.edit("unpublish-service", "")
+	w.edit("publish-service", id)
+	w.edit("withdraw-brief", "")
+	w.edit("rename-supplier", "")
+	w.edit("update-framework", "g-cloud-12")
+	if n, err := indexer.Pending(t.Context(), w.source, start, all); n != 2 || err != nil {
+		t.Errorf("%d, %v: one service and one brief may be missing", n, err)
+	}
+	if n, err := indexer.Pending(t.Context(), w.source, time.Now(), all); n != 0 || err != nil {
+		t.Error(n, err)
+	}
+}
+
+func TestAFillUnderAWriterIsTrueAfterACatchUp(t *testing.T) {
+	w := newWorld(t, 350, 120)
+	start := time.Now()
+	all := indexer.Defaults("production").Dated(day)
+	w.create(all)
+	stop := make(chan struct{})
+	var writer sync.WaitGroup
+	var edits atomic.Int64
+	writer.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if _, err := w.data.RandomEdit(context.Background()); err != nil {
+				t.Error(err)
+			}
+			edits.Add(1)
+			// As many edits as documents are put, so that neither outruns the other.
+			for n := w.sent("PUT"); w.sent("PUT") == n; {
+				select {
+				case <-stop:
+					return
+				case <-time.After(time.Millisecond):
+				}
+			}
+		}
+	})
+	for _, target := range all {
+		if _, err := indexer.Fill(writing(t), w.source, w.target, target, indexer.FillOptions{Pace: quick()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(stop)
+	writer.Wait()
+	report, err := w.catchUp(all, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if edits.Load() < 50 {
+		t.Errorf("only %d edits", edits.Load())
+	}
+	w.isTrue(all)
+	counts, err := indexer.Counts(t.Context(), w.source, w.target, all)
+	if err != nil || counts[0].Documents != counts[0].Expected || counts[1].Documents != counts[1].Expected {
+		t.Errorf("%+v, %v; %+v", counts, err, report)
+	}
+}
+
+func TestChangesThatDoNotEndAreAnError(t *testing.T) {
+	w := newWorld(t, 20, 20)
+	start := time.Now()
+	all := w.filled()
+	w.edit("update-service", "")
+	w.intercept(nil, func(_ http.ResponseWriter, r *http.Request) bool {
+		if strings.HasPrefix(r.URL.Path, "/audit-events") {
+			w.edit("update-service", "")
+		}
+		return false
+	})
+	report, err := indexer.CatchUp(writing(t), w.source, w.target, indexer.CatchUpOptions{
+		Pace: quick(), Targets: all, Since: start, MaxPasses: 5,
+	})
+	if runner.ClassOf(err) != runner.Unavailable || report.Passes != 5 {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+func TestACatchUpThatFailsKeepsItsCursor(t *testing.T) {
+	w := newWorld(t, 20, 20)
+	start := time.Now()
+	all := w.filled()
+	id := w.edit("update-service", "")
+	w.intercept(failing(1000, 500, `{"error":"x","unexpectedStatusCode":"N/A"}`), nil)
+	report, err := w.catchUp(all, start)
+	if runner.ClassOf(err) != runner.Unavailable || !report.Cursor.Equal(start) || len(report.Failed) != 1 || report.Failed[0].ID != id {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+// live writes edits to the search API after their commit, as the application does.
+type live struct{ target *searchapi.Client }
+
+func (l live) Put(ctx context.Context, alias, docType, id string, document json.RawMessage) error {
+	name, err := searchapi.ParseName(alias)
+	if err != nil {
+		return err
+	}
+	return l.target.Put(permit(ctx), name, searchapi.DocType(docType), id, document)
+}
+
+func (l live) Delete(ctx context.Context, alias, docType, id string) error {
+	name, err := searchapi.ParseName(alias)
+	if err != nil {
+		return err
+	}
+	_, err = l.target.Delete(permit(ctx), name, searchapi.DocType(docType), id)
+	return err
+}
+
+// published returns ids of published services, as they are listed.
+func (w *world) published(n int) []string {
+	w.t.Helper()
+	var ids []string
+	for page := 1; len(ids) < n; page++ {
+		p, err := w.source.Services(w.t.Context(), []string{"g-cloud-12"}, page)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for _, d := range p.Documents {
+			if d.Belongs() && d.Kind == dataapi.Services && len(ids) < n {
+				ids = append(ids, d.ID)
+			}
+		}
+	}
+	return ids
+}

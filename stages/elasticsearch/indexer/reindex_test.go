@@ -1,0 +1,225 @@
+package indexer_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/indexer"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+// aged is a world whose changes so far are too old for a catch-up to find: it
+// shows them to nobody.
+func aged(next interceptor) interceptor {
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.HasPrefix(r.URL.Path, "/audit-events") {
+			_, _ = w.Write([]byte(`{"auditEvents":[],"links":{}}`))
+			return true
+		}
+		return next != nil && next(w, r)
+	}
+}
+
+func (w *world) reindex(target indexer.Target, o indexer.ReindexOptions) (indexer.ReindexReport, error) {
+	target.Name = target.Alias
+	o.Pace, o.Target = quick(), target
+	return indexer.Reindex(writing(w.t), w.source, w.target, o)
+}
+
+func TestAServiceUnpublishedWhileAReindexRunsIsNotBroughtBack(t *testing.T) {
+	w := newWorld(t, 350, 20)
+	all := w.filled()
+	w.data.SetLiveIndex(live{w.target})
+	ids := w.published(350)
+	last := ids[95]
+	var once sync.Once
+	w.intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+		// Its page has been read; it is put a moment after it was unpublished and deleted.
+		if r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/"+last) {
+			once.Do(func() { w.edit("unpublish-service", last) })
+		}
+		return false
+	}, nil)
+	report, err := w.reindex(all[0], indexer.ReindexOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, found, err := w.target.Get(t.Context(), all[0].Name, all[0].DocType(), last); found || err != nil {
+		t.Errorf("it was brought back: %v; %+v", err, report)
+	}
+	w.isTrue(all[:1])
+}
+
+func TestAReindexReadsAPageOnlyWhenTheOneBeforeIsPut(t *testing.T) {
+	w := newWorld(t, 350, 20)
+	all := w.filled()
+	var mu sync.Mutex
+	var order []string
+	note := func(what string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if len(order) == 0 || order[len(order)-1] != what {
+			order = append(order, what)
+		}
+	}
+	w.intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPut {
+			note("put")
+		}
+		return false
+	}, func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path == "/services" && !r.URL.Query().Has("status") {
+			note("page " + r.URL.Query().Get("page"))
+		}
+		return false
+	})
+	if _, err := w.reindex(all[0], indexer.ReindexOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"page 1", "put", "page 2", "put", "page 3", "put", "page 4", "put"}
+	if diff := cmp.Diff(want, order[:min(len(order), len(want))]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAReindexMendsWhatDrifted(t *testing.T) {
+	w := newWorld(t, 350, 120)
+	all := w.filled()
+	gone := w.published(3)
+	for _, id := range gone {
+		w.edit("unpublish-service", id)
+	}
+	w.edit("rename-supplier", "")
+	w.edit("update-service", "")
+	w.edit("withdraw-brief", "")
+	if err := w.target.Put(writing(t), all[0].Name, all[0].DocType(), "no-such-service", []byte(`{"id":"no-such-service"}`)); err != nil {
+		t.Fatal(err)
+	}
+	w.intercept(nil, aged(nil))
+	report, err := w.reindex(all[0], indexer.ReindexOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := append(slices.Clone(gone), "no-such-service")
+	slices.Sort(want)
+	if diff := cmp.Diff(want, report.Removed); diff != "" {
+		t.Error(diff)
+	}
+	if report.Indexed != 351 || !report.Listable || report.Candidates != 4 || report.Documents != 347 {
+		t.Errorf("%+v", report)
+	}
+	if n := w.sent("DELETE"); n != 4 {
+		t.Errorf("%d documents were deleted", n)
+	}
+	if report, err = w.reindex(all[1], indexer.ReindexOptions{}); err != nil || len(report.Removed) != 0 {
+		t.Errorf("%+v, %v", report, err)
+	}
+	w.isTrue(all)
+}
+
+func TestMoreThanMayBeRemovedRemovesNothing(t *testing.T) {
+	w := newWorld(t, 150, 20)
+	all := w.filled()
+	gone := w.published(11)
+	for _, id := range gone {
+		w.edit("unpublish-service", id)
+	}
+	// The events are seen: the catch-up at the end must not do what was refused.
+	report, err := w.reindex(all[0], indexer.ReindexOptions{})
+	if runner.ClassOf(err) != runner.Refused || len(report.Gone) != 11 || len(report.Removed) != 0 || w.sent("DELETE") != 0 {
+		t.Errorf("%+v, %v", report, err)
+	}
+	if !strings.Contains(err.Error(), gone[0]) || !strings.Contains(err.Error(), "11 documents of 150") || !strings.Contains(err.Error(), "10 may") {
+		t.Error(err)
+	}
+	if report, err = w.reindex(all[0], indexer.ReindexOptions{MaxRemovals: 11}); err != nil || len(report.Removed) != 11 {
+		t.Errorf("%+v, %v", report, err)
+	}
+	w.isTrue(all[:1])
+}
+
+func TestWhatIsPublishedAgainByThenIsNotRemoved(t *testing.T) {
+	w := newWorld(t, 150, 20)
+	all := w.filled()
+	ids := w.published(2)
+	for _, id := range ids {
+		w.edit("unpublish-service", id)
+	}
+	var asked int
+	var mu sync.Mutex
+	w.intercept(nil, aged(func(_ http.ResponseWriter, r *http.Request) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		// One is published before it is asked about, the other between that and its removal.
+		if r.URL.Path == "/services/"+ids[0] && asked == 0 {
+			w.edit("publish-service", ids[0])
+			asked++
+		} else if r.URL.Path == "/services/"+ids[1] {
+			if asked++; asked == 3 {
+				w.edit("publish-service", ids[1])
+			}
+		}
+		return false
+	}))
+	report, err := w.reindex(all[0], indexer.ReindexOptions{})
+	if err != nil || w.sent("DELETE") != 0 || !cmp.Equal(report.Gone, ids[1:]) {
+		t.Errorf("%+v, %v", report, err)
+	}
+	w.isTrue(all[:1])
+}
+
+func TestAMisspeltFrameworkRemovesNothing(t *testing.T) {
+	w := newWorld(t, 50, 20)
+	all := w.filled()
+	all[0].Frameworks = []string{"g-clown-12"}
+	report, err := w.reindex(all[0], indexer.ReindexOptions{MaxRemovals: 1000})
+	if runner.ClassOf(err) != runner.Refused || w.sent("DELETE") != 0 || w.sent("PUT") != 0 {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+func TestAReindexUnderAWriterIsTrue(t *testing.T) {
+	w := newWorld(t, 350, 120)
+	all := w.filled()
+	w.data.SetLiveIndex(live{w.target})
+	stop := make(chan struct{})
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(2 * time.Millisecond):
+				if _, err := w.data.RandomEdit(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	var once sync.Once
+	w.intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+		// All pages are put; edits that never pause would keep the catch-up from ending.
+		if strings.HasSuffix(r.URL.Path, "/search") {
+			once.Do(func() { close(stop) })
+		}
+		return false
+	}, nil)
+	report, err := w.reindex(all[0], indexer.ReindexOptions{MaxRemovals: 1000})
+	writer.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report, err := w.catchUp(all, time.Now().Add(-time.Minute)); err != nil {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	w.isTrue(all)
+	if report.Documents == 0 {
+		t.Errorf("%+v", report)
+	}
+}
