@@ -3,6 +3,7 @@ package platform
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -111,7 +112,7 @@ func start(t *testing.T, change ...func(*Options, *World)) *world {
 		Programs: func(image string) (Program, bool) {
 			return w.program, strings.HasPrefix(image, "digitalmarketplace/search-api:release-")
 		},
-		Broker: w.broker,
+		Broker: w.broker, ProvisionTime: 30 * time.Second, DeprovisionTime: 5 * time.Second,
 	}
 	content := DigitalMarketplace("preview", "admin", "s3cret")
 	for _, f := range change {
@@ -375,4 +376,10 @@ func (w *world) running(guid string) {
 		}
 		return true
 	})
+}
+
+// text is a log envelope's line.
+func text(envelope any) string {
+	b, _ := base64.StdEncoding.DecodeString(envelope.(obj)["log"].(obj)["payload"].(string))
+	return string(b)
 }

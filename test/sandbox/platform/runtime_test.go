@@ -1,0 +1,317 @@
+package platform
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
+)
+
+func (w *world) seen(app string, index string) obj {
+	w.t.Helper()
+	resp, out := w.visit(live+"/", "X-Cf-App-Instance", app+":"+index)
+	if resp.StatusCode != 200 {
+		w.t.Fatalf("%s:%s: %d %v", app, index, resp.StatusCode, out)
+	}
+	return out["env"].(obj)
+}
+
+// ccng: lib/cloud_controller/diego/app_recipe_builder.rb: the environment is part of what is desired
+func TestAnEnvironmentIsFixedUntilTheNextStart(t *testing.T) {
+	w := start(t)
+	blue := w.app("search-api")
+	w.must(200, "PATCH", "/v3/apps/"+blue+"/environment_variables", obj{"var": obj{"NEW": "1", "DM_LOG_PATH": nil}})
+	w.must(200, "PATCH", "/v3/service_instances/"+w.service("search_api_elasticsearch"), obj{"name": "renamed"})
+	if env := w.seen(blue, "0"); env["NEW"] != nil || !strings.Contains(env["VCAP_SERVICES"].(string), "search_api_elasticsearch") {
+		t.Error("what runs has changed without a restart")
+	}
+	before := w.seen(blue, "0")["CF_INSTANCE_GUID"]
+	w.must(204, "DELETE", "/v3/apps/"+blue+"/processes/web/instances/0", nil)
+	w.until("another container", func() bool {
+		resp, out := w.visit(live+"/", "X-Cf-App-Instance", blue+":0")
+		return resp.StatusCode == 200 && out["env"].(obj)["CF_INSTANCE_GUID"] != before
+	})
+	if w.seen(blue, "0")["NEW"] != nil {
+		t.Error("a container that replaces another has the new environment")
+	}
+	w.must(202, "POST", "/v3/apps/"+blue+"/processes/web/actions/scale", obj{"instances": 3})
+	w.running(blue)
+	w.until("the third container is routed", func() bool { return w.everywhere(live+"/", 200, "X-Cf-App-Instance", blue+":2") })
+	if w.seen(blue, "2")["NEW"] != nil {
+		t.Error("a container added by scaling has the new environment")
+	}
+	w.must(200, "POST", "/v3/apps/"+blue+"/actions/restart", nil)
+	w.running(blue)
+	w.until("the restarted app is routed", func() bool {
+		resp, out := w.visit(live+"/", "X-Cf-App-Instance", blue+":0")
+		return resp.StatusCode == 200 && out["env"].(obj)["NEW"] == "1"
+	})
+	if env := w.seen(blue, "1"); env["DM_LOG_PATH"] != nil || !strings.Contains(env["VCAP_SERVICES"].(string), `"name":"renamed"`) {
+		t.Error("a restart did not renew the environment")
+	}
+}
+
+// bbs: models/restart_calculator.go: three restarts at once, then a backoff
+func TestAProgramThatCrashesIsRestartedAndSaysWhy(t *testing.T) {
+	w := start(t)
+	blue := w.app("search-api")
+	w.must(200, "PATCH", "/v3/apps/"+blue+"/environment_variables", obj{"var": obj{"CRASH": "1"}})
+	w.must(200, "POST", "/v3/apps/"+blue+"/actions/restart", nil)
+	w.until("three crashes of each container", func() bool {
+		return len(w.all("/v3/audit_events?types=app.crash&target_guids="+blue)) >= 6
+	})
+	w.until("the stats say so", func() bool {
+		return w.all("/v3/apps/" + blue + "/processes/web/stats")[0]["state"] == "CRASHED"
+	})
+	w.until("the log has the program's last words", func() bool {
+		lines := w.must(200, "GET", "/api/v1/read/"+blue+"?limit=1000&descending=true&envelope_types=LOG", nil)["envelopes"].(obj)["batch"].([]any)
+		for _, e := range lines {
+			if text(e) == "RuntimeError: Elasticsearch service not bound" && e.(obj)["log"].(obj)["type"] == "ERR" {
+				return e.(obj)["tags"].(obj)["source_type"] == "APP/PROC/WEB"
+			}
+		}
+		return false
+	})
+	w.until("nobody serves", func() bool { return w.everywhere(live+"/", 404) })
+}
+
+// executor: a start whose health check never holds ends after the timeout
+func TestAContainerIsRunningOnlyWhenItsHealthCheckHolds(t *testing.T) {
+	w := start(t)
+	blue := w.app("search-api")
+	w.must(200, "PATCH", "/v3/apps/"+blue+"/processes/web", obj{"health_check": obj{"type": "http", "data": obj{"endpoint": "/sick"}}})
+	w.must(200, "POST", "/v3/apps/"+blue+"/actions/restart", nil)
+	w.until("the first attempt is refused", func() bool {
+		return w.all("/v3/apps/" + blue + "/processes/web/stats")[0]["state"] == "STARTING"
+	})
+	w.until("it is off the route", func() bool { return w.everywhere(live+"/", 404) })
+}
+
+// gorouter: handlers/lookup.go
+func TestTheRouterFindsByHostPathAndInstance(t *testing.T) {
+	w := start(t)
+	blue := w.app("search-api")
+	for _, c := range []struct {
+		address, header string
+		status          int
+		fault           string
+	}{
+		{live + "/", "", 200, ""},
+		{strings.ToUpper(live) + "/any/path", "", 200, ""},
+		{live + "/_metrics", blue + ":1", 200, ""},
+		{live + "/", blue + ":9", 400, "unknown_route"},
+		{live + "/", "not-a-guid:0", 400, "invalid_cf_app_instance_header"},
+		{live + "/", blue, 400, "invalid_cf_app_instance_header"},
+		{"nobody.cloudapps.digital/", "", 404, "unknown_route"},
+		{"nobody.cloudapps.digital/", blue + ":0", 400, "unknown_route"},
+	} {
+		headers := []string{}
+		if c.header != "" {
+			headers = []string{"X-Cf-App-Instance", c.header}
+		}
+		resp, out := w.visit(c.address, headers...)
+		if resp.StatusCode != c.status || resp.Header.Get("X-Cf-RouterError") != c.fault {
+			t.Errorf("%s %s: %d %q %v, want %d %q", c.address, c.header, resp.StatusCode, resp.Header.Get("X-Cf-RouterError"), out, c.status, c.fault)
+		}
+	}
+	if resp, _ := w.visit(w.router + "/"); resp.StatusCode != 400 || resp.Header.Get("X-Cf-RouterError") != "empty_host" {
+		t.Errorf("the client's own address as host: %d", resp.StatusCode)
+	}
+	if _, out := w.visit(live + "/"); out["proto"] != "http" {
+		t.Errorf("X-Forwarded-Proto: %v", out["proto"])
+	}
+	if _, out := w.visit(live+"/", "X-Forwarded-Proto", "https"); out["proto"] != "https" {
+		t.Errorf("X-Forwarded-Proto: %v, want the client's", out["proto"])
+	}
+}
+
+func TestRequestsGoRoundTheInstances(t *testing.T) {
+	w := start(t)
+	seen := map[any]int{}
+	for range 40 {
+		_, out := w.visit(live + "/")
+		seen[out["index"]]++
+	}
+	if seen[0.0] < 12 || seen[1.0] < 12 {
+		t.Errorf("by instance: %v", seen)
+	}
+}
+
+// Propagation is asynchronous: Cloud Controller, Diego, route-emitter, NATS, each gorouter for itself.
+func TestEachRouterLearnsOfARouteForItself(t *testing.T) {
+	w := start(t, func(o *Options, _ *World) {
+		o.Clock, o.RouteLagMin, o.RouteLagMax, o.Routers = clock.New(1), time.Millisecond, 400*time.Millisecond, 4
+		o.JobTime, o.StageTime, o.StartTime, o.StopGrace = -1, -1, -1, -1
+	})
+	green := w.push("green", manifestFor("green", "  instances: 1\n  memory: 64M\n  no-route: true\n"))
+	route := w.guid("/v3/routes?hosts=dm-search-api-preview&paths=")
+	w.must(200, "POST", "/v3/routes/"+route+"/destinations", obj{"destinations": []obj{{"app": obj{"guid": green}}}})
+	known := func() int {
+		n := 0
+		for _, rep := range w.p.router {
+			if len(rep.lookup(live, "/", func(e *endpoint) bool { return e.in.lrp.appGUID == green })) > 0 {
+				n++
+			}
+		}
+		return n
+	}
+	if n := known(); n == 4 {
+		t.Error("every router knows it when the API answers")
+	}
+	w.until("only some routers know it", func() bool { n := known(); return n > 0 && n < 4 })
+	w.until("all routers know it", func() bool { return known() == 4 })
+}
+
+// cloudfoundry/cli#2161: who is killed before it has ended its requests cuts them
+func TestRequestsInFlightEndInTheGraceOrAreCut(t *testing.T) {
+	w := start(t, func(o *Options, _ *World) { o.Clock, o.StopGrace = clock.New(1), 300*time.Millisecond; o.JobTime = -1 })
+	blue := w.app("search-api")
+	status := make(chan int, 2)
+	ask := func() {
+		resp, _, err := w.tryVisit(live + "/slow")
+		if err != nil {
+			status <- 0
+			return
+		}
+		status <- resp.StatusCode
+	}
+	go ask()
+	<-w.program.held
+	w.must(200, "POST", "/v3/apps/"+blue+"/actions/stop", nil)
+	rows := w.all("/v3/apps/" + blue + "/processes/web/stats")
+	if s := rows[0]["state"].(string) + rows[1]["state"].(string); !strings.Contains(s, "STOPPING") {
+		t.Errorf("states while a request is under way: %s", s)
+	}
+	if got := <-status; got != http.StatusBadGateway {
+		t.Errorf("a request that outlasts the grace: %d, want 502", got)
+	}
+	w.until("the containers are gone", func() bool {
+		return w.all("/v3/apps/" + blue + "/processes/web/stats")[0]["state"] == "DOWN"
+	})
+	close(w.program.hold)
+	w.until("both programs were closed", func() bool {
+		w.program.mu.Lock()
+		defer w.program.mu.Unlock()
+		return len(w.program.closed) == 2
+	})
+}
+
+func TestARequestThatEndsInTheGraceIsAnswered(t *testing.T) {
+	w := start(t, func(o *Options, _ *World) { o.Clock, o.JobTime = clock.New(1), -1 })
+	status := make(chan int, 1)
+	go func() {
+		resp, _, err := w.tryVisit(live + "/slow")
+		if err != nil {
+			status <- 0
+			return
+		}
+		status <- resp.StatusCode
+	}()
+	<-w.program.held
+	w.must(200, "POST", "/v3/apps/"+w.app("search-api")+"/actions/stop", nil)
+	close(w.program.hold)
+	if got := <-status; got != 200 {
+		t.Errorf("status %d, want 200", got)
+	}
+}
+
+// ccng: app/actions/app_delete.rb; cloud_controller_ng#1017: bindings go before the process has ended
+func TestDeletingAnAppUnbindsBeforeTheProcessEnds(t *testing.T) {
+	w := start(t, func(o *Options, _ *World) {
+		o.Clock, o.JobTime, o.RouteLagMin, o.RouteLagMax = clock.New(1), -1, -1, -1
+	})
+	blue := w.app("search-api")
+	go func() { _, _, _ = w.tryVisit(live + "/slow") }()
+	<-w.program.held
+	w.done("DELETE", "/v3/apps/"+blue, nil)
+	if n := len(w.all("/v3/service_credential_bindings?app_guids=" + blue)); n != 0 {
+		t.Errorf("%d bindings", n)
+	}
+	w.program.mu.Lock()
+	closed := len(w.program.closed)
+	w.program.mu.Unlock()
+	if closed == 2 {
+		t.Error("the process ended before its bindings went")
+	}
+	close(w.program.hold)
+	if n := len(w.all("/v3/routes?hosts=dm-search-api-preview")); n != 2 {
+		t.Errorf("%d routes, want 2: they stay, unmapped", n)
+	}
+}
+
+// gorouter: accesslog/schema/access_log_record.go; log-cache: README
+func TestTheRoutersAccessLogIsInTheAppsStreamAndComesLate(t *testing.T) {
+	w := start(t, func(o *Options, _ *World) { o.Clock, o.LogLag = clock.New(1), 200*time.Millisecond })
+	blue := w.app("search-api")
+	for range 20 {
+		w.visit(live+"/_status?x=y", "User-Agent", "cutover-probe")
+	}
+	lines := func() []any {
+		var found []any
+		out := w.must(200, "GET", "/api/v1/read/"+blue+"?start_time=-6795364578871345152&limit=1000&envelope_types=LOG", nil)
+		for _, e := range out["envelopes"].(obj)["batch"].([]any) {
+			if strings.Contains(text(e), "cutover-probe") {
+				found = append(found, e)
+			}
+		}
+		return found
+	}
+	if n := len(lines()); n == 20 {
+		t.Error("every line can be read at once")
+	}
+	w.until("all lines are there", func() bool { return len(lines()) == 20 })
+	line := text(lines()[0])
+	for _, want := range []string{`"GET /_status?x=y HTTP/1.1" 200`, `app_id:"` + blue + `"`, `app_index:"`, `x_cf_routererror:"-"`} {
+		if !strings.Contains(line, want) {
+			t.Errorf("line lacks %s: %s", want, line)
+		}
+	}
+	if kind := lines()[0].(obj)["tags"].(obj)["source_type"]; kind != "RTR" {
+		t.Errorf("source type %v", kind)
+	}
+	w.must(404, "GET", "/api/v1/read/no-such-app", nil)
+}
+
+// ccng: app/models/runtime/build_model.rb, fail_to_stage!
+func TestAnImageThatIsNotThereFailsToStage(t *testing.T) {
+	w := start(t)
+	blue := w.app("search-api")
+	b := w.stage(blue, "digitalmarketplace/search-api:no-such")
+	if b["state"] != "FAILED" || b["error"] != "StagingError - Staging error: staging failed" {
+		t.Errorf("build: %v", b)
+	}
+}
+
+func TestStagingChangesNothingThatRuns(t *testing.T) {
+	w := start(t)
+	blue := w.app("search-api")
+	before := w.seen(blue, "0")["CF_INSTANCE_GUID"]
+	w.stage(blue, "digitalmarketplace/search-api:release-1235")
+	if w.seen(blue, "0")["CF_INSTANCE_GUID"] != before {
+		t.Error("a new droplet replaced what runs")
+	}
+	if image := w.must(200, "GET", "/v3/apps/"+blue+"/droplets/current", nil)["image"]; image != "digitalmarketplace/search-api:release-1235" {
+		t.Errorf("current droplet: %v", image)
+	}
+}
+
+func TestARouteServiceJudgesRequestsOfItsRouteOnly(t *testing.T) {
+	w := start(t, func(o *Options, _ *World) {
+		o.RouteService = func(_ string, r *http.Request) (int, string) {
+			if r.Header.Get("X-Allowed") == "" {
+				return 403, "Forbidden by the allow-list"
+			}
+			return 0, ""
+		}
+	})
+	if resp, _ := w.visit(live + "/"); resp.StatusCode != 403 {
+		t.Errorf("status %d, want 403", resp.StatusCode)
+	}
+	if resp, _ := w.visit(live+"/", "X-Allowed", "yes"); resp.StatusCode != 200 {
+		t.Errorf("status %d, want 200", resp.StatusCode)
+	}
+	w.push("green", manifestFor("green", "  memory: 64M\n  routes: [{route: green.cloudapps.digital}]\n"))
+	w.until("the open route is served", func() bool { return w.everywhere("green.cloudapps.digital/", 200) })
+}
