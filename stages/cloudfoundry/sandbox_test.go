@@ -14,6 +14,7 @@ import (
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
+	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
 )
 
@@ -47,16 +48,18 @@ func named(name string) func(cloudfoundry.Binding) bool {
 func labelled(run string) map[string]string { return map[string]string{cloudfoundry.RunLabel: run} }
 
 // sandbox is the Digital Marketplace's space on the rehearsal platform.
-func sandbox(t *testing.T) (*cloudfoundry.Client, *platform.Platform) {
+func sandbox(t *testing.T) (*cloudfoundry.Client, *platform.Platform, *faults.Engine) {
 	t.Helper()
+	ticking := clock.New(0.001)
+	engine := faults.New(ticking)
 	server := httptest.NewUnstartedServer(nil)
 	p := platform.New(platform.Options{
-		Clock: clock.New(0.001), Broker: broker{},
+		Clock: ticking, Faults: engine, Broker: broker{},
 		Programs: func(image string) (platform.Program, bool) { return program{}, !strings.Contains(image, "missing") },
 	})
 	server.Config.Handler = p.API()
 	server.Start()
-	t.Cleanup(func() { p.Close(); server.Close() })
+	t.Cleanup(func() { engine.Close(); p.Close(); server.Close() })
 	if err := p.Seed(platform.DigitalMarketplace("preview", "jenkins@example.com", password)); err != nil {
 		t.Fatal(err)
 	}
@@ -66,12 +69,12 @@ func sandbox(t *testing.T) (*cloudfoundry.Client, *platform.Platform) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c, p
+	return c, p, engine
 }
 
 // Every call that a migration makes, from the live app to the clean space again.
 func TestAMigrationsCallsOnTheRehearsalPlatform(t *testing.T) {
-	c, p := sandbox(t)
+	c, p, _ := sandbox(t)
 	ctx := writing(t)
 	before := snapshot(t, p)
 
@@ -205,7 +208,7 @@ func TestAMigrationsCallsOnTheRehearsalPlatform(t *testing.T) {
 }
 
 func TestWhatFailsOnTheRehearsalPlatformSaysWhy(t *testing.T) {
-	c, _ := sandbox(t)
+	c, _, _ := sandbox(t)
 	ctx := writing(t)
 	plan := must[*cloudfoundry.Plan](t)(c.Plan(ctx, "elasticsearch", "small-ha-7.x"))
 	es := must[*cloudfoundry.ServiceInstance](t)(c.CreateServiceInstance(ctx, "es_new", plan.GUID, json.RawMessage(`{"wish":"impossible"}`), labelled("r1")))

@@ -66,7 +66,7 @@ func (l *Log) Progress(r *runner.Result, task string, since time.Duration, p *ru
 	}
 	text := "still at it"
 	if said != "" {
-		text = "not yet: " + said
+		text = "not yet: " + oneLine(said)
 	}
 	if p != nil {
 		text = progress(*p)
@@ -108,7 +108,7 @@ func (l *Log) TaskDone(r *runner.Result) {
 		said = t.Error
 	}
 	if said != "" {
-		said = ": " + said
+		said = ": " + oneLine(said)
 	}
 	l.line("%-6s %-6s %s%s (%s)", words[t.Verdict], t.List, t.Name, said, short(t.Duration))
 	for _, line := range strings.Split(strings.TrimRight(t.Detail, "\n"), "\n") {
@@ -139,7 +139,7 @@ func Card(c runner.Card) string {
 	var b strings.Builder
 	row := func(name, text string) {
 		if text != "" {
-			fmt.Fprintf(&b, "  %-12s %s\n", name, text)
+			fmt.Fprintf(&b, "  %-12s %s\n", name, oneLine(text))
 		}
 	}
 	fmt.Fprintln(&b)
@@ -169,6 +169,9 @@ func list(names []string) string {
 func header(r *runner.Result) []any {
 	return []any{"environment", r.Environment, "app", r.App, "run", r.Run, "stage", r.Stage, "number", r.Number, "build", r.Build}
 }
+
+// oneLine keeps joined errors on the one line of their event.
+func oneLine(text string) string { return strings.ReplaceAll(strings.TrimSpace(text), "\n", "; ") }
 
 func short(d time.Duration) string {
 	switch {

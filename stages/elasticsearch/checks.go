@@ -63,10 +63,18 @@ func (s *Site) routesAre(ctx context.Context, b blue, o *runner.Observation, all
 		}
 	}
 	o.Say("%s", strings.Join(said, ", "))
+	if len(all) > 0 && !slices.Contains(allowed, toBlue) && onlyBlue(said) {
+		return &runner.NotYet{Stage: "map-live-route", Why: "the live routes lead to " + b.Name + " alone"}
+	}
 	if len(all) > 0 {
 		return runner.Refuse("%w", errors.Join(all...))
 	}
 	return nil
+}
+
+// onlyBlue tells that every route leads to blue, as before the switch.
+func onlyBlue(said []string) bool {
+	return !slices.ContainsFunc(said, func(one string) bool { return !strings.HasSuffix(one, ": "+toBlue) })
 }
 
 // routeState tells where a live route leads, and names the first app behind it

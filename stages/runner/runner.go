@@ -74,13 +74,15 @@ type Runner struct {
 	Observer Observer
 
 	held bool
+	book Runbook
 }
 
 // Run executes steps in their order, each as a stage of its own with a result of
 // its own, and stops at the first that does not succeed. all is the whole
 // runbook, for the order. It returns the exit code's error, or nil.
-func (r *Runner) Run(ctx context.Context, all, steps []Step) error {
+func (r *Runner) Run(ctx context.Context, all, steps Runbook) error {
 	defer r.letGo(ctx)
+	r.book = all
 	for _, step := range steps {
 		if err := r.forward(ctx, all, step); err != nil {
 			return err
@@ -209,8 +211,8 @@ func firstUnmarked(record *Record, steps []Step) *Step {
 func (r *Runner) planned(result *Result, tasks []Task, err error) error {
 	var wait *NotYet
 	if errors.As(err, &wait) {
-		r.note(result, ListPlan, "the difference can be read", Waits, wait.Error())
-		result.Verdict, result.Why = Waits, wait.Error()
+		result.Verdict, result.Why = Waits, r.waits(wait)
+		r.note(result, ListPlan, "the difference can be read", Waits, result.Why)
 		return nil
 	}
 	if err != nil {
@@ -225,6 +227,14 @@ func (r *Runner) planned(result *Result, tasks []Task, err error) error {
 		r.note(result, ListPlan, "the difference is empty", Nothing, "already done")
 	}
 	return nil
+}
+
+// waits says what a stage waits for: "waits for 2. create-service: there is no …".
+func (r *Runner) waits(n *NotYet) string {
+	if step := r.book.Named(n.Stage); step != nil {
+		return fmt.Sprintf("waits for %d. %s: %s", step.Number, step.Name, n.Why)
+	}
+	return n.Error()
 }
 
 // hold takes the lease, which is also the proof that we may write.

@@ -54,7 +54,7 @@ func (r *Runner) task(ctx context.Context, result *Result, list List, t Task, wa
 		done.Verdict, done.Err, done.Error = verdictOf(err), err, err.Error()
 		var notYet *NotYet
 		if r.DryRun && errors.As(err, &notYet) {
-			done.Verdict, done.Said, done.Error, err = Waits, notYet.Error(), "", nil
+			done.Verdict, done.Said, done.Error, err = Waits, r.waits(notYet), "", nil
 		}
 	}
 	result.Tasks = append(result.Tasks, done)

@@ -114,8 +114,11 @@ func (w *world) intercept(search, listing interceptor) {
 func (w *world) edit(kind, id string) string {
 	w.t.Helper()
 	e := data.Edit{Kind: kind, ID: id}
-	if kind == "unpublish-service" {
+	switch kind {
+	case "unpublish-service":
 		e.Status = "disabled"
+	case "update-framework":
+		e.ID, e.Status = "g-cloud-12", "standstill"
 	}
 	done, err := w.data.Do(context.Background(), e)
 	if err != nil {
