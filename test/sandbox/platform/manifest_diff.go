@@ -110,22 +110,32 @@ func differentFields(path string, was, is map[string]any) []obj {
 	return out
 }
 
-// differentItems compares lists as sets: routes and services are added to, never taken away.
+// differentItems compares lists as sets, things by what names them: routes and services are added to, never taken away.
 func differentItems(path string, was, is []any) []obj {
 	var out []obj
 	for i, v := range is {
-		if !slices.ContainsFunc(was, func(o any) bool { return alike(o, v) }) {
+		at := slices.IndexFunc(was, func(o any) bool { return sameThing(o, v) })
+		if at < 0 {
 			out = append(out, obj{"op": "add", "path": path + "/" + itoa(i), "value": v})
+			continue
+		}
+		old, ok1 := was[at].(map[string]any)
+		if now, ok2 := v.(map[string]any); ok1 && ok2 {
+			out = append(out, differentFields(path+"/"+itoa(i), old, now)...)
 		}
 	}
 	return out
 }
 
-func alike(was, is any) bool {
+func sameThing(was, is any) bool {
 	w, ok1 := was.(map[string]any)
 	i, ok2 := is.(map[string]any)
 	if ok1 && ok2 {
-		return len(differentFields("", w, i)) == 0
+		for _, key := range []string{"type", "route", "name"} {
+			if w[key] != nil || i[key] != nil {
+				return w[key] == i[key]
+			}
+		}
 	}
 	if name, ok := was.(string); ok && ok2 { // a service by its name
 		return i["name"] == name && len(i) == 1

@@ -19,6 +19,10 @@ import (
 // (alphagov/digitalmarketplace-aws: Makefile, deploy-app).
 const settle = 60 * time.Second
 
+// command is what one cf command of the pipeline takes. It is why its mapping and unmapping do not overtake each other
+// on the way to a router.
+const command = 2 * time.Second
+
 // Release is the house's release job: it pushes the image as "<app>-release" with the environment, services and routes
 // of the manifest that the app was seeded with, maps every route, unmaps what is called app at that time, stops and
 // deletes it, and takes its name. It knows nothing of migrations: whatever has the name is replaced. Its writes go
@@ -63,6 +67,10 @@ func (r *releaser) run(image string) error {
 			return err
 		}
 		routes = append(routes, guid)
+		// Mapping, and binding the allow-list, which every live route has already.
+		if err := r.p.opts.Clock.Sleep(r.ctx, 2*command); err != nil {
+			return err
+		}
 	}
 	if oldGUID != "" {
 		if err := r.retire(oldGUID, routes); err != nil {
