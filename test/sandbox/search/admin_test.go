@@ -1,0 +1,246 @@
+package search
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+)
+
+// app/__init__.py get_service_by_name_from_vcap_services: no service of that name is a crash at start.
+func TestBootFindsItsServiceByName(t *testing.T) {
+	c := NewClusters(nil)
+	boot := func(env map[string]string) error {
+		_, err := New(Options{Clusters: c}).Boot(platform.Instance{Env: env})
+		return err
+	}
+	env := environment(t, c, "search_api_elasticsearch")
+	if err := boot(env); err != nil {
+		t.Error(err)
+	}
+	env["DM_ELASTICSEARCH_SERVICE_NAME"] = "search_api_elasticsearch_new"
+	if err := boot(env); err == nil || err.Error() != "RuntimeError: Unable to find service with name search_api_elasticsearch_new in VCAP_SERVICES" {
+		t.Error(err)
+	}
+	renamed := environment(t, c, "search_api_elasticsearch_new")
+	if boot(renamed) == nil {
+		t.Error("boots with a service of another name")
+	}
+	renamed["DM_ELASTICSEARCH_SERVICE_NAME"] = "search_api_elasticsearch_new"
+	if err := boot(renamed); err != nil {
+		t.Error(err)
+	}
+}
+
+// app/authentication.py: the 403's text is the offered token. /_status and the metrics want none, an unknown path neither.
+func TestTokens(t *testing.T) {
+	a := start(t, Options{}, plan)
+	no := a.do("GET", "/_all", "", "Authorization", "")
+	no.is(t, "no token", 401, `{"error": "Unauthorized; bearer token must be provided"}`)
+	want(t, "challenges", strings.Join(no.header["Www-Authenticate"], "|"), "Bearer realm=main|Bearer realm=main")
+	a.do("GET", "/_all", "", "Authorization", "Bearer wrong").is(t, "wrong", 403, `{"error": "wrong"}`)
+	a.do("PUT", "/x", "{}", "Authorization", "Bearer wrong").is(t, "wrong", 403, `{"error": "wrong"}`)
+	want(t, "the first of two", a.do("GET", "/_all", "", "Authorization", "Bearer other").status, 200)
+	for path, status := range map[string]int{"/_status": 200, "/_metrics": 200, "/metrics": 401, "/a/b": 404, "/g-cloud-12/": 404} {
+		want(t, path, a.do("GET", path, "", "Authorization", "").status, status)
+	}
+	want(t, "method", a.do("POST", "/x", "{}").status, 405)
+}
+
+// views/admin.py create, mapping.py load_mapping_definition, Elasticsearch's refusals.
+func TestCreateIndex(t *testing.T) {
+	a := start(t, Options{}, plan)
+	a.services("g-cloud-12-2026-11-23")
+	create := func(name, mapping string) answer {
+		return a.do("PUT", "/"+name, `{"type":"index","mapping":"`+mapping+`"}`)
+	}
+	again := create("g-cloud-12-2026-11-23", "services-g-cloud-12")
+	if again.status != 400 || !strings.HasPrefix(again.body, `{"error":"resource_already_exists_exception: index [g-cloud-12-2026-11-23/`) {
+		t.Errorf("%d %s", again.status, again.body)
+	}
+	create("other", "services-g-cloud-13").is(t, "mapping", 400, `{"error": "Mapping definition named 'services-g-cloud-13' not found."}`)
+	if services := create("other", "services"); services.status != 400 || !strings.Contains(services.body, "include_in_all") {
+		t.Errorf("the mapping of g-cloud-9: %d %s", services.status, services.body)
+	}
+	a.alias("g-cloud-12", "g-cloud-12-2026-11-23").is(t, "alias", 200, `{"message":"acknowledged"}`)
+	create("g-cloud-12", "services-g-cloud-12").fails(t, "an alias has the name", 400, "invalid_index_name_exception: Invalid index name [g-cloud-12], already exists as alias")
+	create("Upper", "services-g-cloud-12").fails(t, "upper case", 400, "invalid_index_name_exception: Invalid index name [Upper], must be lowercase")
+	create("_x", "services-g-cloud-12").fails(t, "underscore", 400, "invalid_index_name_exception: Invalid index name [_x], must not start with '_', '-', or '+'")
+	want(t, "a wildcard", create("a*", "services-g-cloud-12").status, 400)
+	a.do("PUT", "/x", `{"type":"table"}`).is(t, "type", 400, `{"error": "Unrecognized 'type' value. Expected 'index' or 'alias'"}`)
+	a.do("PUT", "/x", `{}`).is(t, "no type", 400, `{"error": "Invalid JSON must have '['type']' key(s)"}`)
+	a.do("PUT", "/x", `{"type":"index"}`).is(t, "no mapping", 400, `{"error": "Invalid JSON must have '['mapping']' key(s)"}`)
+}
+
+// process_request_json.py check_json_from_request: the content type is compared as a string.
+func TestContentTypes(t *testing.T) {
+	a := start(t, Options{}, plan)
+	body := `{"type":"index","mapping":"services-g-cloud-12"}`
+	for i, header := range []string{"application/json", "application/json; charset=UTF-8"} {
+		want(t, header, a.do("PUT", "/i"+string(rune('a'+i)), body, "Content-Type", header).status, 200)
+	}
+	for _, header := range []string{"application/json; charset=utf-8", "application/json;charset=UTF-8", "text/json", ""} {
+		a.do("PUT", "/x", body, "Content-Type", header).is(t, header, 400, `{"error": "Unexpected Content-Type, expecting 'application/json'"}`)
+	}
+	want(t, "not JSON", a.do("PUT", "/x", `{"type"`).status, 400)
+	a.do("PUT", "/x", `null`).is(t, "null", 400, `{"error": "Invalid JSON; must be a valid JSON object"}`)
+	a.do("PUT", "/x", `[1]`).is(t, "a list", 500, `{"error":"Internal error"}`)
+}
+
+// search_service.py create_alias: one atomic update, away from wherever it was; the engine's refusals.
+func TestAliases(t *testing.T) {
+	a := start(t, Options{}, plan)
+	a.alias("g-cloud-12", "x").fails(t, "empty cluster", 404, "index_not_found_exception: no such index [null] and no indices exist")
+	a.services("one")
+	a.services("two")
+	a.alias("g-cloud-12", "x").fails(t, "no target", 404, "index_not_found_exception: no such index [x]")
+	a.alias("two", "one").fails(t, "name of an index", 400, "invalid_alias_name_exception: Invalid alias name [two]: an index exists with the same name as the alias")
+	want(t, "set", a.alias("g-cloud-12", "one").status, 200)
+	want(t, "moved", a.alias("g-cloud-12", "two").status, 200)
+	a.alias("other", "g-cloud-12").fails(t, "target is an alias", 400,
+		"illegal_argument_exception: The provided expression [g-cloud-12] matches an alias, specify the corresponding concrete indices instead.")
+	status := a.object("/_status")["es_status"].(map[string]any)
+	want(t, "one", len(status["one"].(map[string]any)["aliases"].([]any)), 0)
+	want(t, "two", status["two"].(map[string]any)["aliases"].([]any)[0], any("g-cloud-12"))
+	a.get("/g-cloud-12").is(t, "an alias has no status", 200, `{"status":{}}`)
+}
+
+// views/admin.py delete.
+func TestDeleteIndex(t *testing.T) {
+	a := start(t, Options{}, plan)
+	a.do("DELETE", "/x", "").fails(t, "missing", 404, "index_not_found_exception: no such index [x]")
+	a.services("one")
+	a.services("two")
+	a.alias("g-cloud-12", "one")
+	a.do("DELETE", "/g-cloud-12", "").fails(t, "alias", 400, "Cannot delete alias 'g-cloud-12'")
+	a.do("DELETE", "/one", "").fails(t, "aliased", 400, "Index 'one' is aliased as 'g-cloud-12' and cannot be deleted")
+	a.do("DELETE", "/t*", "").fails(t, "a wildcard counts as an alias", 400, "Cannot delete alias 't*'")
+	a.ok("DELETE", "/two", "")
+	want(t, "gone", a.get("/two").status, 404)
+}
+
+// Seen on the real one: DELETE /_all erases everything, aliased indices too.
+func TestDeleteAllErasesEverything(t *testing.T) {
+	a := start(t, Options{}, plan)
+	a.services("one")
+	a.services("two")
+	a.alias("g-cloud-12", "one")
+	a.ok("DELETE", "/_all", "")
+	want(t, "indices left", len(a.object("/_all")["status"].(map[string]any)), 0)
+	want(t, "the alias too", a.get("/g-cloud-12").status, 404)
+}
+
+// Wildcards and lists reach the engine; only one name at a time has a status.
+func TestWildcardsReachTheEngine(t *testing.T) {
+	a := start(t, Options{}, plan)
+	a.services("one")
+	a.services("two")
+	for _, path := range []string{"/o*", "/one,two", "/zz*", "/*"} {
+		a.get(path).is(t, path, 200, `{"status":{}}`)
+	}
+	want(t, "a list with a missing one", a.get("/one,three").status, 404)
+	want(t, "_all", len(a.object("/_all")["status"].(map[string]any)), 2)
+}
+
+// response_formatters.py, app/status/views.py.
+func TestStatus(t *testing.T) {
+	a := start(t, Options{Version: "release-1234"}, plan)
+	a.services("g-cloud-12-2026-11-23")
+	m := a.object("/_status")
+	want(t, "status", m["status"], any("ok"))
+	want(t, "version", m["version"], any("release-1234"))
+	x := m["es_status"].(map[string]any)["g-cloud-12-2026-11-23"].(map[string]any)
+	want(t, "mapping", x["mapping_version"], any("18.0.0"))
+	want(t, "window is a string", x["max_result_window"], any("50000"))
+	want(t, "framework", x["mapping_generated_from_framework"], any("g-cloud-12"))
+	want(t, "keys", len(x), 6)
+	_, has := a.object("/_status?ignore-dependencies")["version"]
+	want(t, "version without dependencies", has, false)
+	want(t, "the index's own", a.object("/g-cloud-12-2026-11-23")["status"].(map[string]any)["mapping_version"], any("18.0.0"))
+
+	old := start(t, Options{Build: OldBuild()}, plan)
+	old.services("x")
+	want(t, "another build's mapping", old.object("/x")["status"].(map[string]any)["mapping_version"], any("17.13.1"))
+}
+
+// views/meta.py root.
+func TestRootListsIndicesAliasesAndMappings(t *testing.T) {
+	a := start(t, Options{}, plan)
+	a.services("one")
+	a.alias("g-cloud-12", "one")
+	m := a.object("/")
+	want(t, "mappings", len(m["field-mappings"].([]any)), 5)
+	links := m["links"].([]any)
+	want(t, "links", len(links), 2)
+	want(t, "alias", links[1].(map[string]any)["href"], any(a.url+"/g-cloud-12/services/search"))
+	want(t, "rel", links[1].(map[string]any)["rel"], any("query.gdm.alias"))
+}
+
+// The status check asks the engine whatever is ignored; each way to fail has its words.
+func TestEngineOutages(t *testing.T) {
+	a := start(t, Options{}, plan)
+	a.services("x")
+	a.put("x", "1")
+	for _, c := range []struct {
+		outage  Outage
+		message string
+		put     int
+		index   int
+	}{
+		{Down, "(status_code: N/A, message: ", 500, 500},
+		{Hanging, "(status_code: TIMEOUT, message: ", 500, 500},
+		{Unavailable, "(status_code: 503, message: cluster_block_exception: ", 500, 503},
+		{BadGateway, "(status_code: 502, message: None)", 500, 502},
+		{Full, "", 429, 200},
+		{ReadOnly, "", 403, 200},
+	} {
+		if !a.clusters.Break("instance", c.outage) {
+			t.Fatal("no such instance")
+		}
+		s := a.get("/_status?ignore-dependencies")
+		if c.message == "" {
+			want(t, string(c.outage), s.status, 200)
+		} else if s.status != 500 || !strings.Contains(s.body, "Error connecting to elasticsearch "+c.message) || strings.Contains(s.body, "es_status") {
+			t.Errorf("%s: %d %s", c.outage, s.status, s.body)
+		}
+		p := a.do("PUT", "/x/services/2", body("2"))
+		want(t, "PUT when "+string(c.outage), p.status, c.put)
+		if p.status == 500 {
+			p.is(t, "the first call's failure has no words", 500, `{"error":"Internal error"}`)
+		} else if !strings.Contains(p.body, "cluster_block_exception") {
+			t.Errorf("%s: %s", c.outage, p.body)
+		}
+		want(t, "DELETE when "+string(c.outage), a.do("DELETE", "/x/services/1", "").status, c.put)
+		want(t, "index when "+string(c.outage), a.get("/x").status, c.index)
+	}
+	a.clusters.Break("instance", Down)
+	if b := a.get("/x/services/1").body; !strings.Contains(b, `"unexpectedStatusCode":"N/A"`) {
+		t.Error(b)
+	}
+	a.clusters.Break("instance", BadGateway)
+	a.get("/x/services/1").is(t, "HTML from the engine", 502, `{"error":null}`)
+	a.clusters.Break("instance", None)
+	want(t, "mended", a.get("/x/services/1").status, 200)
+
+	old := start(t, Options{Clusters: NewClusters(clock.New(0))}, "small-ha-5.x")
+	old.services("x")
+	old.clusters.Break("instance", Full)
+	want(t, "a full disk under version 6", old.do("PUT", "/x/services/2", body("2")).status, 403)
+}
+
+// A service instance that is deleted leaves its app without an engine.
+func TestDeprovisionedClusterIsGone(t *testing.T) {
+	a := start(t, Options{}, plan)
+	a.services("x")
+	if err := a.clusters.Deprovision("instance"); err != nil {
+		t.Fatal(err)
+	}
+	if s := a.get("/_status"); s.status != 500 || !strings.Contains(s.body, "status_code: N/A") {
+		t.Errorf("%d %s", s.status, s.body)
+	}
+	a.clusters.FailNext("no capacity in the region")
+	if err := a.clusters.Provision("instance", plan, nil); err == nil || err.Error() != "no capacity in the region" {
+		t.Error(err)
+	}
+}
