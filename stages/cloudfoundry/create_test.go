@@ -177,9 +177,24 @@ func TestDeletesOfWhatIsGoneSucceed(t *testing.T) {
 	}
 }
 
+func TestADeletionThatIsUnderWayIsWaitedFor(t *testing.T) {
+	s := newServer(t)
+	s.on("DELETE /v3/service_instances/x", fault(409, 60016, "CF-AsyncServiceInstanceOperationInProgress", "An operation for service instance es is in progress."))
+	underWay := ok(`{"guid":"x","last_operation":{"type":"delete","state":"in progress"}}`)
+	s.on("GET /v3/service_instances/x", underWay, underWay, fault(404, 10010, "CF-ResourceNotFound", "not found"))
+	if err := s.open().DeleteServiceInstance(writing(t), "x"); err != nil {
+		t.Error(err)
+	}
+	s.on("GET /v3/service_instances/x", underWay, ok(`{"guid":"x","last_operation":{"type":"delete","state":"failed","description":"no"}}`))
+	if err := s.open().DeleteServiceInstance(writing(t), "x"); err == nil || !strings.Contains(err.Error(), "the broker says: no") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestADeleteThatFailedIsNotTakenForDone(t *testing.T) {
 	s := newServer(t)
 	s.on("DELETE /v3/service_instances/x", job("j1"))
+	s.on("GET /v3/service_instances/x", ok(`{"guid":"x","last_operation":{"type":"delete","state":"failed"}}`))
 	s.on("GET /v3/jobs/j1", ok(`{"state":"FAILED","operation":"service_instance.delete","errors":[{"code":10009,"title":"CF-UnableToPerform","detail":"unbind is in progress"},{"detail":"and more."}]}`))
 	err := s.open().DeleteServiceInstance(writing(t), "x")
 	if err == nil || !strings.Contains(err.Error(), "unbind is in progress; and more") {

@@ -99,6 +99,14 @@ func agree(have map[string]string, want map[string]*string) bool {
 type object struct {
 	Name     string             `json:"name"`
 	Metadata *resource.Metadata `json:"metadata"`
+	// LastOperation is of what a broker has a part in.
+	LastOperation resource.LastOperation `json:"last_operation"`
+}
+
+// deleting tells whether a deletion is under way.
+func (o object) deleting() bool {
+	last := operationOf(o.LastOperation)
+	return last.Type == "delete" && !last.Ended()
 }
 
 // change sends a PATCH of our own, with nothing in it but what shall change, and

@@ -271,21 +271,6 @@ func (c *Client) RouteService(ctx context.Context, route string) (*RouteService,
 	return &RouteService{found.GUID, guidOf(found.Relationships.ServiceInstance.Data), found.RouteServiceURL}, nil
 }
 
-// remove deletes an object and waits until its job is done and it is gone.
-func (c *Client) remove(ctx context.Context, path, what string) error {
-	job, err := c.write(ctx, http.MethodDelete, path, nil, nil)
-	if err == nil {
-		err = c.jobDone(ctx, job)
-	}
-	if err == nil || IsNotFound(err) {
-		return nil
-	}
-	if isAmbiguous(err) && IsNotFound(c.get(ctx, path, nil, nil)) {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", what, err)
-}
-
 func to(guid string) map[string]any { return map[string]any{"data": map[string]any{"guid": guid}} }
 
 func guidOf(r *resource.Relationship) string {

@@ -54,7 +54,7 @@ func sandbox(t *testing.T) (*cloudfoundry.Client, *platform.Platform, *faults.En
 	engine := faults.New(ticking)
 	server := httptest.NewUnstartedServer(nil)
 	p := platform.New(platform.Options{
-		Clock: ticking, Faults: engine, Broker: broker{},
+		Clock: ticking, Faults: engine, Broker: broker{}, ProvisionTime: 20 * time.Second, DeprovisionTime: 5 * time.Second,
 		Programs: func(image string) (platform.Program, bool) { return program{}, !strings.Contains(image, "missing") },
 	})
 	server.Config.Handler = p.API()

@@ -187,26 +187,7 @@ func (c *Client) AwaitServiceInstance(ctx context.Context, guid string) (*Servic
 // (cloud_controller_ng: app/actions/v3/service_instance_delete.rb), and waits
 // until it is gone. It does not ask whether an app is bound: ask Bindings before.
 func (c *Client) DeleteServiceInstance(ctx context.Context, guid string) error {
-	what := "delete service instance " + guid
-	if err := c.remove(ctx, "/v3/service_instances/"+guid, what); err != nil {
-		return err
-	}
-	err := c.until(ctx, func(ctx context.Context) (bool, string, error) {
-		now, err := c.ServiceInstance(ctx, guid)
-		switch {
-		case IsNotFound(err):
-			return true, "", nil
-		case err != nil:
-			return false, "", err
-		case now.LastOperation.Type == "delete" && now.LastOperation.Failed():
-			return true, "", fmt.Errorf("the broker says: %s", now.LastOperation.Description)
-		}
-		return false, "delete " + now.LastOperation.State, nil
-	})
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return nil
+	return c.remove(ctx, "/v3/service_instances/"+guid, "delete service instance "+guid)
 }
 
 // RenameServiceInstance gives an instance another name, and nothing else. Apps that
