@@ -30,8 +30,12 @@ func newWorld(o Options, a Addresses, c *clock.Clock, e *faults.Engine) (*world,
 		clusters: search.NewClusters(c),
 		live:     &indexer{router: a.Router, host: liveHost(o.Stage), token: searchToken},
 	}
+	outcomes := 5
+	if o.Stage == "preview" {
+		outcomes = 4 // the jobs that write preview's index know no more
+	}
 	w.data = data.New(data.Options{
-		Clock: c, Faults: e, Seed: o.Seed, Services: o.Documents, Briefs: o.Briefs, Tokens: []string{dataToken},
+		Clock: c, Faults: e, Seed: o.Seed, Services: o.Documents, Briefs: o.Briefs, Tokens: []string{dataToken}, OutcomesFrameworks: outcomes,
 		Version: "release-2345", PageTime: 88 * time.Millisecond, SingleTime: 10 * time.Millisecond, CommitLag: 220 * time.Millisecond,
 	})
 	w.data.SetLiveIndex(w.live)
@@ -39,7 +43,7 @@ func newWorld(o Options, a Addresses, c *clock.Clock, e *faults.Engine) (*world,
 
 	program := search.New(search.Options{
 		Clock: c, Faults: e, Clusters: w.clusters, Build: search.NewBuild(), Version: "release-1234",
-		Slots: o.Slots, PutTime: o.PutTime, ReadTime: o.PutTime / 10, MinHarakiri: 10 * time.Second,
+		Slots: o.Slots, PutTime: o.PutTime, ReadTime: o.PutTime / 10, MinHarakiri: 30 * time.Second,
 	})
 	w.platform = platform.New(platform.Options{
 		Clock: c, Faults: e, Programs: registry(searchAPI{program}), Broker: w.clusters, Routers: o.Routers,

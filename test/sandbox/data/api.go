@@ -40,6 +40,8 @@ type Options struct {
 	Services int
 	// Briefs is how many are not drafts; there are a few drafts more.
 	Briefs int
+	// OutcomesFrameworks is how many Digital Outcomes frameworks there are; the newest is live. 5 if zero; preview has 4.
+	OutcomesFrameworks int
 	// Tokens are those that the API accepts (DM_API_AUTH_TOKENS).
 	Tokens []string
 	// Epoch is the moment before which all that is there at the start has happened; the start of the clock's day if zero.
@@ -83,6 +85,9 @@ func New(o Options) *API {
 	if o.Clock == nil {
 		o.Clock = clock.New(0)
 	}
+	if o.OutcomesFrameworks == 0 {
+		o.OutcomesFrameworks = 5
+	}
 	if o.Epoch.IsZero() {
 		o.Epoch = o.Clock.Now().Truncate(24 * time.Hour)
 	}
@@ -91,7 +96,7 @@ func New(o Options) *API {
 		gen:   newGenerator(),
 		log:   o.Log,
 		rand:  mix(o.Seed, 0xed17),
-		world: world{seed: o.Seed, frameworks: frameworks(), lots: lots(), renamed: map[int]string{}},
+		world: world{seed: o.Seed, frameworks: frameworks(o.OutcomesFrameworks), lots: lots(), renamed: map[int]string{}},
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
@@ -105,7 +110,7 @@ func New(o Options) *API {
 	for i := range a.services {
 		a.byID[a.services[i].id] = i
 	}
-	a.briefs = makeBriefs(o.Seed, o.Briefs, o.Epoch)
+	a.briefs = makeBriefs(o.Seed, o.Briefs, o.OutcomesFrameworks, o.Epoch)
 	a.makeHistory()
 	a.handler = a.routes()
 	if o.Faults != nil {

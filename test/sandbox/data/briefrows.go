@@ -87,7 +87,8 @@ func workday(t time.Time, n int) time.Time {
 
 // makeBriefs lays out the briefs table: the oldest in the first framework, the newest live, a few drafts in between,
 // and gaps where drafts were deleted.
-func makeBriefs(seed uint64, count int, epoch time.Time) []brief {
+func makeBriefs(seed uint64, count, frameworks int, epoch time.Time) []brief {
+	latest := uint8(firstDOS + frameworks - 1)
 	drafts := (count + 19) / 20
 	total := count + drafts
 	live := min(count, count/30+3)
@@ -98,11 +99,11 @@ func makeBriefs(seed uint64, count int, epoch time.Time) []brief {
 		r := mix(seed, 0xb1, uint64(i))
 		id += 1 + r.n(3)
 		b := brief{id: id, lot: uint8(outcomes + r.n(3)), week: r.chance(15), copied: r.chance(10)}
-		b.framework = uint8(firstDOS + i*5/total)
+		b.framework = uint8(firstDOS + i*frameworks/total)
 		isDraft := r.n(total-i) < drafts
 		if isDraft {
 			drafts--
-			b.framework = newestDOS
+			b.framework = latest
 			b.created = epoch.Add(-time.Duration(1+r.n(60*86400)) * time.Second)
 			b.updated = b.created
 			rows = append(rows, b)
@@ -111,7 +112,7 @@ func makeBriefs(seed uint64, count int, epoch time.Time) []brief {
 		published++
 		var age time.Duration
 		if newest := count - published; newest < live {
-			b.framework = newestDOS
+			b.framework = latest
 			days := 15
 			if b.week {
 				days = 8

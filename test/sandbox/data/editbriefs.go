@@ -44,7 +44,7 @@ func (a *API) indexBrief(b *brief, at time.Time, c *change) {
 }
 
 func (a *API) createBrief(_ Edit, at time.Time) (change, error) {
-	b := brief{id: 1, framework: newestDOS, lot: uint8(outcomes + a.rand.n(3)), created: at, updated: at}
+	b := brief{id: 1, framework: uint8(len(a.world.frameworks) - 1), lot: uint8(outcomes + a.rand.n(3)), created: at, updated: at}
 	if n := len(a.briefs); n > 0 {
 		b.id = a.briefs[n-1].id + 1
 	}

@@ -1,21 +1,26 @@
 package data
 
+import "strconv"
+
 // framework is a row of the frameworks table; its index in the list is its key less one.
 type framework struct {
 	slug, family, name, status string
 	furtherCompetition         bool
 }
 
-func frameworks() []framework {
-	return []framework{
+// frameworks are G-Cloud 11 and 12, and the first outcomes of the Digital Outcomes frameworks, of which the newest is live.
+func frameworks(outcomes int) []framework {
+	list := []framework{
 		{"g-cloud-11", "g-cloud", "G-Cloud 11", "expired", false},
 		{"g-cloud-12", "g-cloud", "G-Cloud 12", "live", false},
-		{"digital-outcomes-and-specialists", dos, "Digital Outcomes and Specialists", "expired", true},
-		{"digital-outcomes-and-specialists-2", dos, "Digital Outcomes and Specialists 2", "expired", true},
-		{"digital-outcomes-and-specialists-3", dos, "Digital Outcomes and Specialists 3", "expired", true},
-		{"digital-outcomes-and-specialists-4", dos, "Digital Outcomes and Specialists 4", "expired", true},
-		{"digital-outcomes-and-specialists-5", dos, "Digital Outcomes and Specialists 5", "live", true},
+		{dos, dos, "Digital Outcomes and Specialists", "expired", true},
 	}
+	for i := 2; i <= outcomes; i++ {
+		n := strconv.Itoa(i)
+		list = append(list, framework{dos + "-" + n, dos, "Digital Outcomes and Specialists " + n, "expired", true})
+	}
+	list[len(list)-1].status = "live"
+	return list
 }
 
 const (
@@ -23,7 +28,6 @@ const (
 	gcloud11   = 0
 	gcloud12   = 1
 	firstDOS   = 2
-	newestDOS  = 6
 	briefAlias = "briefs-digital-outcomes-and-specialists"
 )
 
