@@ -23,7 +23,7 @@ import (
 )
 
 func TestFillBringsEveryDocumentThatBelongs(t *testing.T) {
-	w := newWorld(t, 450, 130)
+	w := newWorld(t, 230, 110)
 	all := indexer.Defaults("production").Dated(day)
 	w.create(all)
 	var last runner.Progress
@@ -42,7 +42,7 @@ func TestFillBringsEveryDocumentThatBelongs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := []int{450, 130}[i]; report.Documents != want {
+		if want := []int{230, 110}[i]; report.Documents != want {
 			t.Errorf("%s: %d documents, want %d", target.Alias, report.Documents, want)
 		}
 		if report.Distinct != report.Total || report.Distinct != report.Documents+report.Skipped || len(report.Failed) != 0 ||

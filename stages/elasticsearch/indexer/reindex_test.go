@@ -33,10 +33,10 @@ func (w *world) reindex(target indexer.Target, o indexer.ReindexOptions) (indexe
 }
 
 func TestAServiceUnpublishedWhileAReindexRunsIsNotBroughtBack(t *testing.T) {
-	w := newWorld(t, 350, 20)
+	w := newWorld(t, 230, 5)
 	all := w.filled()
 	w.data.SetLiveIndex(live{w.target})
-	ids := w.published(350)
+	ids := w.published(96)
 	last := ids[95]
 	var once sync.Once
 	w.intercept(func(_ http.ResponseWriter, r *http.Request) bool {
@@ -57,7 +57,7 @@ func TestAServiceUnpublishedWhileAReindexRunsIsNotBroughtBack(t *testing.T) {
 }
 
 func TestAReindexReadsAPageOnlyWhenTheOneBeforeIsPut(t *testing.T) {
-	w := newWorld(t, 350, 20)
+	w := newWorld(t, 230, 5)
 	all := w.filled()
 	var mu sync.Mutex
 	var order []string
@@ -82,14 +82,14 @@ func TestAReindexReadsAPageOnlyWhenTheOneBeforeIsPut(t *testing.T) {
 	if _, err := w.reindex(all[0], indexer.ReindexOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"page 1", "put", "page 2", "put", "page 3", "put", "page 4", "put"}
+	want := []string{"page 1", "put", "page 2", "put", "page 3", "put"}
 	if diff := cmp.Diff(want, order[:min(len(order), len(want))]); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestAReindexMendsWhatDrifted(t *testing.T) {
-	w := newWorld(t, 350, 120)
+	w := newWorld(t, 230, 110)
 	all := w.filled()
 	gone := w.published(3)
 	for _, id := range gone {
@@ -111,7 +111,7 @@ func TestAReindexMendsWhatDrifted(t *testing.T) {
 	if diff := cmp.Diff(want, report.Removed); diff != "" {
 		t.Error(diff)
 	}
-	if report.Indexed != 351 || !report.Listable || report.Candidates != 4 || report.Documents != 347 {
+	if report.Indexed != 231 || !report.Listable || report.Candidates != 4 || report.Documents != 227 {
 		t.Errorf("%+v", report)
 	}
 	if n := w.sent("DELETE"); n != 4 {
@@ -124,7 +124,7 @@ func TestAReindexMendsWhatDrifted(t *testing.T) {
 }
 
 func TestMoreThanMayBeRemovedRemovesNothing(t *testing.T) {
-	w := newWorld(t, 150, 20)
+	w := newWorld(t, 110, 5)
 	all := w.filled()
 	gone := w.published(11)
 	for _, id := range gone {
@@ -135,7 +135,7 @@ func TestMoreThanMayBeRemovedRemovesNothing(t *testing.T) {
 	if runner.ClassOf(err) != runner.Refused || len(report.Gone) != 11 || len(report.Removed) != 0 || w.sent("DELETE") != 0 {
 		t.Errorf("%+v, %v", report, err)
 	}
-	if !strings.Contains(err.Error(), gone[0]) || !strings.Contains(err.Error(), "11 documents of 150") || !strings.Contains(err.Error(), "10 may") {
+	if !strings.Contains(err.Error(), gone[0]) || !strings.Contains(err.Error(), "11 documents of 110") || !strings.Contains(err.Error(), "10 may") {
 		t.Error(err)
 	}
 	if report, err = w.reindex(all[0], indexer.ReindexOptions{MaxRemovals: 11}); err != nil || len(report.Removed) != 11 {
@@ -145,7 +145,7 @@ func TestMoreThanMayBeRemovedRemovesNothing(t *testing.T) {
 }
 
 func TestWhatIsPublishedAgainByThenIsNotRemoved(t *testing.T) {
-	w := newWorld(t, 150, 20)
+	w := newWorld(t, 110, 5)
 	all := w.filled()
 	ids := w.published(2)
 	for _, id := range ids {
@@ -185,7 +185,7 @@ func TestAMisspeltFrameworkRemovesNothing(t *testing.T) {
 }
 
 func TestAReindexUnderAWriterIsTrue(t *testing.T) {
-	w := newWorld(t, 350, 120)
+	w := newWorld(t, 230, 110)
 	all := w.filled()
 	w.data.SetLiveIndex(live{w.target})
 	stop := make(chan struct{})

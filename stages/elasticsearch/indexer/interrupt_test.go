@@ -1,0 +1,198 @@
+package indexer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dataapi"
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/indexer"
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/searchapi"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+// transport is an HTTP client without a network, so that its waits pass at once in a synctest bubble.
+type transport func(*http.Request) (status int, body string, err error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	status, body, err := f(r)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+}
+
+// services is a data API of n published services, a hundred to a page.
+func services(n int) *dataapi.Client {
+	return dataapi.New(dataapi.Options{BaseURL: "http://data", HTTP: &http.Client{Transport: transport(func(r *http.Request) (int, string, error) {
+		var page int
+		_, _ = fmt.Sscan(r.URL.Query().Get("page"), &page)
+		var rows []string
+		for i := (page - 1) * 100; i < min(page*100, n); i++ {
+			rows = append(rows, fmt.Sprintf(`{"id":"%d","status":"published","frameworkSlug":"g-cloud-12"}`, i))
+		}
+		links := `{}`
+		if page*100 < n {
+			links = `{"next":"x"}`
+		}
+		return 200, fmt.Sprintf(`{"meta":{"total":%d},"links":%s,"services":[%s]}`, n, links, strings.Join(rows, ",")), nil
+	})}})
+}
+
+func putting(f transport) *searchapi.Client {
+	return searchapi.New(searchapi.Options{BaseURL: "http://search", HTTP: &http.Client{Transport: f}})
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// interrupted fills from a search API that takes so long for each document, and stops it after 1 s.
+func interrupted(t *testing.T, each time.Duration) (report indexer.FillReport, took time.Duration, begun int64) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		var puts atomic.Int64
+		target := putting(func(r *http.Request) (int, string, error) {
+			puts.Add(1)
+			return 200, `{"message":"acknowledged"}`, wait(r.Context(), each)
+		})
+		ctx, stop := context.WithCancelCause(writing(t))
+		time.AfterFunc(time.Second, func() { stop(errors.New("terminated signal received")) })
+		var last indexer.Cursor
+		start := time.Now()
+		var err error
+		report, err = indexer.Fill(ctx, services(10_000), target, indexer.Defaults("preview").Live()[0], indexer.FillOptions{
+			Pace:       indexer.Pace{Concurrency: 8},
+			Checkpoint: func(ctx context.Context, c indexer.Cursor) error { last = c; return ctx.Err() },
+		})
+		took, begun = time.Since(start)-time.Second, puts.Load()
+		if runner.ClassOf(err) != runner.Interrupted || !strings.Contains(err.Error(), "terminated") {
+			t.Errorf("class %v: %v", runner.ClassOf(err), err)
+		}
+		if report.Cursor.Page > 1 && last != report.Cursor {
+			t.Errorf("the last cursor was not handed over: %+v, %+v", last, report.Cursor)
+		}
+	})
+	return report, took, begun
+}
+
+func TestAFillThatIsStoppedAwaitsWhatIsInFlight(t *testing.T) {
+	report, took, begun := interrupted(t, 300*time.Millisecond)
+	if report.Documents != int(begun) || begun != 32 || report.Unanswered != 0 || took != 200*time.Millisecond {
+		t.Errorf("%d begun, stopped %s later: %+v", begun, took, report)
+	}
+}
+
+func TestAFillThatIsStoppedDoesNotAwaitForever(t *testing.T) {
+	report, took, begun := interrupted(t, time.Hour)
+	if begun != 8 || report.Unanswered != 8 || report.Documents != 0 || len(report.Failed) != 0 || took != 10*time.Second {
+		t.Errorf("%d begun, stopped %s later: %+v", begun, took, report)
+	}
+}
+
+func TestASearchAPIThatIsAwayForFifteenSecondsLosesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		target := putting(func(*http.Request) (int, string, error) {
+			if away := time.Since(start); away > time.Second && away < 16*time.Second {
+				return 0, "", io.ErrUnexpectedEOF
+			}
+			time.Sleep(25 * time.Millisecond)
+			return 200, `{}`, nil
+		})
+		report, err := indexer.Fill(writing(t), services(1000), target, indexer.Defaults("preview").Live()[0],
+			indexer.FillOptions{Pace: indexer.Pace{Concurrency: 8}})
+		if err != nil || report.Documents != 1000 || report.Unanswered != 0 || report.Elapsed > 30*time.Second {
+			t.Errorf("%+v, %v", report, err)
+		}
+	})
+}
+
+func TestARateIsACeilingThatCanBeMoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limit := rate.NewLimiter(50, 1)
+		target := putting(func(*http.Request) (int, string, error) { return 200, `{}`, nil })
+		time.AfterFunc(10*time.Second, func() { limit.SetLimit(100) })
+		report, err := indexer.Fill(writing(t), services(1000), target, indexer.Defaults("preview").Live()[0],
+			indexer.FillOptions{Pace: indexer.Pace{Limit: limit}})
+		if err != nil || report.Elapsed < 14900*time.Millisecond || report.Elapsed > 15100*time.Millisecond {
+			t.Errorf("%+v, %v", report, err)
+		}
+	})
+}
+
+func TestCheckpointsAreNoMoreThanOneASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		target := putting(func(*http.Request) (int, string, error) {
+			time.Sleep(25 * time.Millisecond)
+			return 200, `{}`, nil
+		})
+		var at []time.Time
+		report, err := indexer.Fill(writing(t), services(3000), target, indexer.Defaults("preview").Live()[0], indexer.FillOptions{
+			Checkpoint: func(context.Context, indexer.Cursor) error { at = append(at, time.Now()); return nil },
+		})
+		if err != nil || len(at) < 5 {
+			t.Fatalf("%v, %v, %+v", at, err, report)
+		}
+		for i := 1; i < len(at)-1; i++ {
+			if at[i].Sub(at[i-1]) < time.Second {
+				t.Errorf("two within %s", at[i].Sub(at[i-1]))
+			}
+		}
+	})
+}
+
+func TestALostLeaseStopsAFill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		target := putting(func(*http.Request) (int, string, error) {
+			time.Sleep(25 * time.Millisecond)
+			return 200, `{}`, nil
+		})
+		ctx, lose := context.WithCancelCause(writing(t))
+		time.AfterFunc(time.Second, func() { lose(runner.Refuse("the lease is lost")) })
+		_, err := indexer.Fill(ctx, services(10_000), target, indexer.Defaults("preview").Live()[0], indexer.FillOptions{})
+		if runner.ClassOf(err) != runner.Refused {
+			t.Error(err)
+		}
+	})
+}
+
+func TestAPageAheadAndNoMoreIsRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var put, listed atomic.Int64
+		source := dataapi.New(dataapi.Options{BaseURL: "http://data", HTTP: &http.Client{Transport: transport(func(r *http.Request) (int, string, error) {
+			var page int64
+			_, _ = fmt.Sscan(r.URL.Query().Get("page"), &page)
+			// Of the pages before the one before this, all documents must at least be begun.
+			if begun := put.Load(); page > 2 && begun < (page-2)*2-8 {
+				t.Errorf("page %d was read when %d documents were put", page, begun)
+			}
+			listed.Store(page)
+			return 200, fmt.Sprintf(`{"meta":{"total":100},"links":{%s},"services":[{"id":"%da","status":"published"},{"id":"%db","status":"published"}]}`,
+				map[bool]string{true: `"next":"x"`}[page < 50], page, page), nil
+		})}})
+		target := putting(func(*http.Request) (int, string, error) {
+			put.Add(1)
+			time.Sleep(25 * time.Millisecond)
+			return 200, `{}`, nil
+		})
+		report, err := indexer.Fill(writing(t), source, target, indexer.Defaults("preview").Live()[0], indexer.FillOptions{})
+		if err != nil || report.Documents != 100 {
+			t.Errorf("%+v, %v", report, err)
+		}
+	})
+}
