@@ -78,7 +78,8 @@ func (m *mapLiveRoute) Verify() []runner.Task {
 // Abort takes green off the live routes at once.
 func (m *mapLiveRoute) Abort(ctx context.Context) ([]runner.Task, error) { return m.Undo(ctx) }
 
-// Undo refuses to leave the live routes without anybody: blue must be there.
+// Undo takes green off the live routes, one by one, each only when blue is there:
+// a live route is never left to nobody.
 func (m *mapLiveRoute) Undo(ctx context.Context) ([]runner.Task, error) {
 	if app, err := m.findGreen(ctx); err != nil || app == nil {
 		return nil, err
@@ -87,23 +88,25 @@ func (m *mapLiveRoute) Undo(ctx context.Context) ([]runner.Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	alone, _, err := m.routes(ctx, func(r *cloudfoundry.Route, app string) bool { return r.Reaches(app) && !r.Reaches(b.App) })
-	if err != nil {
-		return nil, err
-	}
-	if len(alone) > 0 {
-		return nil, runner.Refuse("the new app serves %s alone; map %s back first", alone[0].Address, b.Name)
-	}
-	both, app, err := m.routes(ctx, func(r *cloudfoundry.Route, app string) bool { return r.Reaches(app) })
-	if err != nil {
+	mapped, app, err := m.routes(ctx, func(r *cloudfoundry.Route, app string) bool { return r.Reaches(app) })
+	if err != nil || len(mapped) == 0 {
 		return nil, err
 	}
 	var tasks []runner.Task
-	for _, route := range both {
-		tasks = append(tasks, m.unmapTask(m.Settings.NewApp, app, route))
+	for _, route := range mapped {
+		task := m.unmapTask(m.Settings.NewApp, app, route)
+		unmap := task.Do
+		task.Do = func(ctx context.Context, o *runner.Observation) error {
+			now, err := m.cf.Route(ctx, route.GUID)
+			if err != nil {
+				return err
+			}
+			if !now.Reaches(b.App) {
+				return runner.Refuse("%s serves %s alone; map %s back first", m.Settings.NewApp, route.Address, b.Name)
+			}
+			return unmap(ctx, o)
+		}
+		tasks = append(tasks, task)
 	}
-	if len(tasks) > 0 {
-		tasks = append(tasks, m.onEveryRouter("the new app", both, m.greenInstances, "is off", unknown)...)
-	}
-	return tasks, nil
+	return append(tasks, m.onEveryRouter("the new app", mapped, m.greenInstances, "is off", unknown)...), nil
 }

@@ -15,23 +15,24 @@ import (
 func (r *Runner) Back(ctx context.Context, all []Step) error {
 	defer r.letGo(ctx)
 	for i := len(all) - 1; i >= 0; i-- {
-		if err := r.undo(ctx, all[i]); err != nil {
+		if none, err := r.undo(ctx, all[i]); err != nil || none {
 			return err
 		}
 	}
-	if r.DryRun {
-		return nil
+	if record, err := r.Journal.Record(ctx); r.DryRun || err != nil || record == nil {
+		return err
 	}
 	return r.Journal.Retire(r.permitted(ctx))
 }
 
-func (r *Runner) undo(ctx context.Context, step Step) error {
+// undo undoes one step, and tells whether there was no run to undo it of.
+func (r *Runner) undo(ctx context.Context, step Step) (none bool, err error) {
 	result := r.begin(ctx, step)
 	result.Back = true
 	r.Observer.StageStarted(result)
-	err := r.undone(ctx, step, result)
+	err = r.undone(ctx, step, result)
 	r.end(ctx, result, step, err)
-	return err
+	return result.Run == "", err
 }
 
 func (r *Runner) undone(ctx context.Context, step Step, result *Result) error {
@@ -40,7 +41,9 @@ func (r *Runner) undone(ctx context.Context, step Step, result *Result) error {
 		return r.failAs(result, ListUndo, "the run can be read", err)
 	}
 	if record == nil {
-		return r.failAs(result, ListUndo, "there is a run to go back from", Refuse("there is no run: nothing to go back from"))
+		result.Verdict, result.Why = Nothing, "there is no run: nothing to go back from"
+		r.note(result, ListUndo, "the stage is undone", Nothing, result.Why)
+		return nil
 	}
 	result.Run = record.Run
 	if !r.DryRun && !r.held {
@@ -58,7 +61,7 @@ func (r *Runner) undone(ctx context.Context, step Step, result *Result) error {
 		return r.failAs(result, ListUndo, "the way back can be read", err)
 	}
 	if r.DryRun && none == nil {
-		return r.planned(result, tasks, nil)
+		return r.planned(result, ListUndo, tasks, nil)
 	}
 	if err := r.turnBack(ctx, record, result); err != nil {
 		return err

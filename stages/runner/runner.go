@@ -125,7 +125,7 @@ func (r *Runner) stage(ctx context.Context, all []Step, step Step, result *Resul
 	}
 	tasks, err := stage.Plan(looking)
 	if r.DryRun {
-		return r.planned(result, tasks, err)
+		return r.planned(result, ListApply, tasks, err)
 	}
 	if err != nil {
 		return r.failAs(result, ListPlan, "the difference can be read", err)
@@ -208,7 +208,7 @@ func firstUnmarked(record *Record, steps []Step) *Step {
 }
 
 // planned reports what a dry run would do.
-func (r *Runner) planned(result *Result, tasks []Task, err error) error {
+func (r *Runner) planned(result *Result, list List, tasks []Task, err error) error {
 	var wait *NotYet
 	if errors.As(err, &wait) {
 		result.Verdict, result.Why = Waits, r.waits(wait)
@@ -220,7 +220,7 @@ func (r *Runner) planned(result *Result, tasks []Task, err error) error {
 	}
 	result.Verdict = Planned
 	for _, t := range tasks {
-		r.note(result, ListApply, t.Name, Planned, t.ByHand)
+		r.note(result, list, t.Name, Planned, t.ByHand)
 	}
 	if len(tasks) == 0 {
 		result.Verdict = Nothing

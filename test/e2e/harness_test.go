@@ -1,0 +1,271 @@
+// Package e2e runs the real binary against the sandbox: the laws that hold for
+// every stage, and stories.
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox"
+)
+
+// binary is the program under test, built once. It is the one variable that
+// TestMain must hand to the tests.
+var binary string
+
+func TestMain(m *testing.M) { os.Exit(withBinary(m)) }
+
+func withBinary(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "cutover-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "cutover")
+	build := exec.Command("go", "build", "-o", binary, "../../cmd/cutover")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "build cutover:", err)
+		return 1
+	}
+	return m.Run()
+}
+
+// world is one sandbox and the environment in which the program meets it.
+type world struct {
+	t       *testing.T
+	control string
+	env     map[string]string
+}
+
+// small is a world with few documents and no delays but those of the routers.
+func small() sandbox.Options {
+	return sandbox.Options{Documents: 130, Briefs: 20, PutTime: time.Millisecond, Pace: 0}
+}
+
+func start(t *testing.T, o sandbox.Options) *world {
+	t.Helper()
+	s, err := sandbox.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	env := s.Env()
+	env["PATH"], env["HOME"] = os.Getenv("PATH"), t.TempDir()
+	// Short enough for a test to wait out, and never beating while a stage runs,
+	// so that the writes of a stage are always the same.
+	env["LEASE_HEARTBEAT"], env["LEASE_STALE_AFTER"] = "300ms", "1s"
+	return &world{t: t, control: s.Addresses().Control, env: env}
+}
+
+// process is one run of the program, in a folder of its own.
+type process struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	dir  string
+	out  bytes.Buffer
+	log  bytes.Buffer
+	done chan struct{}
+}
+
+// begin starts the program; extra are settings for this process alone.
+func (w *world) begin(extra map[string]string, args ...string) *process {
+	w.t.Helper()
+	p := &process{t: w.t, dir: w.t.TempDir(), done: make(chan struct{})}
+	p.cmd = exec.Command(binary, args...)
+	p.cmd.Dir = p.dir
+	env := map[string]string{}
+	for k, v := range w.env {
+		env[k] = v
+	}
+	for k, v := range extra {
+		env[k] = v
+	}
+	for k, v := range env {
+		p.cmd.Env = append(p.cmd.Env, k+"="+v)
+	}
+	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.log
+	if err := p.cmd.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	go func() { _ = p.cmd.Wait(); close(p.done) }()
+	w.t.Cleanup(p.kill)
+	return p
+}
+
+// kill ends the process at once, as a power failure would.
+func (p *process) kill() {
+	_ = p.cmd.Process.Signal(syscall.SIGKILL)
+	<-p.done
+}
+
+// wait returns the exit code.
+func (p *process) wait() int {
+	p.t.Helper()
+	select {
+	case <-p.done:
+		return p.cmd.ProcessState.ExitCode()
+	case <-time.After(60 * time.Second):
+		p.kill()
+		p.t.Fatalf("the program did not end within a minute:\n%s", p.log.String())
+		return -1
+	}
+}
+
+// run runs the program to its end and wants an exit code.
+func (w *world) run(want int, args ...string) *process {
+	w.t.Helper()
+	return w.with(nil, want, args...)
+}
+
+func (w *world) with(extra map[string]string, want int, args ...string) *process {
+	w.t.Helper()
+	p := w.begin(extra, args...)
+	if got := p.wait(); got != want {
+		w.t.Fatalf("cutover %s: exit code %d, want %d\n%s", strings.Join(args, " "), got, want, p.log.String())
+	}
+	return p
+}
+
+// call asks the control API.
+func (w *world) call(method, path string, body, into any) {
+	w.t.Helper()
+	var in io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		in = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(w.t.Context(), method, w.control+path, in)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(resp.Body)
+	if resp.StatusCode >= 300 {
+		w.t.Fatalf("%s %s: %d %s", method, path, resp.StatusCode, text)
+	}
+	if into != nil {
+		if err := json.Unmarshal(text, into); err != nil {
+			w.t.Fatalf("%s %s: %v in %s", method, path, err, text)
+		}
+	}
+}
+
+// write is one write that the sandbox saw.
+type write struct {
+	N      int    `json:"n"`
+	Place  string `json:"place"`
+	App    string `json:"app"`
+	Method string `json:"method"`
+	Path   string `json:"path"`
+	Effect string `json:"effect"`
+}
+
+func (w *world) writes() []write {
+	w.t.Helper()
+	var all []write
+	w.call("GET", "/_sandbox/writes", nil, &all)
+	return all
+}
+
+// fault arms a fault and returns its id.
+func (w *world) fault(f map[string]any) string {
+	w.t.Helper()
+	var made struct {
+		ID string `json:"id"`
+	}
+	w.call("POST", "/_sandbox/faults", f, &made)
+	return made.ID
+}
+
+// awaitHeld waits until the fault holds its request.
+func (w *world) awaitHeld(id string) {
+	w.t.Helper()
+	w.call("GET", "/_sandbox/faults/"+id+"?wait=held&timeout_ms=20000", nil, nil)
+}
+
+func (w *world) release(id, action string) {
+	w.t.Helper()
+	w.call("POST", "/_sandbox/faults/"+id+"/release", map[string]any{"action": action}, nil)
+}
+
+// eventually waits until a condition holds.
+func (w *world) eventually(what string, holds func() bool) {
+	w.t.Helper()
+	deadline := time.NewTimer(20 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			w.t.Fatalf("%s: not within 20 s", what)
+		}
+	}
+}
+
+// state is the sandbox's state without what differs from world to world:
+// identifiers, times, and what the marks measured.
+func (w *world) state() string {
+	w.t.Helper()
+	var snapshot any
+	w.call("GET", "/_sandbox/snapshot", nil, &snapshot)
+	text, err := json.MarshalIndent(plain(snapshot), "", " ")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return named(string(text))
+}
+
+// plain drops from the run's record what was measured: of a mark or a fact that
+// is a time only its being there counts.
+func plain(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, value := range v {
+			switch {
+			case strings.HasPrefix(key, "stage-"), key == "started", key == "catch-up", key == "indexing-began", key == "shared", key == "drained":
+				v[key] = "(set)"
+			default:
+				v[key] = plain(value)
+			}
+		}
+	case []any:
+		for i := range v {
+			v[i] = plain(v[i])
+		}
+	}
+	return v
+}
+
+// named gives each identifier a number by its first appearance.
+func named(text string) string {
+	known := map[string]string{}
+	id := regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b\d{8}-\d{4}-[a-z0-9]{4}\b`)
+	return id.ReplaceAllStringFunc(text, func(s string) string {
+		if known[s] == "" {
+			known[s] = fmt.Sprintf("id-%d", len(known)+1)
+		}
+		return known[s]
+	})
+}

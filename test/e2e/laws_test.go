@@ -1,0 +1,192 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+// before is the name of the stage before a step, or "".
+func before(steps runner.Runbook, step runner.Step) string {
+	for i := range steps {
+		if steps[i].Name == step.Name && i > 0 {
+			return steps[i-1].Name
+		}
+	}
+	return ""
+}
+
+// reach runs all stages before a step, in one process.
+func (w *world) reach(steps runner.Runbook, step runner.Step) {
+	w.t.Helper()
+	if last := before(steps, step); last != "" {
+		w.run(0, "elasticsearch", "run", "--to", last)
+	}
+}
+
+// alwaysActs are the stages that act anew each time they are called.
+func alwaysActs() []string { return []string{"reindex"} }
+
+// Law 1: a dry run writes nothing at all, before any stage and after it.
+func TestADryRunWritesNothing(t *testing.T) {
+	steps := elasticsearch.Steps(nil)
+	w := start(t, small())
+	look := func(when string) {
+		t.Helper()
+		n := len(w.writes())
+		for _, args := range [][]string{{"run", "--dry-run"}, {"plan"}, {"status"}, {"rollback", "--dry-run"}} {
+			p := w.begin(nil, append([]string{"elasticsearch"}, args...)...)
+			if code := p.wait(); code != 0 {
+				t.Fatalf("%v %s: exit code %d\n%s", args, when, code, p.log.String())
+			}
+		}
+		if some := w.writes(); len(some) != n {
+			t.Errorf("%s: %d writes: %+v", when, len(some)-n, some[n:])
+		}
+	}
+	look("at the beginning")
+	for _, step := range steps {
+		w.run(0, "elasticsearch", step.Name)
+		look("after " + step.Name)
+	}
+}
+
+// Law 1 and 2: a stage that has nothing to do writes nothing but the lease and
+// its mark; one that is complete writes nothing.
+func TestAppliedTwiceIsAppliedOnce(t *testing.T) {
+	steps := elasticsearch.Steps(nil)
+	w := start(t, small())
+	for _, step := range steps {
+		w.run(0, "elasticsearch", step.Name)
+		if slices.Contains(alwaysActs(), step.Name) {
+			continue
+		}
+		was, n := w.state(), len(w.writes())
+		w.run(0, "elasticsearch", step.Name)
+		if some := w.writes()[n:]; len(some) != 0 {
+			t.Errorf("%s, complete, wrote %+v", step.Name, some)
+		}
+		w.unmark(step.Name)
+		n = len(w.writes())
+		w.run(0, "elasticsearch", step.Name)
+		for _, one := range w.writes()[n:] {
+			if one.Place != "cloud-controller" || !strings.HasPrefix(one.Path, "/v3/service_instances") {
+				t.Errorf("%s, done but not marked, wrote %+v", step.Name, one)
+			}
+		}
+		if diff := cmp.Diff(was, w.state()); diff != "" {
+			t.Errorf("%s, run again without its mark (-before +after):\n%s", step.Name, diff)
+		}
+	}
+}
+
+// Law 3: killed at any write, resumed by a fresh process in an empty folder: the
+// same end, nothing lost, nothing doubled.
+func TestKilledAtAnyWriteTheNextProcessComesToTheSameEnd(t *testing.T) {
+	steps := elasticsearch.Steps(nil)
+	for _, step := range steps {
+		t.Run(step.Name, func(t *testing.T) {
+			t.Parallel()
+			ref := start(t, small())
+			ref.reach(steps, step)
+			n := len(ref.writes())
+			ref.run(0, "elasticsearch", step.Name)
+			all, want := ref.writes()[n:], ref.state()
+			for _, at := range points(all) {
+				for _, fate := range []string{"dropped", "done", "late"} {
+					t.Run(fmt.Sprintf("write %d %s", at+1, fate), func(t *testing.T) {
+						killedAt(t, steps, step, all[at], at+1, fate, want)
+					})
+				}
+			}
+		})
+	}
+}
+
+// points are the writes to be killed at: every write to the platform, and the
+// first, a middle and the last write of each run of documents.
+func points(all []write) []int {
+	var some []int
+	for i := 0; i < len(all); {
+		if all[i].Place == "cloud-controller" {
+			some = append(some, i)
+			i++
+			continue
+		}
+		j := i
+		for j < len(all) && all[j].Place != "cloud-controller" {
+			j++
+		}
+		some = append(some, i, (i+j)/2, j-1)
+		i = j
+	}
+	return slices.Compact(some)
+}
+
+func killedAt(t *testing.T, steps runner.Runbook, step runner.Step, at write, n int, fate, want string) {
+	w := start(t, small())
+	w.reach(steps, step)
+	id := w.fault(map[string]any{"kind": "hold", "writes_only": true, "n": n})
+	// The victim does not beat: its writes are counted.
+	victim := w.begin(map[string]string{"LEASE_HEARTBEAT": "60s", "LEASE_STALE_AFTER": "180s"}, "elasticsearch", step.Name)
+	w.awaitHeld(id)
+	victim.kill()
+	if fate == "dropped" {
+		w.release(id, "drop")
+	}
+	if fate == "done" {
+		w.release(id, "do")
+	}
+	seen := len(w.writes())
+	successor := w.begin(nil, "elasticsearch", step.Name)
+	if fate == "late" {
+		w.eventually("the successor begins to write", func() bool { return len(w.writes()) > seen })
+		w.release(id, "do")
+	}
+	if code := successor.wait(); code != 0 {
+		t.Fatalf("killed at %s %s (%s): the next process ended with %d\n%s", at.Method, at.Path, fate, code, successor.log.String())
+	}
+	if diff := cmp.Diff(want, w.state()); diff != "" {
+		t.Errorf("killed at %s %s (%s): another end (-want +got):\n%s", at.Method, at.Path, fate, diff)
+	}
+}
+
+// Law 4: applied up to any stage, then undone: the state before, but for the
+// record of the retired run.
+func TestUndoneIsTheStateBefore(t *testing.T) {
+	steps := elasticsearch.Steps(nil)
+	for _, step := range steps {
+		t.Run(step.Name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t, small())
+			was := w.state()
+			w.run(0, "elasticsearch", "run", "--to", step.Name)
+			w.run(0, "elasticsearch", "rollback")
+			w.removeLast()
+			if diff := cmp.Diff(was, w.state()); diff != "" {
+				t.Errorf("after %s and back (-before +after):\n%s", step.Name, diff)
+			}
+		})
+	}
+}
+
+// Law 5: no secret in any output.
+func TestNoSecretIsInAnyOutput(t *testing.T) {
+	steps := elasticsearch.Steps(nil)
+	w := start(t, small())
+	for _, format := range []string{"text", "json"} {
+		for _, step := range steps {
+			p := w.with(map[string]string{"LOG_FORMAT": format}, 0, "elasticsearch", step.Name)
+			w.noSecret(p)
+		}
+		w.noSecret(w.with(map[string]string{"LOG_FORMAT": format}, 0, "elasticsearch", "status"))
+		w.noSecret(w.with(map[string]string{"LOG_FORMAT": format}, 0, "elasticsearch", "rollback"))
+	}
+	w.noSecret(w.run(0, "env"))
+}
