@@ -156,6 +156,16 @@ func TestMigrationRunsEveryStepInOrder(t *testing.T) {
 	}
 }
 
+func TestTheReportsOfTheSwitchAreTheOnesOfTheProcessThatSwitched(t *testing.T) {
+	for _, e := range rehearse(t, jenkins.Scenario{}).Steps("junit") {
+		for _, c := range e.Cases {
+			if c.Status != "passed" {
+				t.Errorf("%s: %s is published as %s: %s", e.Stage, c.Class, c.Status, c.Message)
+			}
+		}
+	}
+}
+
 func TestCommandsAreThoseThatRun(t *testing.T) {
 	want := append(upTo(len(migration)-1, commandsOf), "plan", "status", "rollback", "unlock")
 	diff(t, "commands in the file", want, jenkins.Commands(t, "Jenkinsfile"))
@@ -267,6 +277,11 @@ func TestNothingIsLeftInAWorkspaceOrArchivedThatIsSecret(t *testing.T) {
 	var archived []string
 	for _, e := range r.Steps("archiveArtifacts") {
 		archived = append(archived, e.Files...)
+		for pattern := range strings.SplitSeq(e.Args["artifacts"].(string), ",") {
+			if !strings.HasPrefix(strings.TrimSpace(pattern), "reports/") {
+				t.Errorf("%s: %s may archive more than reports", e.Stage, pattern)
+			}
+		}
 	}
 	var want []string
 	for _, xml := range upTo(len(migration)-1, reportsOf) {
