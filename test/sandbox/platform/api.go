@@ -86,7 +86,8 @@ func (p *Platform) serve(h handler, authenticated bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		c := &call{p: p, r: r, base: p.baseOf(r), status: http.StatusOK, header: http.Header{}}
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 16<<20))
-		if err != nil {
+		if err != nil { // the client left in the middle, or sends more than anybody takes
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
 			return
 		}
 		c.body = body

@@ -217,3 +217,60 @@ func TestAuditEventsSayWhoDidWhat(t *testing.T) {
 		t.Errorf("event: %v", e)
 	}
 }
+
+// ccng: app/actions/app_create.rb raises UniquenessError, app/actions/app_update.rb InvalidApp
+func TestATakenAppNameIsRefusedInTwoWays(t *testing.T) {
+	w := start(t)
+	body := obj{"name": "search-api", "relationships": obj{"space": toOne(w.space)}}
+	w.refused(422, 10016, "App with the name 'search-api' already exists.", "POST", "/v3/apps", body)
+	body["name"] = "other"
+	other := w.must(201, "POST", "/v3/apps", body)["guid"].(string)
+	w.refused(422, 10008, "App with the name 'search-api' already exists.", "PATCH", "/v3/apps/"+other, obj{"name": "search-api"})
+	w.must(201, "POST", "/v3/apps", obj{"name": "search_api_elasticsearch", "relationships": obj{"space": toOne(w.space)}}) // as a service's is no matter
+}
+
+// ccng: app/actions/update_route_destinations.rb
+func TestDestinationsAreInsertedOnceAndReplacedAsAWhole(t *testing.T) {
+	w := start(t)
+	blue := w.app("search-api")
+	at := "/v3/routes/" + w.guid("/v3/routes?hosts=dm-search-api-preview&paths=") + "/destinations"
+	to := func(app string) obj { return obj{"destinations": []obj{{"app": obj{"guid": app}}}} }
+	same := w.must(200, "POST", at, to(blue))["destinations"].([]any)
+	if len(same) != 1 {
+		t.Errorf("an identical destination was inserted again: %v", same)
+	}
+	green := w.must(201, "POST", "/v3/apps", obj{"name": "g", "lifecycle": obj{"type": "docker", "data": obj{}}, "relationships": obj{"space": toOne(w.space)}})["guid"].(string)
+	if n := len(w.must(200, "POST", at, to(green))["destinations"].([]any)); n != 2 {
+		t.Errorf("%d destinations, want 2", n)
+	}
+	if left := w.must(200, "PATCH", at, to(green))["destinations"].([]any); len(left) != 1 || left[0].(obj)["app"].(obj)["guid"] != green {
+		t.Errorf("replaced: %v", left)
+	}
+	w.refused(422, 10008, "Ensure the route has a destination with this guid", "DELETE", at+"/none", nil)
+	w.refused(422, 10008, "do not exist", "POST", at, to("none"))
+}
+
+// ccng: app/actions/route_create.rb
+func TestRoutesAreUniqueByHostDomainAndPath(t *testing.T) {
+	w := start(t)
+	domain := w.guid("/v3/domains?names=cloudapps.digital")
+	body := func(host, path string) obj {
+		return obj{"host": host, "path": path, "port": nil, "relationships": obj{"space": toOne(w.space), "domain": toOne(domain)}}
+	}
+	w.refused(422, 10008, "Route already exists with host 'dm-search-api-preview' for domain 'cloudapps.digital'.", "POST", "/v3/routes", body("dm-search-api-preview", ""))
+	w.refused(422, 10008, "Route already exists with host 'dm-search-api-preview' and path '/_metrics' for domain", "POST", "/v3/routes", body("dm-search-api-preview", "/_metrics"))
+	w.refused(422, 10008, "Path is missing the beginning '/'.", "POST", "/v3/routes", body("x", "y"))
+	w.refused(422, 10008, "Missing host.", "POST", "/v3/routes", body("", ""))
+	w.must(201, "POST", "/v3/routes", body("dm-search-api-preview", "/other"))
+	for _, c := range []struct {
+		query string
+		taken bool
+	}{{"host=dm-search-api-preview", true}, {"host=dm-search-api-preview&path=/other", true}, {"host=x", false}} {
+		if out := w.must(200, "GET", "/v3/domains/"+domain+"/route_reservations?"+c.query, nil); out["matching_route"] != c.taken {
+			t.Errorf("%s: %v", c.query, out)
+		}
+	}
+	if n := len(w.all("/v3/routes?hosts=dm-search-api-preview&paths=")); n != 1 {
+		t.Errorf("an empty paths= finds %d routes, want the one without a path", n)
+	}
+}

@@ -197,6 +197,7 @@ func (p *Platform) newApp(by *account, in *space, name, lifecycle string, meta m
 	return a, nil
 }
 
+// appNameFree: a creation says it as 10016, a rename as 10008 (ccng: app/actions/app_create.rb, app_update.rb).
 func (p *Platform) appNameFree(in *space, name string, but *app) error {
 	_, taken := p.apps.find(func(a *app) bool { return a.space == in && a.name == name && a != but })
 	if taken {
@@ -220,7 +221,7 @@ func updateApp(c *call, a *app) error {
 			return unprocessable("Name must be a string")
 		}
 		if err := c.p.appNameFree(a.space, *body.Name, a); err != nil {
-			return err
+			return unprocessable("%s", err.Error())
 		}
 	}
 	if body.Lifecycle != nil && body.Lifecycle.Type != a.lifecycle {

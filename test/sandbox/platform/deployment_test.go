@@ -55,7 +55,7 @@ func TestADeploymentThatCrashesCanBeCanceledAndOneThatIsReplacedIsSuperseded(t *
 	if s := w.finalized(second["guid"]); s["reason"] != "CANCELED" {
 		t.Errorf("second: %v", s)
 	}
-	w.refused(422, 10008, "Cannot cancel a CANCELED deployment", "POST", "/v3/deployments/"+second["guid"].(string)+"/actions/cancel", nil)
+	w.refused(422, 10008, "Cannot cancel a deployment with status: FINALIZED and reason: CANCELED", "POST", "/v3/deployments/"+second["guid"].(string)+"/actions/cancel", nil)
 	if resp, _ := w.visit(live + "/"); resp.StatusCode != 200 {
 		t.Errorf("the old process serves no more: %d", resp.StatusCode)
 	}

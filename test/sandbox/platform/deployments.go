@@ -330,10 +330,10 @@ func (p *Platform) shrink(old []*process, n int) {
 
 func cancelDeployment(c *call, d *deployment) error {
 	if d.value != "ACTIVE" {
-		return unprocessable("Cannot cancel a %s deployment", d.reason)
+		return unprocessable("Cannot cancel a deployment with status: %s and reason: %s", d.value, d.reason)
 	}
 	if d.previous == nil {
-		return unprocessable("Cannot cancel a deployment without a previous droplet") // the real one's words were not looked up
+		return unprocessable("Unable to assign current droplet. Ensure the droplet exists and belongs to this app.")
 	}
 	paused := d.reason == "PAUSED"
 	d.app.droplet = d.previous

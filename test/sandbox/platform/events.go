@@ -1,6 +1,8 @@
 package platform
 
-// record notes an audit event (ccng: app/repositories/*_event_repository.rb).
+import "slices"
+
+// event notes an audit event (ccng: app/repositories/*_event_repository.rb).
 func (c *call) event(kind, targetKind string, target *record, in *space, data obj) {
 	c.p.event(c.user, kind, targetKind, target, in, data)
 }
@@ -14,8 +16,8 @@ func (p *Platform) event(by *account, kind, targetKind string, target *record, i
 		e.actorGUID, e.actorName = by.guid, by.name
 	}
 	p.events.add(e)
-	if over := len(p.events.rows) - 20_000; over > 0 {
-		p.events.rows = append([]*event(nil), p.events.rows[over:]...)
+	if n := len(p.events.rows); n > 25_000 { // the oldest go, in one piece
+		p.events.rows = slices.Clone(p.events.rows[n-20_000:])
 	}
 }
 
