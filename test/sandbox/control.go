@@ -22,6 +22,8 @@ func (s *Sandbox) control() http.Handler {
 	mux.HandleFunc("GET /_sandbox", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.Ready()) })
 	mux.HandleFunc("GET /_sandbox/snapshot", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.Snapshot()) })
 
+	mux.HandleFunc("GET /_sandbox/compare", s.getCompare)
+
 	mux.HandleFunc("GET /_sandbox/load", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.load.view()) })
 	mux.HandleFunc("POST /_sandbox/load", s.postLoad)
 	mux.HandleFunc("DELETE /_sandbox/load", func(w http.ResponseWriter, _ *http.Request) {
@@ -43,6 +45,19 @@ func (s *Sandbox) control() http.Handler {
 	mux.HandleFunc("GET /_sandbox/clock", s.getClock)
 	mux.HandleFunc("POST /_sandbox/clock", s.postClock)
 	return mux
+}
+
+func (s *Sandbox) getCompare(w http.ResponseWriter, r *http.Request) {
+	service := r.URL.Query().Get("service")
+	if service == "" {
+		service = blueService
+	}
+	d, err := s.world.compare(service)
+	if err != nil {
+		answerError(w, http.StatusNotFound, err)
+		return
+	}
+	answer(w, http.StatusOK, d)
 }
 
 func (s *Sandbox) postLoad(w http.ResponseWriter, r *http.Request) {

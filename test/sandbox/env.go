@@ -25,6 +25,7 @@ const (
 	liveApp       = "search-api"
 	blueService   = "search_api_elasticsearch"
 	servicesAlias = "g-cloud-12"
+	briefsAlias   = "briefs-digital-outcomes-and-specialists"
 )
 
 func liveHost(stage string) string { return "dm-search-api-" + stage + "." + appDomain }

@@ -9,6 +9,9 @@
 //	GET    /_sandbox            what Ready says: addresses, credentials, env
 //	GET    /_sandbox/snapshot   {"platform":…,"search":…}: the whole state, in a stable order
 //
+//	GET    /_sandbox/compare    ?service=search_api_elasticsearch_new (default search_api_elasticsearch): {"g-cloud-12":
+//	                            search.Difference,…}, its indices against the data API, document by document
+//
 //	POST   /_sandbox/load       {"rate":200} starts readers on the live route, with a fresh tally; 201 Tally
 //	GET    /_sandbox/load       200 Tally: sent, failed, by app, by status, first failures, p50, p99
 //	DELETE /_sandbox/load       stops them; 200 Tally

@@ -338,6 +338,8 @@ func TestAMigrationCanBeWalkedByHand(t *testing.T) {
 		t.Errorf("green counts %v documents, want 120", got)
 	}
 
+	w.wantSame("search_api_elasticsearch_new")
+
 	// Both, then green alone.
 	w.cf("POST", "/v3/routes/"+routeGUID+"/destinations", object{"destinations": []any{object{"app": object{"guid": green}}}}, 200)
 	for i := range 2 {
@@ -378,6 +380,20 @@ func TestAMigrationCanBeWalkedByHand(t *testing.T) {
 	w.checkWrites()
 	w.checkSnapshot()
 	w.checkLogs(green)
+}
+
+// wantSame wants the index of services to be what the data API has.
+func (w *walker) wantSame(service string) {
+	w.t.Helper()
+	d := get(w.control("GET", "/_sandbox/compare?service="+service, nil, 200), "g-cloud-12")
+	for _, list := range []string{"missing", "extra", "stale"} {
+		if ids, ok := get(d, list).([]any); !ok || len(ids) > 0 {
+			w.t.Errorf("%s: %s in %s: %v", service, list, get(d, "index"), ids)
+		}
+	}
+	if get(d, "docs") != get(d, "source") {
+		w.t.Errorf("%s: %v documents, %v in the source", service, get(d, "docs"), get(d, "source"))
+	}
 }
 
 // checkWrites wants what was written to be listed in its order.
@@ -489,6 +505,30 @@ func TestALiveWriterReachesTheLiveIndex(t *testing.T) {
 	if get(tally, "unheard") != 0.0 {
 		t.Errorf("the live index did not hear of all edits: %v", tally)
 	}
+}
+
+func TestAnIndexIsComparedWithItsSource(t *testing.T) {
+	w := walk(t, Options{Documents: 40, Briefs: 10, Drift: 2, PutTime: -1})
+	count := func(list string) int {
+		t.Helper()
+		ids, ok := get(w.control("GET", "/_sandbox/compare", nil, 200), "g-cloud-12", list).([]any)
+		if !ok {
+			t.Fatalf("no %s", list)
+		}
+		return len(ids)
+	}
+	if m, e, s := count("missing"), count("extra"), count("stale"); m != 2 || e != 0 || s != 0 {
+		t.Errorf("a drift of 2 is %d missing, %d extra, %d stale", m, e, s)
+	}
+	id := str(w.mustApp("GET", liveAddress, "/g-cloud-12/services/search?idOnly=true", nil), "documents", 0, "id")
+	doc := get(w.data("/services/"+id), "services").(object)
+	doc["serviceName"] = "Another name"
+	w.mustApp("PUT", liveAddress, "/g-cloud-12/services/"+id, object{"document": doc})
+	w.mustApp("PUT", liveAddress, "/g-cloud-12/services/1234", object{"document": doc})
+	if m, e, s := count("missing"), count("extra"), count("stale"); m != 2 || e != 1 || s != 1 {
+		t.Errorf("after one change and one too many: %d missing, %d extra, %d stale", m, e, s)
+	}
+	w.control("GET", "/_sandbox/compare?service=postgres", nil, 404)
 }
 
 func TestAReleaseReplacesTheLiveApp(t *testing.T) {

@@ -121,6 +121,18 @@ type closingHandler struct {
 	io.Closer
 }
 
+// compare says how far the indices behind the two aliases of a service's Elasticsearch are from the data API.
+func (w *world) compare(service string) (map[string]search.Difference, error) {
+	guid, ok := w.platform.ServiceInstance(service)
+	if !ok {
+		return nil, fmt.Errorf("there is no service %q", service)
+	}
+	return map[string]search.Difference{
+		servicesAlias: w.clusters.Compare(guid, servicesAlias, w.data.PublishedServices(servicesAlias)),
+		briefsAlias:   w.clusters.Compare(guid, briefsAlias, w.data.PublishedBriefs()),
+	}, nil
+}
+
 // breakEngine makes the Elasticsearch of a service instance, by its present name, fail in a way, or work again.
 func (w *world) breakEngine(service string, o search.Outage) error {
 	if o != search.None && !slices.Contains(search.Outages(), o) {
