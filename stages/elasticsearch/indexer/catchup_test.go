@@ -35,7 +35,6 @@ func TestACatchUpBringsEachKindOfChange(t *testing.T) {
 			w.edit(kind, "")
 		}
 	}
-	w.edit("update-framework", "")
 	report, err := w.catchUp(all, start)
 	if err != nil {
 		t.Fatal(err)
