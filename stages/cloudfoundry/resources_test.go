@@ -299,9 +299,11 @@ func TestNetworkPoliciesAreReadAndAdded(t *testing.T) {
 
 func TestAPollerOutlivesFailedReadsAndReports(t *testing.T) {
 	s := newServer(t)
+	limited := fault(429, 10013, "CF-RateLimitExceeded", "Rate Limit Exceeded")
+	limited.header = map[string]string{"Retry-After": "0"}
 	s.on("GET /v3/service_instances/s1",
 		ok(`{"guid":"s1","last_operation":{"type":"create","state":"in progress","description":"35 %"}}`),
-		fault(429, 10013, "CF-RateLimitExceeded", "Rate Limit Exceeded"),
+		limited, limited, limited, limited, limited, // as often as one read is tried
 		ok(`{"guid":"s1","last_operation":{"type":"create","state":"failed","description":"no room"}}`))
 	var notes []string
 	ctx := cloudfoundry.WithProgress(t.Context(), func(note string) { notes = append(notes, note) })
@@ -309,7 +311,7 @@ func TestAPollerOutlivesFailedReadsAndReports(t *testing.T) {
 	if !got.LastOperation.Failed() || got.LastOperation.Description != "no room" {
 		t.Errorf("got %+v", got)
 	}
-	if len(notes) == 0 || notes[0] != "create in progress 35 %" {
+	if len(notes) != 2 || notes[0] != "create in progress 35 %" || !strings.HasPrefix(notes[1], "could not look") {
 		t.Errorf("reported %q", notes)
 	}
 }
