@@ -21,7 +21,7 @@ import (
 var _ journal.Platform = (*cloudfoundry.Client)(nil)
 
 // brisk lets a test wait for a stale lease in real time.
-var brisk = journal.LeaseSettings{Heartbeat: 200 * time.Millisecond, StaleAfter: time.Second}
+var brisk = journal.LeaseSettings{Heartbeat: 200 * time.Millisecond, StaleAfter: 3 * time.Second}
 
 type program struct{}
 
