@@ -69,9 +69,12 @@ A tester's knobs are on the control API ("control" among the addresses):
   curl -d '{"rate":200}' $CONTROL/_sandbox/load
   curl $CONTROL/_sandbox/writes          every write, in order
   curl $CONTROL/_sandbox/snapshot        the state of everything
+  curl "$CONTROL/_sandbox/compare?service=search_api_elasticsearch_new"   its indices against the data API
   curl -d '{"move":"24h"}' $CONTROL/_sandbox/clock
   curl -d '{"rate":5}' $CONTROL/_sandbox/edit
   curl -d '{"image":"digitalmarketplace/search-api:release-1235"}' $CONTROL/_sandbox/release
+  curl -d '{"service":"search_api_elasticsearch_new","outage":"down"}' $CONTROL/_sandbox/engine
+  curl -d '{"fail_next_creation":"no capacity"}' $CONTROL/_sandbox/engine
   curl -d '{"kind":"hold","writes_only":true,"n":3}' $CONTROL/_sandbox/faults
   curl "$CONTROL/_sandbox/faults/f1?wait=held&timeout_ms=60000"
   curl -d '{"action":"drop"}' $CONTROL/_sandbox/faults/f1/release
