@@ -288,7 +288,13 @@ func (c *checkRelease) Plan(ctx context.Context) ([]runner.Task, error) {
 		ByHand: "cf create-user-provided-service cutover-" + c.Settings.LiveApp,
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			if err := c.journal.Create(ctx, run); err != nil {
-				return err
+				// A process that was killed may have asked for the same, and been
+				// answered after we looked.
+				late, lerr := c.journal.Load(ctx)
+				if lerr != nil || late == nil || late.Facts[factBlue] != run.Facts[factBlue] || late.Facts[factSettings] != run.Facts[factSettings] {
+					return err
+				}
+				run = late
 			}
 			c.run = run
 			o.Say("run %s", run.ID)
