@@ -51,6 +51,8 @@ type exchange struct {
 	body    []byte
 	used    *endpoint
 	fault   string // X-Cf-RouterError
+
+	forwarded, scheme string // as the container got them
 }
 
 func (p *Platform) routeRequest(w http.ResponseWriter, r *http.Request) {
@@ -171,11 +173,13 @@ func (x *exchange) forward(e *endpoint) *http.Request {
 		}
 		r.Header.Set("X-Forwarded-Proto", proto)
 	}
+	x.scheme = r.Header.Get("X-Forwarded-Proto")
 	from := hostWithoutPort(x.r.RemoteAddr)
 	if before := x.r.Header.Get("X-Forwarded-For"); before != "" {
 		from = before + ", " + from
 	}
 	r.Header.Set("X-Forwarded-For", from)
+	x.forwarded = from
 	r.Header.Set("X-Vcap-Request-Id", x.id)
 	r.Header.Set("X-Request-Start", fmt.Sprint(x.started.UnixMilli()))
 	r.Header.Set("X-Cf-Applicationid", e.in.lrp.appGUID)
@@ -219,7 +223,7 @@ func (x *exchange) log(status, sent int) {
 	x.p.logs.access(x.used, accessRecord{
 		host: x.r.Host, method: x.r.Method, uri: x.r.URL.RequestURI(), proto: x.r.Proto, status: status,
 		received: len(x.body), sent: sent, referer: x.r.Referer(), agent: x.r.UserAgent(), remote: x.r.RemoteAddr,
-		forwarded: x.r.Header.Get("X-Forwarded-For"), scheme: x.r.Header.Get("X-Forwarded-Proto"), id: x.id, fault: x.fault,
+		forwarded: x.forwarded, scheme: x.scheme, id: x.id, fault: x.fault,
 		started: x.started, took: x.p.now().Sub(x.started), app: x.used.in.lrp.appGUID, index: x.used.in.index, instance: x.used.in.guid,
 	})
 }

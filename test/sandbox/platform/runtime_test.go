@@ -142,7 +142,7 @@ func TestRequestsGoRoundTheInstances(t *testing.T) {
 // Propagation is asynchronous: Cloud Controller, Diego, route-emitter, NATS, each gorouter for itself.
 func TestEachRouterLearnsOfARouteForItself(t *testing.T) {
 	w := start(t, func(o *Options, _ *World) {
-		o.Clock, o.RouteLagMin, o.RouteLagMax, o.Routers = clock.New(1), time.Millisecond, 400*time.Millisecond, 4
+		o.Clock, o.RouteLagMin, o.RouteLagMax, o.Routers = clock.New(1), time.Millisecond, 1500*time.Millisecond, 4
 		o.JobTime, o.StageTime, o.StartTime, o.StopGrace = -1, -1, -1, -1
 	})
 	green := w.push("green", manifestFor("green", "  instances: 1\n  memory: 64M\n  no-route: true\n"))
@@ -166,7 +166,7 @@ func TestEachRouterLearnsOfARouteForItself(t *testing.T) {
 
 // cloudfoundry/cli#2161: who is killed before it has ended its requests cuts them
 func TestRequestsInFlightEndInTheGraceOrAreCut(t *testing.T) {
-	w := start(t, func(o *Options, _ *World) { o.Clock, o.StopGrace = clock.New(1), 300*time.Millisecond; o.JobTime = -1 })
+	w := start(t, func(o *Options, _ *World) { o.Clock, o.StopGrace = clock.New(1), 2*time.Second; o.JobTime = -1 })
 	blue := w.app("search-api")
 	status := make(chan int, 2)
 	ask := func() {
@@ -243,7 +243,7 @@ func TestDeletingAnAppUnbindsBeforeTheProcessEnds(t *testing.T) {
 
 // gorouter: accesslog/schema/access_log_record.go; log-cache: README
 func TestTheRoutersAccessLogIsInTheAppsStreamAndComesLate(t *testing.T) {
-	w := start(t, func(o *Options, _ *World) { o.Clock, o.LogLag = clock.New(1), 200*time.Millisecond })
+	w := start(t, func(o *Options, _ *World) { o.Clock, o.LogLag = clock.New(1), 2*time.Second })
 	blue := w.app("search-api")
 	for range 20 {
 		w.visit(live+"/_status?x=y", "User-Agent", "cutover-probe")
@@ -263,7 +263,7 @@ func TestTheRoutersAccessLogIsInTheAppsStreamAndComesLate(t *testing.T) {
 	}
 	w.until("all lines are there", func() bool { return len(lines()) == 20 })
 	line := text(lines()[0])
-	for _, want := range []string{`"GET /_status?x=y HTTP/1.1" 200`, `app_id:"` + blue + `"`, `app_index:"`, `x_cf_routererror:"-"`} {
+	for _, want := range []string{`"GET /_status?x=y HTTP/1.1" 200`, `app_id:"` + blue + `"`, `app_index:"`, `x_forwarded_proto:"http"`, `x_cf_routererror:"-"`} {
 		if !strings.Contains(line, want) {
 			t.Errorf("line lacks %s: %s", want, line)
 		}
