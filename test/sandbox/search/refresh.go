@@ -41,7 +41,7 @@ func (x *index) refresh(at time.Time) {
 		return
 	}
 	x.generation++
-	if len(x.hidden) > 500 {
+	if len(x.hidden) > 100 { // sorting anew is less work then
 		x.order = nil
 	}
 	if x.order != nil {
