@@ -472,6 +472,22 @@ func TestAKilledClientsWriteIsDoneLate(t *testing.T) {
 	}
 }
 
+// gorouter: proxy/round_tripper/error_handler.go: a backend that closes its connection unasked is an endpoint failure.
+func TestABrokenBackendIs502BehindTheRouter(t *testing.T) {
+	w := walk(t, Options{Documents: 5, Briefs: -1, PutTime: -1})
+	for _, kind := range []string{"drop-before", "drop-after"} {
+		w.control("POST", "/_sandbox/faults", object{"kind": kind, "place": "search-api", "method": "PUT", "n": 1}, 201)
+		code, h, text := w.app("PUT", liveAddress, "/dated-"+kind, object{"type": "index", "mapping": "services-g-cloud-12"}, "")
+		if code != 502 || !strings.HasPrefix(h.Get("X-Cf-Routererror"), "endpoint_failure") {
+			t.Errorf("%s: %d %v %s", kind, code, h, text)
+		}
+	}
+	status := w.mustApp("GET", liveAddress, "/_status", nil)
+	if get(status, "es_status", "dated-drop-before") != nil || get(status, "es_status", "dated-drop-after") == nil {
+		t.Errorf("what was dropped before its effect has one, or the other has none: %v", status)
+	}
+}
+
 func TestAnEngineFailsOnRequest(t *testing.T) {
 	w := walk(t, Options{Documents: 5, Briefs: -1, PutTime: -1})
 	w.control("POST", "/_sandbox/engine", object{"service": "search_api_elasticsearch", "outage": "down"}, 200)

@@ -18,7 +18,7 @@ import (
 //	POST   /_sandbox/faults/{id}/release  {"action":"do"|"drop"[,"delay_ms":500]}; 200 Fault once that has been done (with
 //	                                      a delay: at once); 409 if nothing is held
 //	DELETE /_sandbox/faults[/{id}]        204; what was held is dropped
-//	GET    /_sandbox/writes               200 [Write…]; ?after=n leaves out the first n
+//	GET    /_sandbox/writes               200 [Write…]; ?after=n leaves out the first n, ?place=p other places
 //
 // Errors are {"error":"…"}.
 func (e *Engine) Handler() http.Handler {
@@ -116,7 +116,7 @@ func (e *Engine) getWrites(w http.ResponseWriter, r *http.Request) {
 		}
 		after = n
 	}
-	answer(w, http.StatusOK, e.Writes(after))
+	answer(w, http.StatusOK, e.WritesAt(r.URL.Query().Get("place"), after))
 }
 
 func statusOf(err error) int {

@@ -191,13 +191,18 @@ func (e *Engine) Wait(ctx context.Context, id, state string) (Fault, error) {
 }
 
 // Writes returns the writes numbered after the given number, in order of arrival.
-func (e *Engine) Writes(after int) []Write {
+func (e *Engine) Writes(after int) []Write { return e.WritesAt("", after) }
+
+// WritesAt is Writes of one place; of all if it is empty.
+func (e *Engine) WritesAt(place string, after int) []Write {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	after = min(max(after, 0), len(e.writes))
-	list := make([]Write, 0, len(e.writes)-after)
+	list := []Write{}
 	for _, w := range e.writes[after:] {
-		list = append(list, *w)
+		if place == "" || place == w.Place {
+			list = append(list, *w)
+		}
 	}
 	return list
 }

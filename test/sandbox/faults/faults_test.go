@@ -550,6 +550,9 @@ func TestControlAPI(t *testing.T) {
 	if len(writes) != 1 || writes[0].N != 2 || writes[0].Effect != EffectLate {
 		t.Errorf("writes: %+v", writes)
 	}
+	if got := call("GET", "/_sandbox/writes?place=uaa", "", http.StatusOK); got != "[]" {
+		t.Errorf("writes to another place: %s", got)
+	}
 	call("DELETE", "/_sandbox/faults/f1", "", http.StatusNoContent)
 	call("DELETE", "/_sandbox/faults/f1", "", http.StatusNotFound)
 	call("DELETE", "/_sandbox/faults", "", http.StatusNoContent)
