@@ -244,9 +244,13 @@ func deleteApp(c *call, a *app) error {
 	p, by := c.p, c.user
 	j := p.startJob("app.delete", "apps", a.guid)
 	p.runJob(j, func() error {
-		if _, there := p.apps.get(a.guid); there {
-			p.destroyApp(by, a)
+		if _, there := p.apps.get(a.guid); !there {
+			return nil
 		}
+		if err := p.unbindLater(p.bindings.where(func(b *binding) bool { return b.app == a })); err != nil {
+			return err
+		}
+		p.destroyApp(by, a)
 		return nil
 	})
 	return c.accepted(j)

@@ -34,9 +34,11 @@ type Options struct {
 	TaskTime        time.Duration // a task; default 5 s
 	RouteLagMin     time.Duration // from a change of routes to one router replica's table; default 0.5 s
 	RouteLagMax     time.Duration // default 5 s
+	RouteLoss       float64       // share of withdrawals that a router never hears of: it prunes them after 120 to 150 s; default 0
 	LogLag          time.Duration // a log line can be read between 0 and this later; default 2 s
 	LogLoss         float64       // share of log lines that never arrive; default 0
 	LogKeep         int           // lines kept for each app; default 20,000
+	AsyncUnbind     bool          // the broker unbinds asynchronously: the first job that deletes what is bound fails
 	TokenLife       time.Duration // of access tokens; default 10 min, never under 30 s on the wall
 }
 

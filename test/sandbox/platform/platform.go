@@ -150,3 +150,30 @@ func (p *Platform) App(name string) (guid string, ok bool) {
 	}
 	return a.guid, true
 }
+
+// Crash ends one of an app's containers as if its program had been killed. Another takes its place, with the
+// environment that the app was started with.
+func (p *Platform) Crash(app string, index int) error {
+	in := p.container(app, index)
+	if in == nil {
+		return fmt.Errorf("crash %s/%d: no such container runs", app, index)
+	}
+	in.crash("APP/PROC/WEB: Exited with status 137 (out of memory)", 137)
+	return nil
+}
+
+func (p *Platform) container(app string, index int) *instance {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for l := range p.lrps {
+		if l.stopped || l.process.app.name != app {
+			continue
+		}
+		for _, in := range l.instances {
+			if in.index == index && in.state == "RUNNING" {
+				return in
+			}
+		}
+	}
+	return nil
+}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // endpointKey names one registration: a container on a route.
@@ -68,8 +69,31 @@ func (p *Platform) rerouteAfter(lag bool) {
 			rep.apply(version, messages)
 			continue
 		}
-		p.opts.Clock.After(p.spread(p.opts.RouteLagMin, p.opts.RouteLagMax), func() { rep.apply(version, messages) })
+		heard, lost := p.split(messages)
+		p.opts.Clock.After(p.spread(p.opts.RouteLagMin, p.opts.RouteLagMax), func() { rep.apply(version, heard) })
+		if len(lost) > 0 {
+			p.opts.Clock.After(p.spread(pruneAfter, pruneAfter+pruneEvery), func() { rep.apply(version, lost) })
+		}
 	}
+}
+
+// A router forgets an endpoint that nobody has registered again for 120 s; it looks every 30 s (gorouter:
+// config/config.go). Until then it leads to nobody.
+const (
+	pruneAfter = 120 * time.Second
+	pruneEvery = 30 * time.Second
+)
+
+// split sets aside the withdrawals that get lost on the way to one router. Registrations are repeated, so none is lost.
+func (p *Platform) split(messages []message) (heard, lost []message) {
+	for _, m := range messages {
+		if m.e == nil && p.opts.RouteLoss > 0 && p.opts.Rand.Float64() < p.opts.RouteLoss {
+			lost = append(lost, m)
+		} else {
+			heard = append(heard, m)
+		}
+	}
+	return heard, lost
 }
 
 type message struct {

@@ -24,8 +24,14 @@ func (p *Platform) cascade(s *service) {
 }
 
 func (p *Platform) deprovision(by *account, s *service, j *job) {
-	p.cascade(s)
 	now := p.now()
+	bound := p.bindings.where(func(b *binding) bool { return b.service == s })
+	if err := p.unbindLater(bound); err != nil {
+		s.last = operation{"delete", "failed", err.Error(), now, now}
+		p.endJob(j, err)
+		return
+	}
+	p.cascade(s)
 	s.last = operation{"delete", "in progress", "", now, now}
 	j.state, j.updated = jobPolling, now
 	p.event(by, "audit.service_instance.start_delete", "service_instance", &s.record, s.space, nil)
@@ -43,4 +49,27 @@ func (p *Platform) deprovision(by *account, s *service, j *job) {
 		p.event(by, "audit.service_instance.delete", "service_instance", &s.record, s.space, nil)
 		p.endJob(j, nil)
 	})
+}
+
+// unbindLater is a broker that unbinds asynchronously: the bindings go after a while, and whoever wanted to delete what
+// they belong to has failed, and may try again (ccng: app/actions/mixins/bindings_delete.rb).
+func (p *Platform) unbindLater(bindings []*binding) error {
+	var first error
+	for _, b := range bindings {
+		if !p.opts.AsyncUnbind || b.service.plan == nil {
+			continue
+		}
+		if b.last.kind != "delete" {
+			b.last.kind, b.last.state, b.last.updated = "delete", "in progress", p.now()
+			p.after(p.jobTime(), func() { p.bindings.delete(b.guid) })
+		}
+		if first == nil {
+			words := "An operation for a service binding of service instance " + b.service.name + " is in progress."
+			if b.app != nil {
+				words = "An operation for the service binding between app " + b.app.name + " and service instance " + b.service.name + " is in progress."
+			}
+			first = unprocessable("%s", words)
+		}
+	}
+	return first
 }
