@@ -49,6 +49,9 @@ func TestFillBringsEveryDocumentThatBelongs(t *testing.T) {
 			report.Retries != 0 || report.Unanswered != 0 || !report.Cursor.Done {
 			t.Errorf("%+v", report)
 		}
+		if i == 0 && report.Cursor.Page != report.Pages {
+			t.Errorf("the last page, which may get more documents, was passed: %+v", report)
+		}
 		if i == 0 && (report.Skipped == 0 || last.Done != report.Total || last.Total != report.Total) {
 			t.Errorf("progress %+v, report %+v", last, report)
 		}

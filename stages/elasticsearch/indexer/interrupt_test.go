@@ -196,3 +196,39 @@ func TestAPageAheadAndNoMoreIsRead(t *testing.T) {
 		}
 	})
 }
+
+func TestAReindexReadsAPageOnlyWhenTheOneBeforeIsPut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var flying, put, pages atomic.Int64
+		source := dataapi.New(dataapi.Options{BaseURL: "http://data", HTTP: &http.Client{Transport: transport(func(r *http.Request) (int, string, error) {
+			q := r.URL.Query()
+			if r.URL.Path == "/audit-events" {
+				return 200, `{"auditEvents":[],"links":{}}`, nil
+			}
+			var page int64
+			_, _ = fmt.Sscan(q.Get("page"), &page)
+			if !q.Has("status") {
+				pages.Add(1)
+				if flying.Load() != 0 || put.Load() != 2*(page-1) {
+					t.Errorf("page %d was read when %d documents were put, and %d on their way", page, put.Load(), flying.Load())
+				}
+			}
+			return 200, fmt.Sprintf(`{"meta":{"total":10},"links":{%s},"services":[{"id":"%da","status":"published"},{"id":"%db","status":"published"}]}`,
+				map[bool]string{true: `"next":"x"`}[page < 5], page, page), nil
+		})}})
+		target := putting(func(r *http.Request) (int, string, error) {
+			if r.Method == http.MethodGet {
+				return 200, `{"meta":{"total":0},"documents":[],"links":{}}`, nil
+			}
+			flying.Add(1)
+			time.Sleep(25 * time.Millisecond)
+			flying.Add(-1)
+			put.Add(1)
+			return 200, `{}`, nil
+		})
+		report, err := indexer.Reindex(writing(t), source, target, indexer.ReindexOptions{Target: indexer.Defaults("preview").Live()[0]})
+		if err != nil || report.Documents != 10 || pages.Load() != 5 {
+			t.Errorf("%+v, %v", report, err)
+		}
+	})
+}

@@ -56,38 +56,6 @@ func TestAServiceUnpublishedWhileAReindexRunsIsNotBroughtBack(t *testing.T) {
 	w.isTrue(all[:1])
 }
 
-func TestAReindexReadsAPageOnlyWhenTheOneBeforeIsPut(t *testing.T) {
-	w := newWorld(t, 230, 5)
-	all := w.filled()
-	var mu sync.Mutex
-	var order []string
-	note := func(what string) {
-		mu.Lock()
-		defer mu.Unlock()
-		if len(order) == 0 || order[len(order)-1] != what {
-			order = append(order, what)
-		}
-	}
-	w.intercept(func(_ http.ResponseWriter, r *http.Request) bool {
-		if r.Method == http.MethodPut {
-			note("put")
-		}
-		return false
-	}, func(_ http.ResponseWriter, r *http.Request) bool {
-		if r.URL.Path == "/services" && !r.URL.Query().Has("status") {
-			note("page " + r.URL.Query().Get("page"))
-		}
-		return false
-	})
-	if _, err := w.reindex(all[0], indexer.ReindexOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	want := []string{"page 1", "put", "page 2", "put", "page 3", "put"}
-	if diff := cmp.Diff(want, order[:min(len(order), len(want))]); diff != "" {
-		t.Error(diff)
-	}
-}
-
 func TestAReindexMendsWhatDrifted(t *testing.T) {
 	w := newWorld(t, 230, 110)
 	all := w.filled()

@@ -215,5 +215,5 @@ func permit(ctx context.Context) context.Context {
 
 // quick is a pace for tests.
 func quick() indexer.Pace {
-	return indexer.Pace{Concurrency: 4, RetryMin: time.Millisecond, RetryMax: 2 * time.Millisecond, RetryFor: 200 * time.Millisecond}
+	return indexer.Pace{Concurrency: 4, RetryMin: time.Millisecond, RetryMax: 2 * time.Millisecond, RetryFor: time.Minute}
 }
