@@ -30,37 +30,6 @@ func factFill(alias string) string { return "fill-" + alias }
 
 const filled = "done"
 
-// blue is what was live when the run began. Objects are known by their GUIDs:
-// names change in the course of the run.
-type blue struct {
-	App         string      `json:"app"`
-	Name        string      `json:"name"`
-	Service     string      `json:"service"`
-	ServiceName string      `json:"service_name"`
-	BindingName string      `json:"binding_name,omitempty"`
-	Image       string      `json:"image"`
-	Instances   int         `json:"instances"`
-	MemoryMB    int         `json:"memory_mb"`
-	Routes      []liveRoute `json:"routes"`
-}
-
-type liveRoute struct {
-	GUID    string `json:"guid"`
-	Address string `json:"address"`
-}
-
-// recorded returns blue as the run has it.
-func (s *Site) recorded() (blue, error) {
-	var b blue
-	if s.run == nil {
-		return b, &runner.NotYet{Stage: "check-release", Why: "there is no run"}
-	}
-	if err := json.Unmarshal([]byte(s.run.Facts[factBlue]), &b); err != nil {
-		return b, fmt.Errorf("read blue from the run: %w", err)
-	}
-	return b, nil
-}
-
 // settingsAgree refuses settings that differ from the run's.
 func (s *Site) settingsAgree() error {
 	if s.run == nil {
