@@ -2,11 +2,13 @@ package platform
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // call is one request to the API. Its handler runs under the platform's lock and answers by setting status and out.
@@ -33,7 +35,9 @@ func (p *Platform) newAPI() http.Handler {
 	ccWrapped := p.wrap("cloud-controller", changesState, cc)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// net/http leaves a Date that is set alone: clients store the platform's own time.
-		w.Header().Set("Date", p.now().Format(http.TimeFormat))
+		now := p.now()
+		w.Header().Set("Date", now.Format(http.TimeFormat))
+		r = r.WithContext(context.WithValue(r.Context(), arrivalKey{}, now))
 		switch {
 		case strings.HasPrefix(r.URL.Path, "/oauth/"), r.URL.Path == "/login", r.URL.Path == "/info", r.URL.Path == "/token_keys":
 			uaaWrapped.ServeHTTP(w, r)
@@ -43,6 +47,16 @@ func (p *Platform) newAPI() http.Handler {
 			ccWrapped.ServeHTTP(w, r)
 		}
 	})
+}
+
+// arrivalKey is when a request came: one that is held on its way, and done late, was let in by the token of that time.
+type arrivalKey struct{}
+
+func (c *call) arrived() time.Time {
+	if t, ok := c.r.Context().Value(arrivalKey{}).(time.Time); ok {
+		return t
+	}
+	return c.p.now()
 }
 
 func (p *Platform) wrap(place string, write func(*http.Request) bool, h http.Handler) http.Handler {
@@ -99,7 +113,7 @@ func (c *call) run(h handler, authenticated bool) error {
 	c.p.mu.Lock()
 	defer c.p.mu.Unlock()
 	if authenticated {
-		user, err := c.p.authenticate(c.r.Header.Get("Authorization"))
+		user, err := c.p.authenticate(c.r.Header.Get("Authorization"), c.arrived())
 		if err != nil {
 			return err
 		}

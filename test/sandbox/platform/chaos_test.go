@@ -4,6 +4,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
+	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
 )
 
 // ccng: app/actions/mixins/bindings_delete.rb
@@ -68,5 +71,46 @@ func TestLogLinesMayNeverArrive(t *testing.T) {
 	out := w.must(200, "GET", "/api/v1/read/"+w.app("search-api"), nil)
 	if n := len(out["envelopes"].(obj)["batch"].([]any)); n != 0 {
 		t.Errorf("%d lines", n)
+	}
+}
+
+// gorouter: handlers/lookup.go, empty_pool_response_code_503
+func TestARouteWithoutContainersMayAnswer503(t *testing.T) {
+	w := start(t, func(o *Options, _ *World) { o.EmptyPool503 = true })
+	w.must(200, "POST", "/v3/apps/"+w.app("search-api")+"/actions/stop", nil)
+	w.until("no endpoints", func() bool { return w.everywhere(live+"/", 503) })
+	if resp, _ := w.visit("nobody.cloudapps.digital/"); resp.StatusCode != 404 {
+		t.Errorf("a route that never was: %d", resp.StatusCode)
+	}
+}
+
+// A client that dies does not take back what it has sent: the token was good when the request came.
+func TestAWriteThatIsHeldAndDoneLateNeedsNoFreshToken(t *testing.T) {
+	c := clock.New(0.001)
+	engine := faults.New(c)
+	w := start(t, func(o *Options, _ *World) { o.Clock, o.Faults = c, engine })
+	blue := w.app("search-api")
+	id, err := engine.Add(faults.Fault{Place: "cloud-controller", Kind: "hold", N: 1, WritesOnly: true, Times: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answered := make(chan int, 1)
+	go func() {
+		status, _ := w.call("PATCH", "/v3/apps/"+blue, obj{"metadata": obj{"labels": obj{"late": "yes"}}})
+		answered <- status
+	}()
+	if _, err := engine.Wait(t.Context(), id, "held"); err != nil {
+		t.Fatal(err)
+	}
+	c.Move(time.Hour)
+	if err := engine.Release(t.Context(), id, true, 0); err != nil {
+		t.Fatal(err)
+	}
+	if status := <-answered; status != 200 {
+		t.Errorf("status %d, want 200", status)
+	}
+	w.login("admin", "s3cret")
+	if n := len(w.all("/v3/apps?label_selector=late")); n != 1 {
+		t.Errorf("%d apps have the late label", n)
 	}
 }

@@ -121,6 +121,10 @@ func (p *Platform) runningEnv(a *app, v *process) map[string]string {
 	services, _ := json.Marshal(p.vcapServices(a))
 	application, _ := json.Marshal(p.vcapApplication(a, v, p.opts.URL))
 	env["VCAP_SERVICES"], env["VCAP_APPLICATION"] = string(services), string(application)
+	if a.features["file-based-vcap-services"] { // then the bindings are in a file, and not in the environment
+		delete(env, "VCAP_SERVICES")
+		env["VCAP_SERVICES_FILE_PATH"] = "/etc/cf-service-bindings/vcap_services"
+	}
 	env["MEMORY_LIMIT"], env["PORT"], env["VCAP_APP_PORT"], env["LANG"] = itoa(v.memory)+"m", "8080", "8080", "en_US.UTF-8"
 	return env
 }

@@ -69,7 +69,7 @@ func New(opts Options) *Platform {
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.logs = newLogCache(p)
 	for i := range opts.Routers {
-		p.router = append(p.router, newRouterReplica(i))
+		p.router = append(p.router, newRouterReplica(i, opts.EmptyPool503))
 	}
 	p.api = p.newAPI()
 	return p

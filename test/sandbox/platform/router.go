@@ -111,7 +111,11 @@ func (x *exchange) route() {
 		status = http.StatusBadRequest
 		missing = fmt.Sprintf("Requested instance ('%s') with process guid ('%s') does not exist for route ('%s')", m[2], m[1], x.r.Host)
 	}
-	found := x.rep.lookup(host, x.r.URL.EscapedPath(), keep)
+	found, empty := x.rep.lookup(host, x.r.URL.EscapedPath(), keep)
+	if empty && keep == nil {
+		x.refuse(http.StatusServiceUnavailable, "no_endpoints", fmt.Sprintf("Requested route ('%s') has no available endpoints.", x.r.Host))
+		return
+	}
 	if len(found) == 0 {
 		x.refuse(status, "unknown_route", missing)
 		return

@@ -34,10 +34,12 @@ type routerReplica struct {
 	mu    sync.Mutex
 	pools map[string]*pool
 	seen  map[endpointKey]uint64 // the newest message of each registration
+	// keepsEmpty: a route that has lost its last endpoint stays known (gorouter: empty_pool_response_code_503).
+	keepsEmpty bool
 }
 
-func newRouterReplica(i int) *routerReplica {
-	return &routerReplica{index: i, pools: map[string]*pool{}, seen: map[endpointKey]uint64{}}
+func newRouterReplica(i int, keepsEmpty bool) *routerReplica {
+	return &routerReplica{index: i, keepsEmpty: keepsEmpty, pools: map[string]*pool{}, seen: map[endpointKey]uint64{}}
 }
 
 // reroute tells every router what has changed, each after its own delay: a registration travels from the Cloud
@@ -178,24 +180,24 @@ func (rep *routerReplica) set(key endpointKey, e *endpoint) {
 	if e != nil {
 		known.endpoints = append(known.endpoints, e)
 	}
-	if len(known.endpoints) == 0 {
+	if len(known.endpoints) == 0 && !rep.keepsEmpty {
 		delete(rep.pools, key.uri)
 	}
 }
 
-// lookup hands back the endpoints of the longest path that is routed, in the order in which they are to be tried:
-// round robin (gorouter: registry/container/trie.go, route/roundrobin.go).
-func (rep *routerReplica) lookup(host, path string, keep func(*endpoint) bool) []*endpoint {
+// lookup hands back the endpoints of the longest path that is routed, in the order in which they are to be tried, and
+// whether that route is known but has none: round robin (gorouter: registry/container/trie.go, route/roundrobin.go).
+func (rep *routerReplica) lookup(host, path string, keep func(*endpoint) bool) (found []*endpoint, empty bool) {
 	rep.mu.Lock()
 	defer rep.mu.Unlock()
 	uri := strings.ToLower(host) + strings.TrimRight(path, "/")
 	for {
 		if known := rep.pools[uri]; known != nil {
-			return known.order(keep)
+			return known.order(keep), len(known.endpoints) == 0
 		}
 		i := strings.LastIndexByte(uri, '/')
 		if i < 0 {
-			return nil
+			return nil, false
 		}
 		uri = uri[:i]
 	}

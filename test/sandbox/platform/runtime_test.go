@@ -151,7 +151,7 @@ func TestEachRouterLearnsOfARouteForItself(t *testing.T) {
 	known := func() int {
 		n := 0
 		for _, rep := range w.p.router {
-			if len(rep.lookup(live, "/", func(e *endpoint) bool { return e.in.lrp.appGUID == green })) > 0 {
+			if found, _ := rep.lookup(live, "/", func(e *endpoint) bool { return e.in.lrp.appGUID == green }); len(found) > 0 {
 				n++
 			}
 		}

@@ -154,7 +154,7 @@ func (p *Platform) sign(s string) string {
 
 // authenticate checks a bearer token: none is 10002, a bad or expired one 1000
 // (ccng: app/controllers/v3/application_controller.rb, validate_token!).
-func (p *Platform) authenticate(header string) (*account, error) {
+func (p *Platform) authenticate(header string, at time.Time) (*account, error) {
 	if header == "" {
 		return nil, notAuthenticated()
 	}
@@ -165,7 +165,7 @@ func (p *Platform) authenticate(header string) (*account, error) {
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
 	var body claims
-	if err != nil || json.Unmarshal(payload, &body) != nil || p.now().Unix() >= body.Expires {
+	if err != nil || json.Unmarshal(payload, &body) != nil || at.Unix() >= body.Expires {
 		return nil, invalidToken()
 	}
 	for _, a := range p.accounts {
