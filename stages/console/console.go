@@ -91,9 +91,21 @@ func progress(p runner.Progress) string {
 	return text
 }
 
-var words = map[runner.Verdict]string{
-	runner.Done: "ok", runner.Failure: "FAILED", runner.Errored: "ERROR", runner.Planned: "would",
-	runner.Waits: "waits", runner.Skipped: "skip", runner.Nothing: "ok",
+// word is a verdict as the log has it, short enough for a column.
+func word(v runner.Verdict) string {
+	switch v {
+	case runner.Done, runner.Nothing:
+		return "ok"
+	case runner.Failure:
+		return "FAILED"
+	case runner.Errored:
+		return "ERROR"
+	case runner.Planned:
+		return "would"
+	case runner.Skipped:
+		return "skip"
+	}
+	return string(v)
 }
 
 // TaskDone writes the task's line.
@@ -110,7 +122,7 @@ func (l *Log) TaskDone(r *runner.Result) {
 	if said != "" {
 		said = ": " + oneLine(said)
 	}
-	l.line("%-6s %-6s %s%s (%s)", words[t.Verdict], t.List, t.Name, said, short(t.Duration))
+	l.line("%-6s %-6s %s%s (%s)", word(t.Verdict), t.List, t.Name, said, short(t.Duration))
 	for _, line := range strings.Split(strings.TrimRight(t.Detail, "\n"), "\n") {
 		if line != "" {
 			l.line("              │ %s", line)
@@ -124,11 +136,14 @@ func (l *Log) StageDone(r *runner.Result) {
 		l.JSON.Info("stage done", append(header(r), "verdict", r.Verdict, "why", r.Why, "took", r.Duration, "exit_code", r.ExitCode, "card", r.Card)...)
 		return
 	}
-	why := ""
-	if r.Why != "" {
-		why = ": " + r.Why
+	verdict := string(r.Verdict)
+	switch {
+	case r.Verdict == runner.Waits && r.Why != "":
+		verdict = r.Why // it says itself that it waits
+	case r.Why != "":
+		verdict += ": " + r.Why
 	}
-	l.line("%d. %s: %s%s (%s)", r.Number, r.Stage, r.Verdict, why, short(r.Duration))
+	l.line("%d. %s: %s (%s)", r.Number, r.Stage, verdict, short(r.Duration))
 	if r.Card != nil {
 		fmt.Fprint(l.To, Card(*r.Card))
 	}

@@ -1,0 +1,89 @@
+package rules
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch"
+	"github.com/digitalmarketplace/cutover/stages/environ"
+	"github.com/digitalmarketplace/cutover/test/sandbox"
+)
+
+var update = flag.Bool("update", false, "write README's table of variables anew")
+
+// variables is the table of variables as the code has it.
+func variables() string {
+	var b strings.Builder
+	b.WriteString("| Variable | Default | |\n| --- | --- | --- |\n")
+	nothing := func(string) (string, bool) { return "", false }
+	for _, v := range environ.Variables(reflect.TypeFor[elasticsearch.Settings](), nothing) {
+		standard := ""
+		switch {
+		case v.Required:
+			standard = "required"
+		case v.Default != "":
+			standard = "`" + v.Default + "`"
+		}
+		help := strings.TrimSuffix(v.Help, ".")
+		if v.Secret {
+			help += " (secret)"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.Name, standard, strings.ReplaceAll(help, "|", `\|`))
+	}
+	return b.String()
+}
+
+func readme(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// An operator sets up a job from this table; a variable that is missing there does not exist for them.
+func TestTheReadmesTableOfVariablesIsTheCodes(t *testing.T) {
+	const begin, end = "<!-- variables: go test ./test/rules -run Variables -update -->\n\n", "\n<!-- end of variables -->"
+	text := readme(t)
+	before, rest, found := strings.Cut(text, begin)
+	table, after, closed := strings.Cut(rest, end)
+	if !found || !closed {
+		t.Fatalf("README.md has no %q … %q", begin, end)
+	}
+	if table == variables() {
+		return
+	}
+	if *update {
+		if err := os.WriteFile(filepath.Join(root, "README.md"), []byte(before+begin+variables()+end+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	t.Errorf("README's table of variables is not the code's: go test ./test/rules -run Variables -update\n--- README\n%s--- code\n%s", table, variables())
+}
+
+// Every step has its row in the README's table of stages, with its number and its command.
+func TestTheReadmeHasEveryStage(t *testing.T) {
+	text := readme(t)
+	for _, step := range elasticsearch.Steps(nil) {
+		if row := fmt.Sprintf("\n| %d | `%s` | ", step.Number, step.Name); !strings.Contains(text, row) {
+			t.Errorf("README's table of stages has no row that begins with %q", row[1:])
+		}
+	}
+}
+
+// What can be rehearsed is worth nothing to an operator who does not know of it.
+func TestTheReadmeHasEveryNight(t *testing.T) {
+	text := readme(t)
+	for _, night := range sandbox.Nights(1) {
+		if !strings.Contains(text, "`"+night.Name+"`") {
+			t.Errorf("README does not name the faults %s", night.Name)
+		}
+	}
+}
