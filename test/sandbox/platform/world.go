@@ -83,7 +83,7 @@ type Policy struct {
 }
 
 // DigitalMarketplace is the house's own space of one stage: search-api with its Elasticsearch, its two routes behind an
-// allow-list, metrics and logs, and the app that proxies to it.
+// allow-list, metrics and logs.
 func DigitalMarketplace(stage, user, password string) World {
 	live := "dm-search-api-" + stage + ".cloudapps.digital"
 	return World{
