@@ -46,7 +46,7 @@ func relevant(e dataapi.Event) (named, bool) {
 	return named{}, false
 }
 
-// kinds tells which kinds of documents the targets hold.
+// holds tells whether any of the targets has documents of a kind.
 func holds(targets []Target, kind dataapi.Kind) bool {
 	return slices.ContainsFunc(targets, func(t Target) bool { return t.Kind == kind })
 }

@@ -158,7 +158,7 @@ func (w *world) create(all []indexer.Target) {
 	}
 }
 
-// dated are targets that have been created and filled, as of now.
+// filled returns dated targets that have been created and filled, as of now.
 func (w *world) filled() []indexer.Target {
 	w.t.Helper()
 	all := indexer.Defaults("production").Dated(day)

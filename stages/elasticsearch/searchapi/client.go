@@ -25,8 +25,8 @@ type Options = dmapi.Options
 // Error is what the search API answered instead of a 2xx.
 type Error = dmapi.Error
 
-// Errors that the engine names; an *Error wraps none of them, errors.Is on what
-// this package returns finds them.
+// Errors that the engine names. What this package returns is one of them by
+// errors.Is, and an *Error by errors.As, at once.
 var (
 	// ErrExists: the index exists already.
 	ErrExists = errors.New("the index exists already")
