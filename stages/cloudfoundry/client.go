@@ -38,7 +38,7 @@ const RunLabel = "cutover-run"
 // Options of a client. The zero value is usable.
 type Options struct {
 	// UserAgent goes with every request.
-	UserAgent string
+	UserAgent func() string
 	// Log receives a debug line for each retry, and a warning for each that the
 	// platform sends along with a job.
 	Log *slog.Logger

@@ -167,7 +167,7 @@ func (s *server) settings() cloudfoundry.Settings {
 
 func (s *server) open() *cloudfoundry.Client {
 	s.t.Helper()
-	c, err := cloudfoundry.Open(s.t.Context(), s.settings(), cloudfoundry.Options{UserAgent: "cutover/test", Poll: time.Millisecond})
+	c, err := cloudfoundry.Open(s.t.Context(), s.settings(), cloudfoundry.Options{UserAgent: func() string { return "cutover/test" }, Poll: time.Millisecond})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -62,7 +62,6 @@ func login(ctx context.Context, s Settings, o Options, l links, t *transport) (*
 	cfg, err := config.New(s.API, credentials,
 		config.AuthTokenURL(l.login, l.uaa),
 		config.HttpClient(&http.Client{Transport: t}),
-		config.UserAgent(o.UserAgent),
 		// The time limit of one attempt is httpclient's; this one spans all
 		// attempts of a request, and a Retry-After may take longer than any.
 		config.RequestTimeout(24*time.Hour),

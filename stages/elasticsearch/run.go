@@ -117,6 +117,7 @@ func (r record) Record(ctx context.Context) (*runner.Record, error) {
 	if run == nil {
 		return nil, nil
 	}
+	r.s.id.Store(run.ID)
 	out := &runner.Record{Run: run.ID, Back: run.Direction == journal.Back, Marks: map[string]runner.Mark{}}
 	for name, m := range run.Marks {
 		out.Marks[name] = runner.Mark{Verdict: runner.Verdict(m.Verdict), Build: m.Build, Started: m.Started, Ended: m.Ended}

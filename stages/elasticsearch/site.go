@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/time/rate"
 
@@ -49,6 +50,8 @@ type Site struct {
 	// run is the run as last read or written; in a dry run it may stand in
 	// memory alone. nil: there is none.
 	run *journal.Run
+	// id is the run's, for requests that other goroutines make.
+	id atomic.Value
 }
 
 // Open connects to the platform. It reads, and writes nothing.
@@ -57,25 +60,34 @@ func Open(ctx context.Context, settings Settings, o Options) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	agent := "cutover/" + o.Version
-	if o.Build != "" {
-		agent += " (" + o.Build + ")"
-	}
-	cf, err := cloudfoundry.Open(ctx, settings.CF, cloudfoundry.Options{UserAgent: agent, Log: o.Log, Poll: settings.Poll})
+	s := &Site{Settings: settings, o: o, indices: indices}
+	s.cf, err = cloudfoundry.Open(ctx, settings.CF, cloudfoundry.Options{UserAgent: s.agent, Log: o.Log, Poll: settings.Poll})
 	if err != nil {
 		return nil, err
 	}
-	app := httpclient.Options{UserAgent: agent, Dial: settings.RouterAddress}
-	s := &Site{Settings: settings, o: o, cf: cf, indices: indices, kept: httpclient.New(app)}
+	app := httpclient.Options{UserAgent: s.agent, Dial: settings.RouterAddress}
+	s.kept = httpclient.New(app)
 	app.FreshConnections, app.Attempts = true, 1
 	s.fresh = httpclient.New(app)
 	s.data = dataapi.New(dataapi.Options{
 		BaseURL: settings.dataAPI(), Token: settings.DataAPIToken, TokenVariable: s.perStage("DM_DATA_API_TOKEN"),
-		HTTP: httpclient.New(httpclient.Options{UserAgent: agent}),
+		HTTP: httpclient.New(httpclient.Options{UserAgent: s.agent}),
 	})
-	s.journal = journal.New(cf, settings.LiveApp, journal.Options{})
-	s.lease = journal.NewLease(cf, settings.LiveApp, settings.Lease, o.Log)
+	s.journal = journal.New(s.cf, settings.LiveApp, journal.Options{})
+	s.lease = journal.NewLease(s.cf, settings.LiveApp, settings.Lease, o.Log)
 	return s, nil
+}
+
+// agent is the User-Agent: in the other side's logs it names run and build.
+func (s *Site) agent() string {
+	parts := []string{"cutover/" + s.o.Version}
+	if id, known := s.id.Load().(string); known {
+		parts = append(parts, "run/"+id)
+	}
+	if s.o.Build != "" {
+		parts = append(parts, "("+s.o.Build+")")
+	}
+	return strings.Join(parts, " ")
 }
 
 func (s *Site) perStage(variable string) string {

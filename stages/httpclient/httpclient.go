@@ -24,8 +24,9 @@ const maxRetryAfter = 60 * time.Second
 
 // Options configure a client. The zero value is usable.
 type Options struct {
-	// UserAgent goes with every request that has none of its own.
-	UserAgent string
+	// UserAgent, where set, is asked for each request: it names the run, which may
+	// begin after the client was made.
+	UserAgent func() string
 	// Timeout bounds one attempt, answer body included. Default 60 s.
 	Timeout time.Duration
 	// Attempts bounds the tries of one read. Default 5.
@@ -151,14 +152,14 @@ func backoff(minimum, maximum time.Duration, attempt int, resp *http.Response) t
 }
 
 type byMethod struct {
-	userAgent   string
+	userAgent   func() string
 	read, write http.RoundTripper
 }
 
 func (t *byMethod) RoundTrip(r *http.Request) (*http.Response, error) {
-	if t.userAgent != "" {
+	if t.userAgent != nil {
 		r = r.Clone(r.Context())
-		r.Header.Set("User-Agent", t.userAgent)
+		r.Header.Set("User-Agent", t.userAgent())
 	}
 	if IsRead(r.Method) || isHarmless(r.Context()) {
 		return either(t.read.RoundTrip(r))
