@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unique"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 )
@@ -72,11 +73,12 @@ func (e *Engine) serve(place, app string, write bool, h http.Handler, w http.Res
 	done.fail(h, w, r)
 }
 
+// record copies what it keeps: a request's strings are parts of larger ones, and there may be 100,000 writes.
 func record(place, app string, r *http.Request, body []byte) *Write {
 	sum := sha256.Sum256(body)
 	return &Write{
-		Place: place, App: app, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery,
-		BodySHA256: hex.EncodeToString(sum[:]), UserAgent: r.UserAgent(), Effect: EffectPending,
+		Place: place, App: app, Method: r.Method, Path: strings.Clone(r.URL.Path), Query: strings.Clone(r.URL.RawQuery),
+		BodySHA256: hex.EncodeToString(sum[:]), UserAgent: unique.Make(r.UserAgent()).Value(), Effect: EffectPending,
 	}
 }
 
