@@ -29,7 +29,7 @@ func variables() string {
 		case v.Default != "":
 			standard = "`" + v.Default + "`"
 		}
-		help := strings.TrimSuffix(v.Help, ".")
+		help := strings.TrimSuffix(strings.ToUpper(v.Help[:1])+v.Help[1:], ".")
 		if v.Secret {
 			help += " (secret)"
 		}
