@@ -79,7 +79,7 @@ func (r *recap) measure(ctx context.Context, box *sandbox, before snapshot, p *p
 	stage := env["STAGE"]
 	data := dataapi.New(dataapi.Options{
 		BaseURL: env["DATA_API_URL"], Token: environ.Secret(env["DM_DATA_API_TOKEN_"+strings.ToUpper(stage)]),
-		TokenVariable: "DM_DATA_API_TOKEN", HTTP: httpclient.New(httpclient.Options{UserAgent: "cutover-demo"}),
+		TokenVariable: "DM_DATA_API_TOKEN", HTTP: httpclient.New(httpclient.Options{}),
 	})
 	for _, index := range indexer.Defaults(stage) {
 		total, err := data.Total(ctx, index.Kind, index.Frameworks)
