@@ -111,6 +111,14 @@ func (p *program) unlock(ctx context.Context, g *grammar, run string) error {
 	if err != nil {
 		return err
 	}
+	if g.Elasticsearch.DryRun {
+		status, err := site.Status(ctx, command)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(p.stdout, "dry run: the lease is left as it is: %s\n", status.Lease)
+		return nil
+	}
 	held, err := site.Unlock(ctx, run)
 	if err != nil {
 		return err
