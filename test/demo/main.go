@@ -50,6 +50,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	quick := flags.Bool("quick", false, "2,000 services instead of 36,311")
 	recap := flags.Bool("recap", false, "leave out the stages' log, which is kept beside the reports")
 	bin := flags.String("bin", "bin", "folder of the binaries")
+	reports := flags.String("reports", filepath.Join("reports", "demo"), "folder of the reports; what is in it is removed")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
@@ -61,7 +62,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if *quick {
 		s.services, s.briefs = 2_000, 200
 	}
-	err := rehearse(ctx, s, options{bin: *bin, reports: filepath.Join("reports", "demo"), log: !*recap}, stdout)
+	err := rehearse(ctx, s, options{bin: *bin, reports: *reports, log: !*recap}, stdout)
 	switch {
 	case ctx.Err() != nil:
 		fmt.Fprintln(stderr, "demo: interrupted; what it had started has ended")
@@ -84,6 +85,11 @@ func rehearse(ctx context.Context, s size, o options, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	alone, err := lock(o.reports + ".lock")
+	if err != nil {
+		return err
+	}
+	defer alone.Close()
 	// The folder is the demo's own: reports of an earlier one would be taken for this one's.
 	if err := os.RemoveAll(o.reports); err != nil {
 		return err
@@ -137,4 +143,20 @@ func rehearse(ctx context.Context, s size, o options, stdout io.Writer) error {
 	r.judge()
 	r.write(stdout)
 	return errors.Join(r.wrong...)
+}
+
+// lock keeps a second rehearsal out of a folder of reports until the file is closed, or this process has ended.
+func lock(path string) (io.Closer, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("another rehearsal is writing its reports there: lock %s: %w", path, err)
+	}
+	return f, nil
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -82,4 +83,22 @@ func TestTheCommandsAreThoseOfTheMigration(t *testing.T) {
 	if switched < 0 || commands[switched+1] != "map-live-route" || !slices.Equal(slices.Delete(slices.Clone(commands), switched, switched+1), steps) {
 		t.Errorf("%v, and the runbook has %v", commands, steps)
 	}
+}
+
+// Two rehearsals in one folder would take each other's reports for their own.
+func TestASecondRehearsalIsKeptOut(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "reports", "demo.lock")
+	first, err := lock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lock(path); err == nil {
+		t.Error("the second one was let in")
+	}
+	first.Close()
+	again, err := lock(path)
+	if err != nil {
+		t.Fatalf("after the first had ended: %v", err)
+	}
+	again.Close()
 }
