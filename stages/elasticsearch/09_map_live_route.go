@@ -79,13 +79,22 @@ func (m *mapLiveRoute) Verify() []runner.Task {
 func (m *mapLiveRoute) Abort(ctx context.Context) ([]runner.Task, error) { return m.Undo(ctx) }
 
 // Undo takes green off the live routes, one by one, each only when blue is there:
-// a live route is never left to nobody.
+// a live route is never left to nobody. Then what was written to green while both
+// served is carried over to blue.
 func (m *mapLiveRoute) Undo(ctx context.Context) ([]runner.Task, error) {
-	if app, err := m.findGreen(ctx); err != nil || app == nil {
-		return nil, err
-	}
 	b, err := m.recorded()
 	if err != nil {
+		return nil, err
+	}
+	tasks, err := m.takeOff(ctx, b)
+	if err != nil || m.timeOf(factShared).IsZero() {
+		return tasks, err
+	}
+	return append(tasks, m.carryBack(b), m.forgetShared()), nil
+}
+
+func (m *mapLiveRoute) takeOff(ctx context.Context, b blue) ([]runner.Task, error) {
+	if app, err := m.findGreen(ctx); err != nil || app == nil {
 		return nil, err
 	}
 	mapped, app, err := m.routes(ctx, func(r *cloudfoundry.Route, app string) bool { return r.Reaches(app) })
@@ -109,4 +118,31 @@ func (m *mapLiveRoute) Undo(ctx context.Context) ([]runner.Task, error) {
 		tasks = append(tasks, task)
 	}
 	return append(tasks, m.onEveryRouter("the new app", mapped, m.greenInstances, "is off", unknown)...), nil
+}
+
+// carryBack carries over to blue what was changed while it was off, or shared,
+// the live routes. Each request names an instance of blue, since green may still
+// be mapped.
+func (s *Site) carryBack(b blue) runner.Task {
+	return runner.Task{
+		Name: "carry over to the old app what was changed meanwhile",
+		Do: func(ctx context.Context, o *runner.Observation) error {
+			since := s.timeOf(factShared)
+			if since.IsZero() {
+				since = s.timeOf(factBegan)
+			}
+			_, err := s.replay(ctx, o, s.blue(b), s.indices.Live(), since)
+			return err
+		},
+	}
+}
+
+// forgetShared notes that blue alone gets the live writes again, and has them all.
+func (m *mapLiveRoute) forgetShared() runner.Task {
+	return runner.Task{
+		Name: "note that the old app has every live write",
+		Do: func(ctx context.Context, _ *runner.Observation) error {
+			return m.journal.Unset(ctx, m.run, factShared)
+		},
+	}
 }

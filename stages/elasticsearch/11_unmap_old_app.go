@@ -147,20 +147,3 @@ func (u *unmapOldApp) mapBack(ctx context.Context) ([]runner.Task, error) {
 	tasks = append(tasks, u.onEveryRouter("the old app", b.Routes, u.blueInstances, "answers", served)...)
 	return append(tasks, u.carryBack(b)), nil
 }
-
-// carryBack carries over to blue what was changed while it was off, or shared,
-// the live routes: each request names an instance of blue, since green is still
-// mapped.
-func (u *unmapOldApp) carryBack(b blue) runner.Task {
-	return runner.Task{
-		Name: "carry over to the old app what was changed meanwhile",
-		Do: func(ctx context.Context, o *runner.Observation) error {
-			since := u.timeOf(factShared)
-			if since.IsZero() {
-				since = u.timeOf(factBegan)
-			}
-			_, err := u.replay(ctx, o, u.blue(b), u.indices.Live(), since)
-			return err
-		},
-	}
-}
