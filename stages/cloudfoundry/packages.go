@@ -3,6 +3,7 @@ package cloudfoundry
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -89,6 +90,10 @@ func (c *Client) CreateDockerPackage(ctx context.Context, app, image, user strin
 	return &made, nil
 }
 
+// ErrStaging says that the platform could not stage a package: the image is not
+// there, or the registry refused the package's credentials.
+var ErrStaging = errors.New("staging failed")
+
 // Build stages a package and waits for it. A droplet that is there already, or
 // a build that is under way, is used.
 func (c *Client) Build(ctx context.Context, pkg string) (*Droplet, error) {
@@ -108,7 +113,7 @@ func (c *Client) build(ctx context.Context, pkg string) (*Droplet, error) {
 		droplet := dropletOf(*staged)
 		return &droplet, nil
 	}
-	build, err := c.staging(ctx, pkg)
+	build, err := c.buildOf(ctx, pkg, "STAGING")
 	if err != nil {
 		return nil, err
 	}
@@ -120,9 +125,9 @@ func (c *Client) build(ctx context.Context, pkg string) (*Droplet, error) {
 	return c.builtDroplet(ctx, build)
 }
 
-// staging returns the build of a package that is under way, or "".
-func (c *Client) staging(ctx context.Context, pkg string) (string, error) {
-	b, err := only(list[resource.Build](ctx, c, "/v3/builds", filter("package_guids", pkg, "states", "STAGING", "order_by", "-created_at")))
+// buildOf returns the newest build of a package in one of these states, or "".
+func (c *Client) buildOf(ctx context.Context, pkg, states string) (string, error) {
+	b, err := only(list[resource.Build](ctx, c, "/v3/builds", filter("package_guids", pkg, "states", states, "order_by", "-created_at")))
 	if err != nil || b == nil {
 		return "", err
 	}
@@ -133,8 +138,9 @@ func (c *Client) startBuild(ctx context.Context, pkg string) (string, error) {
 	var b resource.Build
 	_, err := c.write(ctx, http.MethodPost, "/v3/builds", resource.NewBuildCreate(pkg), &b)
 	if err != nil && isAmbiguous(err) {
-		if underWay, lookErr := c.staging(ctx, pkg); lookErr == nil && underWay != "" {
-			return underWay, nil
+		// Nothing was staged or under way when it was asked for.
+		if made, lookErr := c.buildOf(ctx, pkg, "STAGING,STAGED"); lookErr == nil && made != "" {
+			return made, nil
 		}
 	}
 	return b.GUID, err
@@ -151,7 +157,7 @@ func (c *Client) builtDroplet(ctx context.Context, build string) (*Droplet, erro
 		case resource.BuildStateStaged:
 			return true, "", nil
 		case resource.BuildStateFailed:
-			return true, "", fmt.Errorf("build %s failed: %s", build, c.redact.Redact(deref(b.Error)))
+			return true, "", fmt.Errorf("build %s: %w: %s", build, ErrStaging, c.redact.Redact(deref(b.Error)))
 		}
 		return false, "build " + string(b.State), nil
 	})

@@ -2,6 +2,7 @@ package elasticsearch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -27,6 +28,9 @@ func (p *pushApp) Check() []runner.Task {
 		Name: "the new service is ready",
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			_, err := p.newService(ctx)
+			if runner.IsFinal(err) {
+				return &runner.NotYet{Stage: "create-service", Why: err.Error()}
+			}
 			o.Say("%s", p.Settings.NewService)
 			return err
 		},
@@ -47,7 +51,7 @@ func (p *pushApp) Plan(ctx context.Context) ([]runner.Task, error) {
 	}
 	var tasks []runner.Task
 	for _, piece := range []func(context.Context, *cloudfoundry.App, *manifest.Manifest, []wanted) ([]runner.Task, error){
-		p.theApp, p.theRoute, p.theBindings, p.theManifest, p.thePolicies, p.theDroplet, p.theStart,
+		p.theApp, p.theRoute, p.theBindings, p.theManifest, p.thePolicies, p.theDroplet,
 	} {
 		some, err := piece(ctx, app, m, services)
 		if err != nil {
@@ -55,7 +59,8 @@ func (p *pushApp) Plan(ctx context.Context) ([]runner.Task, error) {
 		}
 		tasks = append(tasks, some...)
 	}
-	return tasks, nil
+	start, err := p.theStart(ctx, app, len(tasks) > 0)
+	return append(tasks, start...), err
 }
 
 func (p *pushApp) Verify() []runner.Task {
@@ -94,11 +99,13 @@ func (p *pushApp) running(ctx context.Context, o *runner.Observation) error {
 	}
 	p.crashes++
 	o.Detail(p.lastLines(ctx, app))
-	if p.crashes >= 3 {
+	if p.crashed() {
 		return runner.Final(err)
 	}
 	return err
 }
+
+func (p *pushApp) crashed() bool { return p.crashes >= 3 }
 
 // lastLines are the app's own last words.
 func (p *pushApp) lastLines(ctx context.Context, app string) string {
@@ -116,6 +123,9 @@ func (p *pushApp) lastLines(ctx context.Context, app string) string {
 }
 
 func (p *pushApp) answers(ctx context.Context, o *runner.Observation) error {
+	if p.crashed() {
+		return runner.Final(errors.New("not asked: the app crashes"))
+	}
 	status, err := p.green().Status(ctx)
 	if err != nil {
 		return err

@@ -2,6 +2,8 @@ package elasticsearch
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/manifest"
@@ -211,44 +213,70 @@ func (p *pushApp) theDroplet(ctx context.Context, app *cloudfoundry.App, _ *mani
 		Name: "stage the image of the release", ByHand: "cf push " + p.Settings.NewApp + " -o " + image,
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			o.Say("%s", image)
-			return p.stage(cloudfoundry.WithProgress(ctx, func(note string) { o.Progress(runner.Progress{What: note}) }), image)
+			app, err := p.needGreen(ctx)
+			if err != nil {
+				return err
+			}
+			err = p.stage(cloudfoundry.WithProgress(ctx, func(note string) { o.Progress(runner.Progress{What: note}) }), app, image)
+			if errors.Is(err, cloudfoundry.ErrStaging) {
+				o.Detail(p.lastLines(ctx, app.GUID))
+			}
+			return err
 		},
 	}}, nil
 }
 
-func (p *pushApp) stage(ctx context.Context, image string) error {
-	app, err := p.needGreen(ctx)
-	if err != nil {
-		return err
-	}
+// stage stages the image. A package holds the registry's password of its day: one
+// whose staging fails is not tried again, but made anew with today's.
+func (p *pushApp) stage(ctx context.Context, app *cloudfoundry.App, image string) error {
 	packages, err := p.cf.DockerPackages(ctx, app.GUID)
 	if err != nil {
 		return err
 	}
-	var chosen *cloudfoundry.Package
-	for i := range packages {
-		if packages[i].Image == image && packages[i].State == "READY" {
-			chosen = &packages[i]
+	for _, made := range packages {
+		if made.Image != image || made.State != "READY" {
+			continue
+		}
+		droplet, err := p.cf.Build(ctx, made.GUID)
+		if errors.Is(err, cloudfoundry.ErrStaging) {
 			break
 		}
-	}
-	if chosen == nil {
-		chosen, err = p.cf.CreateDockerPackage(ctx, app.GUID, image, p.Settings.DockerUsername, p.Settings.DockerPassword)
 		if err != nil {
 			return err
 		}
+		return p.cf.SetCurrentDroplet(ctx, app.GUID, droplet.GUID)
 	}
-	droplet, err := p.cf.Build(ctx, chosen.GUID)
+	made, err := p.cf.CreateDockerPackage(ctx, app.GUID, image, p.Settings.DockerUsername, p.Settings.DockerPassword)
+	if err != nil {
+		return err
+	}
+	droplet, err := p.cf.Build(ctx, made.GUID)
 	if err != nil {
 		return err
 	}
 	return p.cf.SetCurrentDroplet(ctx, app.GUID, droplet.GUID)
 }
 
-func (p *pushApp) theStart(_ context.Context, app *cloudfoundry.App, _ *manifest.Manifest, _ []wanted) ([]runner.Task, error) {
-	if app != nil && app.State == cloudfoundry.Started {
+// theStart starts the app. One that runs is started anew where a piece of it is
+// mended or where it crashed: the platform fixes what an instance is made of when
+// it is wanted, and a crash does not renew that (cloud_controller_ng:
+// lib/cloud_controller/diego/app_recipe_builder.rb).
+func (p *pushApp) theStart(ctx context.Context, app *cloudfoundry.App, mended bool) ([]runner.Task, error) {
+	if app == nil || app.State != cloudfoundry.Started {
+		return p.startTask(), nil
+	}
+	_, instances, err := p.routable(ctx, app.GUID)
+	if err != nil {
+		return nil, err
+	}
+	crashed := slices.ContainsFunc(instances, func(i cloudfoundry.Instance) bool { return i.State == "CRASHED" })
+	if !crashed && !mended {
 		return nil, nil
 	}
+	return append([]runner.Task{p.stopTask(app)}, p.startTask()...), nil
+}
+
+func (p *pushApp) startTask() []runner.Task {
 	return []runner.Task{{
 		Name: "start app " + p.Settings.NewApp, ByHand: "cf start " + p.Settings.NewApp,
 		Do: func(ctx context.Context, _ *runner.Observation) error {
@@ -258,5 +286,5 @@ func (p *pushApp) theStart(_ context.Context, app *cloudfoundry.App, _ *manifest
 			}
 			return p.cf.StartApp(ctx, app.GUID)
 		},
-	}}, nil
+	}}
 }
