@@ -89,7 +89,7 @@ func (c *checkRelease) liveHost(ctx context.Context, o *runner.Observation) erro
 }
 
 func (c *checkRelease) marketplace(ctx context.Context, o *runner.Observation) error {
-	plan, err := c.cf.Plan(ctx, c.Settings.Offering, c.Settings.Plan)
+	plan, err := c.plan(ctx)
 	if err != nil {
 		return err
 	}

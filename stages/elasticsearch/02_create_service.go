@@ -21,7 +21,7 @@ func (c *createService) Check() []runner.Task {
 	return append(c.ordinary(toBlue), runner.Task{
 		Name: "the marketplace has the offering and plan",
 		Do: func(ctx context.Context, o *runner.Observation) error {
-			_, err := c.cf.Plan(ctx, c.Settings.Offering, c.Settings.Plan)
+			_, err := c.plan(ctx)
 			o.Say("%s %s", c.Settings.Offering, c.Settings.Plan)
 			return err
 		},
@@ -56,7 +56,7 @@ func (c *createService) create() runner.Task {
 	return runner.Task{
 		Name: "create service " + c.Settings.NewService, ByHand: byHand,
 		Do: func(ctx context.Context, o *runner.Observation) error {
-			plan, err := c.cf.Plan(ctx, c.Settings.Offering, c.Settings.Plan)
+			plan, err := c.plan(ctx)
 			if err != nil {
 				return err
 			}
@@ -69,6 +69,15 @@ func (c *createService) create() runner.Task {
 			return err
 		},
 	}
+}
+
+// plan finds the plan of the new service in the marketplace.
+func (s *Site) plan(ctx context.Context) (*cloudfoundry.Plan, error) {
+	plan, err := s.cf.Plan(ctx, s.Settings.Offering, s.Settings.Plan)
+	if err != nil {
+		return nil, fmt.Errorf("SERVICE_PLAN of SERVICE_OFFERING: %w", err)
+	}
+	return plan, nil
 }
 
 // remove deletes a service of ours; who is bound to it keeps it.

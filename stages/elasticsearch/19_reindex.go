@@ -112,7 +112,7 @@ func (r *reindex) Plan(context.Context) ([]runner.Task, error) {
 
 func (r *reindex) rewrite(ctx context.Context, o *runner.Observation, t indexer.Target) error {
 	report, err := indexer.Reindex(ctx, r.data, r.live(), indexer.ReindexOptions{
-		Pace: r.pace(), Target: t, MaxFailed: r.Settings.MaxFailed, MaxRemovals: r.Settings.MaxRemovals, Progress: o.Progress,
+		Pace: r.pace(), Target: t, MaxFailed: r.Settings.MaxFailed, MaxRemovals: maxRemovals(r.Settings.MaxRemovals), Progress: o.Progress,
 	})
 	tellFill(o, report.FillReport)
 	o.Set("removed", len(report.Removed))
@@ -125,6 +125,17 @@ func (r *reindex) rewrite(ctx context.Context, o *runner.Observation, t indexer.
 		r.caughtUp = at
 	}
 	return err
+}
+
+// maxRemovals is a limit as the indexer takes it, whose default is 0.
+func maxRemovals(setting int) int {
+	switch {
+	case setting < 0:
+		return 0
+	case setting == 0:
+		return -1
+	}
+	return setting
 }
 
 func (r *reindex) Verify() []runner.Task {

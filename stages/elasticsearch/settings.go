@@ -66,7 +66,7 @@ type Indexing struct {
 	DropIndices string `env:"DROP_INDICES" help:"indices or aliases, with commas between, that the live app serves and the new one need not"`
 	Concurrency int    `env:"CONCURRENCY, default=8" help:"documents put at the same time"`
 	MaxFailed   int    `env:"MAX_FAILED, default=0" help:"documents that may fail before the filling of an index stops"`
-	MaxRemovals int    `env:"MAX_REMOVALS" help:"documents that a reindex may remove; by default 1 % of the index and at least 10"`
+	MaxRemovals int    `env:"MAX_REMOVALS, default=-1" help:"documents that a reindex may remove; -1 is 1 % of the index and at least 10, 0 is none"`
 	Rate        int    `env:"RATE" help:"ceiling of documents put a second; by default none"`
 }
 
