@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"unicode"
 
 	"github.com/sethvargo/go-envconfig"
 )
@@ -143,13 +144,19 @@ func collect(t reflect.Type, prefix string, path []int, lookup Lookup) []Variabl
 	return all
 }
 
+func notInName(r rune) bool {
+	return r != '_' && r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+}
+
 func option(options, name string) string {
 	_, value, _ := strings.Cut(options, name)
 	return strings.TrimSpace(value)
 }
 
+// stageSuffix is unknown where STAGE cannot end a variable's name, as the words of
+// a form that nobody filled in cannot.
 func stageSuffix(lookup Lookup) string {
-	if stage, ok := get(lookup, stageKey); ok {
+	if stage, ok := get(lookup, stageKey); ok && !strings.ContainsFunc(stage, notInName) {
 		return strings.ToUpper(strings.ReplaceAll(stage, "-", "_"))
 	}
 	return "<STAGE>"
