@@ -7,12 +7,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -45,7 +47,7 @@ func withBinary(m *testing.M) int {
 
 // world is one sandbox and the environment in which the program meets it.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	control string
 	env     map[string]string
 }
@@ -55,7 +57,7 @@ func small() sandbox.Options {
 	return sandbox.Options{Documents: 130, Briefs: 20, PutTime: time.Millisecond, Pace: 0}
 }
 
-func start(t *testing.T, o sandbox.Options) *world {
+func start(t testing.TB, o sandbox.Options) *world {
 	t.Helper()
 	s, err := sandbox.Start(t.Context(), o)
 	if err != nil {
@@ -72,27 +74,41 @@ func start(t *testing.T, o sandbox.Options) *world {
 
 // process is one run of the program, in a folder of its own.
 type process struct {
-	t    *testing.T
+	t    testing.TB
 	cmd  *exec.Cmd
 	dir  string
-	out  bytes.Buffer
-	log  bytes.Buffer
+	out  output
+	log  output
 	done chan struct{}
 }
+
+// output is what a process has written so far.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(b)
+}
+func (o *output) String() string { o.mu.Lock(); defer o.mu.Unlock(); return o.text.String() }
 
 // begin starts the program; extra are settings for this process alone.
 func (w *world) begin(extra map[string]string, args ...string) *process {
 	w.t.Helper()
-	p := &process{t: w.t, dir: w.t.TempDir(), done: make(chan struct{})}
+	env := maps.Clone(w.env)
+	maps.Copy(env, extra)
+	return w.beginIn(w.t.TempDir(), env, args...)
+}
+
+// beginIn starts the program in a folder, with this environment and no other.
+func (w *world) beginIn(dir string, env map[string]string, args ...string) *process {
+	w.t.Helper()
+	p := &process{t: w.t, dir: dir, done: make(chan struct{})}
 	p.cmd = exec.Command(binary, args...)
 	p.cmd.Dir = p.dir
-	env := map[string]string{}
-	for k, v := range w.env {
-		env[k] = v
-	}
-	for k, v := range extra {
-		env[k] = v
-	}
 	for k, v := range env {
 		p.cmd.Env = append(p.cmd.Env, k+"="+v)
 	}
@@ -249,7 +265,7 @@ func (w *world) state() string {
 	return indented(w.t, snapshot)
 }
 
-func indented(t *testing.T, v any) string {
+func indented(t testing.TB, v any) string {
 	t.Helper()
 	text, err := json.MarshalIndent(v, "", " ")
 	if err != nil {
