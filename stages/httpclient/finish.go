@@ -20,6 +20,15 @@ var ErrUnanswered = errors.New("the write was not answered, and may still be don
 // so that a build that is aborted knows what it has done. Jenkins waits 20 s.
 const grace = 10 * time.Second
 
+type outlastingKey struct{}
+
+// Outlasting marks a context whose end leaves a grace of its own to what was
+// begun: a write under it gets no further one, since two of them together are
+// more than Jenkins waits.
+func Outlasting(ctx context.Context) context.Context {
+	return context.WithValue(ctx, outlastingKey{}, true)
+}
+
 // finish sends a write so that the end of its context does not cut it off: the
 // write has a grace of its own to be answered in.
 func finish(rt http.RoundTripper, r *http.Request) (*http.Response, error) {
@@ -28,6 +37,10 @@ func finish(rt http.RoundTripper, r *http.Request) (*http.Response, error) {
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	stop := context.AfterFunc(r.Context(), func() {
+		if outlasting, _ := ctx.Value(outlastingKey{}).(bool); outlasting {
+			cancel()
+			return
+		}
 		t := time.AfterFunc(grace, cancel)
 		context.AfterFunc(ctx, func() { t.Stop() })
 	})

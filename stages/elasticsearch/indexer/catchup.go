@@ -41,7 +41,7 @@ func CatchUp(ctx context.Context, source *dataapi.Client, target *searchapi.Clie
 	c.pool.wait()
 	c.finish()
 	if err != nil {
-		return c.report, fmt.Errorf("catch up with what was changed since %s: %w", o.Since.UTC().Format(time.RFC3339), err)
+		return c.report, fmt.Errorf("catch up with what was changed since %s: %w", o.Since.UTC().Format(time.RFC3339), unanswered(err, c.report.Unanswered))
 	}
 	return c.report, nil
 }

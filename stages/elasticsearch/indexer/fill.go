@@ -54,7 +54,7 @@ func Fill(ctx context.Context, source *dataapi.Client, target *searchapi.Client,
 		err = checkpointed
 	}
 	if err != nil {
-		return f.report, fmt.Errorf("fill %s: %w", t.Name, err)
+		return f.report, fmt.Errorf("fill %s: %w", t.Name, unanswered(err, f.report.Unanswered))
 	}
 	return f.report, nil
 }

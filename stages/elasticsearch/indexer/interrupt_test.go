@@ -17,6 +17,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dataapi"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/indexer"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/searchapi"
+	"github.com/digitalmarketplace/cutover/stages/httpclient"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
@@ -82,6 +83,9 @@ func interrupted(t *testing.T, each time.Duration) (report indexer.FillReport, t
 		took, begun = time.Since(start)-time.Second, puts.Load()
 		if runner.ClassOf(err) != runner.Interrupted || !strings.Contains(err.Error(), "terminated") {
 			t.Errorf("class %v: %v", runner.ClassOf(err), err)
+		}
+		if errors.Is(err, httpclient.ErrUnanswered) != (report.Unanswered > 0) {
+			t.Errorf("%d requests without an answer: %v", report.Unanswered, err)
 		}
 		if report.Cursor.Page > 1 && last != report.Cursor {
 			t.Errorf("the last cursor was not handed over: %+v, %+v", last, report.Cursor)

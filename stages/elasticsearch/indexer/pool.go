@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/digitalmarketplace/cutover/stages/httpclient"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
@@ -33,7 +34,7 @@ func newPool(ctx context.Context, pace Pace) *pool {
 
 // outlive returns a context that is done a while after ctx is.
 func outlive(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
-	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	later, cancel := context.WithCancel(httpclient.Outlasting(context.WithoutCancel(ctx)))
 	stop := context.AfterFunc(ctx, func() {
 		timer := time.AfterFunc(grace, cancel)
 		context.AfterFunc(later, func() { timer.Stop() })
@@ -78,6 +79,15 @@ func (p *pool) err() error {
 		return &stopped{context.Cause(p.ctx)}
 	}
 	return context.Cause(p.run)
+}
+
+// unanswered adds to an error that writes were not answered, so that whoever
+// leaves with it does not hand over the lease.
+func unanswered(err error, n int) error {
+	if err == nil || n == 0 {
+		return err
+	}
+	return fmt.Errorf("%w; %d documents: %w", err, n, httpclient.ErrUnanswered)
 }
 
 // stopped is the error of work that was asked to stop, and can go on later.

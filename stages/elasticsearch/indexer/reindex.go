@@ -35,7 +35,7 @@ func Reindex(ctx context.Context, source *dataapi.Client, target *searchapi.Clie
 	err := r.all(ctx)
 	r.report.Elapsed = r.meter.elapsed()
 	if err != nil {
-		return r.report, fmt.Errorf("reindex %s: %w", o.Target.Name, err)
+		return r.report, fmt.Errorf("reindex %s: %w", o.Target.Name, unanswered(err, r.report.Unanswered))
 	}
 	return r.report, nil
 }
