@@ -34,6 +34,7 @@ import (
 //	until PATH REGEXP                   asks it again and again until the answer matches
 //	cf METHOD PATH [JSON]               asks the platform, as an operator would; {green}, {blue} are the apps' GUIDs
 //	edit JSON                           makes one edit in the data API; $EDITED is its object's id
+//	capture NAME REGEXP                 puts what the first group matches in stdout into $NAME
 //	mark                                counts what follows: writes MIN MAX [REGEXP] since, requests MIN MAX since
 //	snapshot NAME, snapshot-equals NAME the state of platform and search
 //	readers RATE, readers-met APP, no-read-failed
@@ -53,7 +54,7 @@ func TestStories(t *testing.T) {
 			"sandbox": do((*story).sandbox), "cutover": do((*story).cutover), "exits": do((*story).exits),
 			"begin": do((*story).begin), "says": do((*story).says), "signal": do((*story).signal), "ends": do((*story).ends),
 			"fault": do((*story).fault), "held": do((*story).held), "hit": do((*story).hit), "release": do((*story).release), "mend": do((*story).mend),
-			"control": do((*story).control), "until": do((*story).until), "cf": do((*story).platform), "edit": do((*story).edit),
+			"control": do((*story).control), "until": do((*story).until), "cf": do((*story).platform), "edit": do((*story).edit), "capture": do((*story).capture),
 			"mark": do((*story).mark), "writes": do((*story).writes), "requests": do((*story).requests),
 			"snapshot": do((*story).snapshot), "snapshot-equals": do((*story).snapshotEquals),
 			"readers": do((*story).readers), "readers-met": do((*story).readersMet), "no-read-failed": do((*story).noReadFailed),
@@ -225,21 +226,23 @@ func (s *story) faultID(name string) string {
 // write's path, such as the id of a document.
 func (s *story) held(args []string) {
 	s.need(args, 1, 1)
-	id := s.faultID(args[0])
-	s.world.awaitHeld(id)
-	var f struct {
-		Writes []int `json:"writes"`
-	}
-	s.world.call("GET", "/_sandbox/faults/"+id, nil, &f)
-	if len(f.Writes) > 0 {
-		s.ts.Setenv("HELD", path.Base(s.world.writes()[f.Writes[0]-1].Path))
-	}
+	s.world.awaitHeld(s.faultID(args[0]))
+	s.hit(args)
 }
 
+// hit wants a fault to have hit something; $HELD is as for held.
 func (s *story) hit(args []string) {
 	s.need(args, 1, 1)
-	if n := s.world.hits(s.faultID(args[0])); n == 0 {
+	var f struct {
+		Hits   int   `json:"hits"`
+		Writes []int `json:"writes"`
+	}
+	s.world.call("GET", "/_sandbox/faults/"+s.faultID(args[0]), nil, &f)
+	if f.Hits == 0 {
 		s.ts.Fatalf("fault %s hit nothing", args[0])
+	}
+	if len(f.Writes) > 0 {
+		s.ts.Setenv("HELD", path.Base(s.world.writes()[f.Writes[0]-1].Path))
 	}
 }
 
@@ -251,6 +254,16 @@ func (s *story) release(args []string) {
 func (s *story) mend(args []string) {
 	s.need(args, 1, 1)
 	s.world.call("DELETE", "/_sandbox/faults/"+s.faultID(args[0]), nil, nil)
+}
+
+func (s *story) capture(args []string) {
+	s.need(args, 2, 2)
+	text := s.ts.ReadFile("stdout")
+	found := regexp.MustCompile(args[1]).FindStringSubmatch(text)
+	if len(found) != 2 {
+		s.ts.Fatalf("no match for %s in %s", args[1], text)
+	}
+	s.ts.Setenv(args[0], found[1])
 }
 
 func (s *story) mark(args []string) {
