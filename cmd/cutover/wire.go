@@ -95,7 +95,11 @@ func (p *program) between(ctx context.Context, g *grammar, first, last int) erro
 		return err
 	}
 	all := elasticsearch.Steps(site)
-	return p.runner(site, g).Run(ctx, all, all.Between(first, last))
+	r := p.runner(site, g)
+	if first <= 9 && last >= 11 {
+		r.Beside = site.Beside()
+	}
+	return r.Run(ctx, all, all.Between(first, last))
 }
 
 func (p *program) rollback(ctx context.Context, g *grammar) error {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/witness"
 )
 
 const mapLiveRouteHelp = `Carries over what was changed since the last catch-up, sees that the counts hold, and maps every live route, those with a path too, to the new app as well. From then on both apps serve. Proves that each instance of the new app answers on the live host, over enough fresh connections to have met every router. If that fails, the new app is taken off the live routes at once.
@@ -38,6 +39,7 @@ func (m *mapLiveRoute) Plan(ctx context.Context) ([]runner.Task, error) {
 // over to blue what came after.
 func (m *mapLiveRoute) noteShared() runner.Task {
 	return runner.Task{Name: "note from when on both apps get live writes", Do: func(ctx context.Context, o *runner.Observation) error {
+		m.entered(witness.During)
 		at := m.timeOf(factCursor)
 		o.Say("%s", at.Format("15:04:05 MST"))
 		return m.setTime(ctx, factShared, at)
@@ -117,7 +119,8 @@ func (m *mapLiveRoute) takeOff(ctx context.Context, b blue) ([]runner.Task, erro
 		}
 		tasks = append(tasks, task)
 	}
-	return append(tasks, m.onEveryRouter("the new app", mapped, m.greenInstances, "is off", unknown)...), nil
+	tasks = append(tasks, m.onEveryRouter("the new app", mapped, m.greenInstances, "is off", unknown)...)
+	return append(tasks, m.carryBack(b)), nil
 }
 
 // carryBack carries over to blue what was changed while it was off, or shared,

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/witness"
 )
 
 const unmapOldAppHelp = `Takes the old app off every live route, once the new app has at least as many routable instances. Proves over as many fresh connections that no router knows the old app there any more, waits for DRAIN, so that requests in flight end, and carries over what was written to the old app last. The old app goes on running, as the way back. If the unmapping fails half-way, the old app is mapped back at once.
@@ -104,6 +105,7 @@ func (u *unmapOldApp) last() runner.Task {
 			if err := u.catchUp(ctx, o, u.indices.Live()); err != nil {
 				return err
 			}
+			u.entered(witness.After)
 			return u.setTime(ctx, factDrained, u.cf.Now())
 		},
 	}

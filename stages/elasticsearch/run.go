@@ -118,6 +118,11 @@ func (r record) Record(ctx context.Context) (*runner.Record, error) {
 		return nil, nil
 	}
 	r.s.id.Store(run.ID)
+	var names []string
+	for _, t := range r.s.indices.Dated(run.Started) {
+		names = append(names, t.Name.String())
+	}
+	r.s.ourIndices.Store(names)
 	out := &runner.Record{Run: run.ID, Back: run.Direction == journal.Back, Marks: map[string]runner.Mark{}}
 	for name, m := range run.Marks {
 		out.Marks[name] = runner.Mark{Verdict: runner.Verdict(m.Verdict), Build: m.Build, Started: m.Started, Ended: m.Ended}

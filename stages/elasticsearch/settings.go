@@ -30,6 +30,7 @@ type Settings struct {
 	Indexing
 	Routing
 	Waiting
+	Witness
 
 	Lease journal.LeaseSettings
 }
@@ -78,6 +79,14 @@ type Routing struct {
 	Drain         time.Duration `env:"DRAIN, default=60s" help:"how long requests in flight may take after a route is unmapped"`
 }
 
+// Witness says how the live address is watched while it changes.
+type Witness struct {
+	WitnessRate     float64       `env:"WITNESS_RATE, default=20" help:"requests a second that the witness sends to the live address during a switch"`
+	WitnessBaseline time.Duration `env:"WITNESS_BASELINE, default=10s" help:"how long it asks before the first change"`
+	WitnessAfter    time.Duration `env:"WITNESS_AFTER, default=10s" help:"how long it goes on after the last change"`
+	OnBreach        string        `env:"ON_BREACH, default=back" help:"what a failed request leads to: back (the old app is put back) or hold (both stay as they are)"`
+}
+
 // Waiting holds the deadlines and the pace.
 type Waiting struct {
 	Poll           time.Duration `env:"POLL_INTERVAL, default=3s" help:"pause between two looks at something awaited"`
@@ -109,6 +118,8 @@ func (s *Settings) Problems(first int) environ.Problems {
 	wrong(s.RouteScheme != "http" && s.RouteScheme != "https", "ROUTE_SCHEME", "%q is neither http nor https", s.RouteScheme)
 	wrong(s.Routers < 1, "ROUTERS", "must be at least 1")
 	wrong(s.Concurrency < 1, "CONCURRENCY", "must be at least 1")
+	wrong(s.WitnessRate <= 0, "WITNESS_RATE", "must be more than 0")
+	wrong(s.OnBreach != "back" && s.OnBreach != "hold", "ON_BREACH", "%q is neither back nor hold", s.OnBreach)
 	wrong(s.Poll <= 0, "POLL_INTERVAL", "must be more than 0")
 	return append(all, s.Lease.Problems()...)
 }

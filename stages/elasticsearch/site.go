@@ -18,6 +18,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/httpclient"
 	"github.com/digitalmarketplace/cutover/stages/journal"
 	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/witness"
 )
 
 // roleLabel tells what an object of ours is for; its only value is green.
@@ -47,11 +48,17 @@ type Site struct {
 	// kept keeps its connections; fresh opens one for each request, so that
 	// each may meet another router.
 	kept, fresh *http.Client
+	// probes is fresh without a User-Agent of ours; once is kept without trying
+	// again, for the witness.
+	probes, once *http.Client
+	// eyes is the witness of this process, where there is one.
+	eyes *witness.Witness
 	// run is the run as last read or written; in a dry run it may stand in
 	// memory alone. nil: there is none.
 	run *journal.Run
-	// id is the run's, for requests that other goroutines make.
-	id atomic.Value
+	// id is the run's, and ourIndices the names of its indices, for requests that
+	// other goroutines make.
+	id, ourIndices atomic.Value
 }
 
 // Open connects to the platform. It reads, and writes nothing.
@@ -69,6 +76,9 @@ func Open(ctx context.Context, settings Settings, o Options) (*Site, error) {
 	s.kept = httpclient.New(app)
 	app.FreshConnections, app.Attempts = true, 1
 	s.fresh = httpclient.New(app)
+	app.UserAgent = nil
+	s.probes = httpclient.New(app)
+	s.once = httpclient.New(httpclient.Options{UserAgent: s.agent, Dial: settings.RouterAddress, Attempts: 1})
 	s.data = dataapi.New(dataapi.Options{
 		BaseURL: settings.dataAPI(), Token: settings.DataAPIToken, TokenVariable: s.perStage("DM_DATA_API_TOKEN"),
 		HTTP: httpclient.New(httpclient.Options{UserAgent: s.agent}),
@@ -104,8 +114,12 @@ func (s *Site) searchAt(base string, header http.Header) *searchapi.Client {
 // live is the search API that people reach.
 func (s *Site) live() *searchapi.Client { return s.searchAt(s.Settings.searchAPI(), nil) }
 
-// green is the new app, on its temporary route.
+// green is the new app: on its temporary route, and once it serves alone on the
+// live route, from which the old app cannot answer any more.
 func (s *Site) green() *searchapi.Client {
+	if s.run != nil && s.run.Marks["unmap-old-app"].Verdict != "" {
+		return s.live()
+	}
 	return s.searchAt(s.Settings.RouteScheme+"://"+s.Settings.TemporaryRoute, nil)
 }
 

@@ -72,6 +72,8 @@ type Runner struct {
 	Journal  Journal
 	Lease    Lease
 	Observer Observer
+	// Beside, where set, runs beside a range of the steps.
+	Beside *Beside
 
 	held bool
 	book Runbook
@@ -82,6 +84,7 @@ type Runner struct {
 // runbook, for the order. It returns the exit code's error, or nil.
 func (r *Runner) Run(ctx context.Context, all, steps Runbook) error {
 	defer r.letGo(ctx)
+	defer r.endBeside()
 	r.book = all
 	for _, step := range steps {
 		if err := r.forward(ctx, all, step); err != nil {
@@ -117,6 +120,15 @@ func (r *Runner) stage(ctx context.Context, all []Step, step Step, result *Resul
 		}
 		return r.stage(ctx, all, step, result)
 	}
+	working, err := r.accompanied(ctx, result, step)
+	if err != nil {
+		return err
+	}
+	return r.retreat(ctx, result, r.work(working, step, result, admission))
+}
+
+// work is a stage from its checks to its mark.
+func (r *Runner) work(ctx context.Context, step Step, result *Result, admission Admission) error {
 	started := time.Now()
 	stage := step.Open()
 	looking := httpclient.WithoutPermit(ctx)
@@ -130,7 +142,7 @@ func (r *Runner) stage(ctx context.Context, all []Step, step Step, result *Resul
 	if err != nil {
 		return r.failAs(result, ListPlan, "the difference can be read", err)
 	}
-	if err := r.change(ctx, stage, result, tasks); err != nil {
+	if err := r.change(ctx, stage, result, tasks, r.verdict(step)); err != nil {
 		return err
 	}
 	if len(tasks) == 0 && !step.Looks {
@@ -145,10 +157,10 @@ func (r *Runner) stage(ctx context.Context, all []Step, step Step, result *Resul
 }
 
 // change applies and verifies, and aborts when either fails.
-func (r *Runner) change(ctx context.Context, stage Stage, result *Result, tasks []Task) error {
+func (r *Runner) change(ctx context.Context, stage Stage, result *Result, tasks, verdict []Task) error {
 	err := r.inTurn(r.permitted(ctx), result, ListApply, tasks)
 	if err == nil {
-		err = r.each(httpclient.WithoutPermit(ctx), result, ListVerify, stage.Verify(), r.VerifyFor)
+		err = r.each(httpclient.WithoutPermit(ctx), result, ListVerify, append(stage.Verify(), verdict...), r.VerifyFor)
 	}
 	if err == nil || ctx.Err() != nil || ClassOf(err) == Interrupted {
 		return err

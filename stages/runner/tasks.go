@@ -15,7 +15,7 @@ func (r *Runner) each(ctx context.Context, result *Result, list List, tasks []Ta
 	var all []error
 	for _, t := range tasks {
 		if ctx.Err() != nil {
-			return errors.Join(append(all, ctx.Err())...)
+			return errors.Join(append(all, context.Cause(ctx))...)
 		}
 		if err := r.task(ctx, result, list, t, wait); err != nil {
 			all = append(all, err)
@@ -27,8 +27,8 @@ func (r *Runner) each(ctx context.Context, result *Result, list List, tasks []Ta
 // inTurn runs tasks one after the other and stops at the first that fails.
 func (r *Runner) inTurn(ctx context.Context, result *Result, list List, tasks []Task) error {
 	for _, t := range tasks {
-		if err := ctx.Err(); err != nil {
-			return r.failAs(result, list, t.Name, fmt.Errorf("not begun: %w", err))
+		if ctx.Err() != nil {
+			return r.failAs(result, list, t.Name, fmt.Errorf("not begun: %w", context.Cause(ctx)))
 		}
 		if err := r.task(ctx, result, list, t, 0); err != nil {
 			return err
@@ -48,6 +48,9 @@ func (r *Runner) task(ctx context.Context, result *Result, list List, t Task, wa
 	watch := r.watch(result, t.Name)
 	o, err := r.poll(ctx, t, wait, watch)
 	watch.stop()
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errBreach) {
+		err = cause
+	}
 	done.Duration = time.Since(begun)
 	done.Said, done.Detail, done.Facts = o.Said(), o.Detailed(), o.Facts()
 	if err != nil {

@@ -56,9 +56,12 @@ func makeEnv(o Options, a Addresses) map[string]string {
 		"CF_DOCKER_PASSWORD":           dockerPassword,
 		"DRAIN":                        scaled(60*time.Second, 0),
 		"POLL_INTERVAL":                scaled(3*time.Second, 20*time.Millisecond),
-		"LEASE_HEARTBEAT":              scaled(30*time.Second, 250*time.Millisecond),
-		"LEASE_STALE_AFTER":            scaled(120*time.Second, time.Second),
+		"LEASE_HEARTBEAT":              scaled(30*time.Second, 500*time.Millisecond),
+		"LEASE_STALE_AFTER":            scaled(120*time.Second, 2*time.Second),
 		"ROUTE_TIMEOUT":                scaled(3*time.Minute, 5*time.Second),
+		"WITNESS_BASELINE":             scaled(10*time.Second, 100*time.Millisecond),
+		"WITNESS_AFTER":                scaled(10*time.Second, 100*time.Millisecond),
+		"WITNESS_RATE":                 "100",
 		"START_TIMEOUT":                scaled(10*time.Minute, 10*time.Second),
 	}
 }

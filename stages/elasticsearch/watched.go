@@ -1,0 +1,95 @@
+package elasticsearch
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/witness"
+)
+
+// Beside is the witness of the live address, beside the steps that move traffic.
+func (s *Site) Beside() *runner.Beside {
+	s.eyes = witness.New(witness.Options{
+		// The status asks the backend too, also when told to ignore what it
+		// depends on (search API: app/status/views.py).
+		URL:  s.Settings.RouteScheme + "://" + s.Settings.LiveRoute + "/_status?ignore-dependencies",
+		Kept: s.once, Fresh: s.fresh, Rate: s.Settings.WitnessRate,
+		Baseline: s.Settings.WitnessBaseline, After: s.Settings.WitnessAfter, Who: s.who,
+	})
+	return &runner.Beside{First: 9, Last: 12, Companion: s.eyes, Retreat: s.retreat}
+}
+
+// who tells which app answered by the indices that it has: those of this run
+// bear the date on which the run began.
+func (s *Site) who(_ *http.Response, body []byte) string {
+	var status struct {
+		Indices map[string]json.RawMessage `json:"es_status"`
+	}
+	ours, known := s.ourIndices.Load().([]string)
+	if json.Unmarshal(body, &status) != nil || len(status.Indices) == 0 || !known {
+		return ""
+	}
+	for _, name := range ours {
+		if _, is := status.Indices[name]; is {
+			return "green"
+		}
+	}
+	return "blue"
+}
+
+// entered tells the witness, where there is one, that the change begins or has ended.
+func (s *Site) entered(phase string) {
+	if s.eyes != nil {
+		s.eyes.Enter(phase)
+	}
+}
+
+// retreat is the way back on a breach: the old app on every live route, proved,
+// then the new one off. It is not taken where the operator wants to hold, or
+// where the old app is sick itself: then both stay as they are.
+func (s *Site) retreat(ctx context.Context) ([]runner.Task, error) {
+	if s.Settings.OnBreach == "hold" {
+		return nil, runner.Refuse("ON_BREACH is hold: the live routes stay as they are")
+	}
+	b, err := s.recorded()
+	if err != nil {
+		return nil, err
+	}
+	routable, instances, err := s.routable(ctx, b.App)
+	if err != nil {
+		return nil, err
+	}
+	if routable < b.Instances {
+		var states []string
+		for _, i := range instances {
+			states = append(states, i.State)
+		}
+		return nil, runner.Refuse("the old app has %d of %d instances that are routable (%s): the live routes stay as they are", routable, b.Instances, strings.Join(states, ", "))
+	}
+	back, err := (&unmapOldApp{Site: s}).mapBack(ctx)
+	if err != nil {
+		return nil, err
+	}
+	off, err := (&mapLiveRoute{Site: s}).Undo(ctx)
+	return append(back, off...), err
+}
+
+// carryBack carries over to blue what was changed while it was off, or shared,
+// the live routes: each request names an instance of blue, since green is still
+// mapped.
+func (s *Site) carryBack(b blue) runner.Task {
+	return runner.Task{
+		Name: "carry over to the old app what was changed meanwhile",
+		Do: func(ctx context.Context, o *runner.Observation) error {
+			since := s.timeOf(factShared)
+			if since.IsZero() {
+				since = s.timeOf(factBegan)
+			}
+			_, err := s.replay(ctx, o, s.blue(b), s.indices.Live(), since)
+			return err
+		},
+	}
+}

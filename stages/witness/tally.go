@@ -1,0 +1,110 @@
+package witness
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+// Tally is what a witness counted.
+type Tally struct {
+	Sent, Failed int
+	// ByApp is how many answers each app gave.
+	ByApp map[string]int
+	// Failures are the first few, in words.
+	Failures []string
+	// took are the times of the answers, by phase.
+	took map[string][]time.Duration
+	// base is what the baseline had.
+	baseSent, baseFailed int
+	began, ended         time.Time
+}
+
+func newTally() Tally { return Tally{ByApp: map[string]int{}, took: map[string][]time.Duration{}} }
+
+func (t *Tally) clone() Tally {
+	c := *t
+	c.ByApp, c.Failures = maps.Clone(t.ByApp), slices.Clone(t.Failures)
+	c.took = map[string][]time.Duration{}
+	for phase, all := range t.took {
+		c.took[phase] = slices.Clone(all)
+	}
+	return c
+}
+
+func (t *Tally) baseline(sent, failed int) { t.baseSent, t.baseFailed = sent, failed }
+
+func (t *Tally) add(phase, who string, took time.Duration, at time.Time, kind string, err error) {
+	if t.Sent == 0 {
+		t.began = at
+	}
+	t.ended = at
+	t.Sent++
+	if err != nil {
+		t.Failed++
+		if len(t.Failures) < 10 {
+			t.Failures = append(t.Failures, fmt.Sprintf("%s, over %s: %v", at.UTC().Format("15:04:05.000"), kind, err))
+		}
+		return
+	}
+	if who != "" {
+		t.ByApp[who]++
+	}
+	t.took[phase] = append(t.took[phase], took)
+}
+
+// beyond tells whether more failed than the baseline's share lets expect.
+func (t *Tally) beyond() bool {
+	if t.baseSent == 0 {
+		return false
+	}
+	return float64(t.Failed) > float64(t.baseFailed)*float64(t.Sent)/float64(t.baseSent)
+}
+
+// Bound is the share of failing requests that is not exceeded with a probability
+// of 95 %, where none of n failed: the rule of three.
+func (t *Tally) Bound() float64 { return 3 / float64(max(t.Sent, 1)) }
+
+// Quantile is the time within which the share q of a phase's answers came.
+func (t *Tally) Quantile(phase string, q float64) time.Duration {
+	all := slices.Sorted(slices.Values(t.took[phase]))
+	if len(all) == 0 {
+		return 0
+	}
+	return all[min(int(q*float64(len(all))), len(all)-1)]
+}
+
+// Err is the verdict: no failure beyond the baseline's.
+func (t *Tally) Err(url string) error {
+	if !t.beyond() {
+		return nil
+	}
+	return runner.Final(fmt.Errorf("%s failed %d of %d requests: %s", url, t.Failed, t.Sent, strings.Join(t.Failures, "; ")))
+}
+
+func (t *Tally) tell(o *runner.Observation) {
+	rate := float64(t.Sent) / max(t.ended.Sub(t.began).Seconds(), 0.001)
+	text := fmt.Sprintf("%d of %d requests failed, %.0f/s", t.Failed, t.Sent, rate)
+	if t.Failed == 0 {
+		text += fmt.Sprintf("; at most %.2f %% fail (95 %%)", 100*t.Bound())
+	}
+	for _, who := range slices.Sorted(maps.Keys(t.ByApp)) {
+		text += fmt.Sprintf("; %s answered %d", who, t.ByApp[who])
+		o.Set("answered by "+who, t.ByApp[who])
+	}
+	for _, phase := range []string{Before, During, After} {
+		p50, p99 := t.Quantile(phase, 0.5), t.Quantile(phase, 0.99)
+		text += fmt.Sprintf("; p50/p99 %s %d/%d ms", phase, p50.Milliseconds(), p99.Milliseconds())
+		o.Set("p50 ms "+phase, p50.Milliseconds())
+		o.Set("p99 ms "+phase, p99.Milliseconds())
+	}
+	o.Set("requests", t.Sent)
+	o.Set("failed", t.Failed)
+	o.Set("requests a second", int(rate))
+	o.Say("%s", text)
+	o.Detail(strings.Join(t.Failures, "\n"))
+}

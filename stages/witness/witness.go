@@ -1,0 +1,200 @@
+// Package witness asks a live address again and again while what stands behind it
+// is changed, and counts what failed.
+package witness
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+// Options say what is asked, and how.
+type Options struct {
+	// URL is asked with GET and must not change anything.
+	URL string
+	// Kept keeps its connections; Fresh opens one for each request. Neither may
+	// try again by itself: each attempt is a witness.
+	Kept, Fresh *http.Client
+	// Rate is how many requests a second, half of them over each client.
+	Rate float64
+	// Baseline is how long it asks before the first change; After is how long at
+	// least it goes on after the last one.
+	Baseline, After time.Duration
+	// Timeout is when a request that has no answer has failed. Default 10 s.
+	Timeout time.Duration
+	// Who tells from an answer which app gave it; nil where it cannot be told.
+	Who func(*http.Response, []byte) string
+}
+
+// Phases of the change that is witnessed.
+const (
+	Before = "before"
+	During = "during"
+	After  = "after"
+)
+
+// worst is the share of failed requests above which the address is not healthy
+// enough, before anything was changed, to be changed.
+const worst = 0.01
+
+// Witness asks. It is a runner.Companion.
+type Witness struct {
+	o       Options
+	mu      sync.Mutex
+	tally   Tally
+	phase   string
+	changed time.Time
+	breach  chan error
+	stop    context.CancelFunc
+	over    sync.WaitGroup
+}
+
+// New returns a witness that has not begun.
+func New(o Options) *Witness {
+	if o.Timeout == 0 {
+		o.Timeout = 10 * time.Second
+	}
+	return &Witness{o: o, phase: Before, breach: make(chan error, 1), tally: newTally()}
+}
+
+// Start begins to ask and returns when the baseline stands. The channel then
+// reports the first failure beyond what the baseline had. The witness goes on
+// until Stop, whatever becomes of the context.
+func (w *Witness) Start(ctx context.Context) (<-chan error, error) {
+	asking, stop := context.WithCancel(context.WithoutCancel(ctx))
+	w.stop = stop
+	w.over.Go(func() { w.ask(asking) })
+	select {
+	case <-ctx.Done():
+		w.end()
+		return nil, ctx.Err()
+	case <-time.After(w.o.Baseline):
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	base := w.tally
+	if base.Failed > 0 && float64(base.Failed) > worst*float64(base.Sent) {
+		stop()
+		return nil, fmt.Errorf("%s failed %d of %d requests before anything was changed: %s", w.o.URL, base.Failed, base.Sent, base.Failures[0])
+	}
+	if base.Sent == 0 {
+		stop()
+		return nil, fmt.Errorf("%s was not asked once in %s: WITNESS_RATE or WITNESS_BASELINE is too small", w.o.URL, w.o.Baseline)
+	}
+	w.tally.baseline(base.Sent, base.Failed)
+	return w.breach, nil
+}
+
+// Enter says that the change begins (During) or has ended (After).
+func (w *Witness) Enter(phase string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.phase != phase {
+		w.phase, w.changed = phase, time.Now()
+	}
+}
+
+// Stop goes on for as long as After asks since the last change, then ends, and
+// returns the verdict as a task.
+func (w *Witness) Stop() []runner.Task {
+	return []runner.Task{{Name: "the live address answered all the time", Do: func(ctx context.Context, o *runner.Observation) error {
+		w.mu.Lock()
+		rest := w.o.After - time.Since(w.changed)
+		w.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(max(rest, 0)):
+		}
+		w.End()
+		t := w.Tally()
+		t.tell(o)
+		return t.Err(w.o.URL)
+	}}}
+}
+
+// End ends it at once.
+func (w *Witness) End() { w.end() }
+
+func (w *Witness) end() {
+	if w.stop != nil {
+		w.stop()
+	}
+	w.over.Wait()
+}
+
+// Tally is what was counted so far.
+func (w *Witness) Tally() Tally {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.tally.clone()
+}
+
+func (w *Witness) ask(ctx context.Context) {
+	tick := time.NewTicker(time.Duration(float64(time.Second) / max(w.o.Rate, 0.01)))
+	defer tick.Stop()
+	var requests sync.WaitGroup
+	defer requests.Wait()
+	for n := 0; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		client, kind := w.o.Kept, "a kept connection"
+		if n%2 == 1 {
+			client, kind = w.o.Fresh, "a fresh connection"
+		}
+		requests.Go(func() { w.once(ctx, client, kind) })
+	}
+}
+
+// once sends one request. A request that was cut short by our own end counts for
+// nothing.
+func (w *Witness) once(ctx context.Context, client *http.Client, kind string) {
+	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.o.Timeout)
+	defer cancel()
+	began := time.Now()
+	who, err := w.get(asking, client)
+	took := time.Since(began)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tally.add(w.phase, who, took, began, kind, err)
+	if err != nil && w.tally.beyond() {
+		select {
+		case w.breach <- fmt.Errorf("the live address failed at %s over %s: %w", began.UTC().Format("15:04:05.000"), kind, err):
+		default:
+		}
+	}
+}
+
+func (w *Witness) get(ctx context.Context, client *http.Client) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.o.URL, nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return "", fmt.Errorf("the answer broke off: %w", err)
+	}
+	if fault := resp.Header.Get("X-Cf-RouterError"); fault != "" {
+		return "", fmt.Errorf("answered %d %s from the router", resp.StatusCode, fault)
+	}
+	if resp.StatusCode >= 400 {
+		return "", fmt.Errorf("answered %d", resp.StatusCode)
+	}
+	if w.o.Who == nil {
+		return "", nil
+	}
+	return w.o.Who(resp, body), nil
+}
