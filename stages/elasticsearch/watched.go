@@ -19,7 +19,7 @@ func (s *Site) Beside() *runner.Beside {
 		Kept: s.once, Fresh: s.fresh, Rate: s.Settings.WitnessRate,
 		Baseline: s.Settings.WitnessBaseline, After: s.Settings.WitnessAfter, Who: s.who,
 	})
-	return &runner.Beside{First: 9, Last: 12, Companion: s.eyes, Retreat: s.retreat}
+	return &runner.Beside{First: 9, Last: 12, Command: "switch", Companion: s.eyes, Retreat: s.retreat}
 }
 
 // who tells which app answered by the indices that it has: those of this run

@@ -22,7 +22,9 @@ type Companion interface {
 // first of them that is not complete.
 type Beside struct {
 	First, Last int
-	Companion   Companion
+	// Command runs the whole range: "switch".
+	Command   string
+	Companion Companion
 	// Retreat is what to do at once on a breach. Its tasks put the world back to
 	// before the range; an error says why that is not done.
 	Retreat func(context.Context) ([]Task, error)
@@ -66,6 +68,14 @@ func (r *Runner) accompanied(ctx context.Context, result *Result, step Step) (co
 
 // errBreach marks the cause of a context that a breach ended.
 var errBreach = errors.New("while the stage worked")
+
+// because puts a breach in the place of the error of whatever it cut short.
+func because(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errBreach) {
+		return cause
+	}
+	return err
+}
 
 // verdict are the tasks that join the Verify of the range's last step.
 func (r *Runner) verdict(step Step) []Task {

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -72,6 +73,9 @@ func (r *Runner) card(ctx context.Context, result *Result, step Step, err error)
 		}
 	}
 	c.Again, c.Onward, c.Next = r.advice(result, step, ClassOf(err))
+	if errors.Is(err, errBreach) && ClassOf(err) == Failed {
+		c.Again, c.Next = "yes, once it is known why requests failed: it begins anew with its first step", r.Command+" "+r.Beside.Command
+	}
 	return c
 }
 

@@ -140,7 +140,7 @@ func (r *Runner) work(ctx context.Context, step Step, result *Result, admission 
 		return r.planned(result, ListApply, tasks, err)
 	}
 	if err != nil {
-		return r.failAs(result, ListPlan, "the difference can be read", err)
+		return r.failAs(result, ListPlan, "the difference can be read", because(ctx, err))
 	}
 	if err := r.change(ctx, stage, result, tasks, r.verdict(step)); err != nil {
 		return err

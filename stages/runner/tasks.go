@@ -48,9 +48,7 @@ func (r *Runner) task(ctx context.Context, result *Result, list List, t Task, wa
 	watch := r.watch(result, t.Name)
 	o, err := r.poll(ctx, t, wait, watch)
 	watch.stop()
-	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errBreach) {
-		err = cause
-	}
+	err = because(ctx, err)
 	done.Duration = time.Since(begun)
 	done.Said, done.Detail, done.Facts = o.Said(), o.Detailed(), o.Facts()
 	if err != nil {
