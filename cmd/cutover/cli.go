@@ -37,6 +37,7 @@ type elasticsearchCommand struct {
 	Switch   switchCommand   `cmd:"" group:"Around the stages" help:"Run the steps 9 to 12, which move the live traffic, in one process."`
 	Plan     planCommand     `cmd:"" group:"Around the stages" help:"Show what every stage would do from here, and what waits for what. Writes nothing."`
 	Status   statusCommand   `cmd:"" group:"Around the stages" help:"Show how far the run is, where live traffic is and what to do next."`
+	Guard    guardCommand    `cmd:"" group:"Around the stages" help:"Exit 3 while a migration must not be crossed by a release: the first line of the release job."`
 	Rollback rollbackCommand `cmd:"" group:"Around the stages" help:"Go back: traffic first, then what was made for the run."`
 	Unlock   unlockCommand   `cmd:"" group:"Around the stages" help:"Delete the lease that a process left behind, without waiting for it to go stale."`
 }
@@ -105,6 +106,13 @@ type statusCommand struct {
 // Run prints the status.
 func (c *statusCommand) Run(ctx context.Context, p *program, g *grammar) error {
 	return p.status(ctx, g, c.Output)
+}
+
+type guardCommand struct{}
+
+// Run tells whether a release may begin.
+func (c *guardCommand) Run(ctx context.Context, p *program, g *grammar) error {
+	return p.guard(ctx, g)
 }
 
 type rollbackCommand struct{}

@@ -110,6 +110,18 @@ func (p *program) rollback(ctx context.Context, g *grammar) error {
 	return p.runner(site, g).Back(ctx, elasticsearch.Steps(site))
 }
 
+func (p *program) guard(ctx context.Context, g *grammar) error {
+	site, err := p.open(ctx, g, noStage)
+	if err != nil {
+		return err
+	}
+	why, err := site.Guard(ctx)
+	if err == nil {
+		fmt.Fprintln(p.stdout, why)
+	}
+	return err
+}
+
 func (p *program) unlock(ctx context.Context, g *grammar, run string) error {
 	site, err := p.open(ctx, g, noStage)
 	if err != nil {

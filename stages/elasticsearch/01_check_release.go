@@ -26,6 +26,7 @@ type checkRelease struct {
 func (c *checkRelease) Check() []runner.Task {
 	return []runner.Task{
 		{Name: "the live route leads to the live app", Do: c.liveApp},
+		{Name: "the live release is the newest of its main branch", Do: c.newest},
 		{Name: "the data API answers", Do: c.dataAPI},
 		{Name: "the search API answers, and accepts our token", Do: c.searchAPI},
 		{Name: "the live host answers", Do: c.liveHost},

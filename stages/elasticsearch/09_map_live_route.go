@@ -25,7 +25,11 @@ func (m *mapLiveRoute) Plan(ctx context.Context) ([]runner.Task, error) {
 	if err != nil || len(missing) == 0 {
 		return nil, err
 	}
-	tasks := []runner.Task{m.catchUpTask("carry over what was changed"), m.countsHold(m.Settings.VerifyTimeout)}
+	var tasks []runner.Task
+	if m.Settings.SmokeTest != "" {
+		tasks = append(tasks, m.smokeTest())
+	}
+	tasks = append(tasks, m.catchUpTask("carry over what was changed"), m.countsHold(m.Settings.VerifyTimeout))
 	if m.timeOf(factShared).IsZero() {
 		tasks = append(tasks, m.noteShared())
 	}

@@ -56,6 +56,9 @@ type Creation struct {
 	Release        string         `env:"RELEASE" help:"release to push, as a tag of the live app's image: release-1234; by default the live one"`
 	Image          string         `env:"IMAGE" help:"docker image of the new app; by default the live app's own"`
 	DockerUsername string         `env:"DOCKER_USERNAME" help:"user of the image registry, if it wants one"`
+	Repository     string         `env:"RELEASE_REPOSITORY" help:"git address of the live app's source; where set, the live release must be the newest of its main branch"`
+	MainBranch     string         `env:"MAIN_BRANCH, default=main" help:"name of that branch"`
+	SmokeTest      string         `env:"SMOKE_TEST" help:"shell command that tries the new app before it gets live traffic; it finds the address in SMOKE_TEST_URL, and its exit code decides"`
 	NoParameters   string         `env:"NO_PARAMETERS" help:"services, with commas between, whose bindings have no parameters, where the platform does not tell"`
 	DockerPassword environ.Secret `env:"CF_DOCKER_PASSWORD" help:"password of the image registry"`
 	Manifests      string         `env:"MANIFESTS, default=manifests" help:"folder for the two manifests, for eyes only: never archive it"`

@@ -42,3 +42,27 @@ func (s *Site) Unlock(ctx context.Context, run string) (string, error) {
 	}
 	return held.String(), nil
 }
+
+// Guard refuses while a release would cross a run: from its beginning until the
+// stage that awaits the release. It tells why a release may begin.
+func (s *Site) Guard(ctx context.Context) (string, error) {
+	record, err := s.Journal().Record(ctx)
+	if err != nil {
+		return "", err
+	}
+	if record == nil {
+		return "no migration is under way", nil
+	}
+	if record.Back {
+		return "", runner.Refuse("migration %s goes back: release when the rollback has ended", record.Run)
+	}
+	for _, step := range Steps(s) {
+		if _, is := record.Marks[step.Name]; !is && step.Number < releaseStep {
+			return "", runner.Refuse("migration %s is at %d. %s: release when it has come to step %d, or was rolled back", record.Run, step.Number, step.Name, releaseStep)
+		}
+	}
+	return "migration " + record.Run + " awaits a release", nil
+}
+
+// releaseStep is the step of the runbook at which the pipeline releases.
+const releaseStep = 18
