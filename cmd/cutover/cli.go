@@ -122,12 +122,14 @@ func (c *rollbackCommand) Run(ctx context.Context, p *program, g *grammar) error
 	return p.rollback(ctx, g)
 }
 
-type planCommand struct{}
+type planCommand struct {
+	As string `help:"text: what each stage would do; cf: the commands a person would type." enum:"text,cf" default:"text"`
+}
 
-// Run is a dry run of the whole runbook.
+// Run is a dry run of the whole runbook, printed in one piece.
 func (c *planCommand) Run(ctx context.Context, p *program, g *grammar) error {
 	g.Elasticsearch.DryRun = true
-	return p.stages(ctx, g, "", "")
+	return p.plan(ctx, g, c.As)
 }
 
 type unlockCommand struct {

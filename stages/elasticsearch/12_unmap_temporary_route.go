@@ -21,6 +21,9 @@ func (u *unmapTemporaryRoute) Check() []runner.Task {
 }
 
 func (u *unmapTemporaryRoute) Plan(ctx context.Context) ([]runner.Task, error) {
+	if _, err := u.needGreen(ctx); err != nil {
+		return nil, err
+	}
 	route, err := u.cf.RouteByAddress(ctx, u.Settings.TemporaryRoute)
 	if err != nil || route == nil {
 		return nil, err

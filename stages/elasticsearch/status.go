@@ -2,7 +2,10 @@ package elasticsearch
 
 import (
 	"context"
+	"maps"
+	"time"
 
+	"github.com/digitalmarketplace/cutover/stages/journal"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
@@ -66,3 +69,17 @@ func (s *Site) Guard(ctx context.Context) (string, error) {
 
 // releaseStep is the step of the runbook at which the pipeline releases.
 const releaseStep = 18
+
+// NoWayBack tells which stages cannot be undone.
+func NoWayBack(stage string) bool { return stage == "remove-old-service" }
+
+// Took tells how long each stage took: in this run, or else in the one before.
+func (s *Site) Took(ctx context.Context) func(stage string) time.Duration {
+	marks := map[string]journal.Mark{}
+	for _, load := range []func(context.Context) (*journal.Run, error){s.journal.LastRun, s.journal.Load} {
+		if run, err := load(ctx); err == nil && run != nil {
+			maps.Copy(marks, run.Marks)
+		}
+	}
+	return func(stage string) time.Duration { return marks[stage].Ended.Sub(marks[stage].Started) }
+}
