@@ -38,6 +38,7 @@ const (
 	toBoth  = "both"
 	toGreen = "green"
 	toNone  = "nobody"
+	toOther = "another app"
 )
 
 // routesAre compares where each live route leads with where it may lead.
@@ -47,13 +48,16 @@ func (s *Site) routesAre(ctx context.Context, b blue, o *runner.Observation, all
 		return err
 	}
 	var all []error
-	var said []string
+	var said, states []string
 	for _, route := range b.Routes {
 		state, stranger, err := s.routeState(ctx, b, greenApp, route)
 		if err != nil {
 			return err
 		}
 		said = append(said, route.Address+": "+state)
+		if !slices.Contains(states, state) {
+			states = append(states, state)
+		}
 		o.Set("live route "+route.Address, state)
 		switch {
 		case stranger != "":
@@ -63,18 +67,26 @@ func (s *Site) routesAre(ctx context.Context, b blue, o *runner.Observation, all
 		}
 	}
 	o.Say("%s", strings.Join(said, ", "))
-	if len(all) > 0 && !slices.Contains(allowed, toBlue) && onlyBlue(said) {
-		return &runner.NotYet{Stage: "map-live-route", Why: "the live routes lead to " + b.Name + " alone"}
+	if len(all) == 0 {
+		return nil
 	}
-	if len(all) > 0 {
-		return runner.Refuse("%w", errors.Join(all...))
+	if stage := before(states, allowed); stage != "" {
+		return &runner.NotYet{Stage: stage, Why: "the live routes lead to " + strings.Join(states, " and ")}
 	}
-	return nil
+	return runner.Refuse("%w", errors.Join(all...))
 }
 
-// onlyBlue tells that every route leads to blue, as before the switch.
-func onlyBlue(said []string) bool {
-	return !slices.ContainsFunc(said, func(one string) bool { return !strings.HasSuffix(one, ": "+toBlue) })
+// before tells which stage brings the live routes to where they are wanted, if
+// they are all on their way there; "" if they are not.
+func before(states, allowed []string) string {
+	order := []string{toBlue, toBoth, toGreen}
+	wanted := slices.Index(order, allowed[0])
+	for _, state := range states {
+		if at := slices.Index(order, state); at < 0 || at > wanted {
+			return ""
+		}
+	}
+	return map[string]string{toBoth: "map-live-route", toGreen: "unmap-old-app"}[allowed[0]]
 }
 
 // routeState tells where a live route leads, and names the first app behind it
@@ -86,7 +98,7 @@ func (s *Site) routeState(ctx context.Context, b blue, greenApp string, route li
 	}
 	for _, d := range r.Destinations {
 		if d.AppGUID != b.App && d.AppGUID != greenApp {
-			return "", s.appName(ctx, d.AppGUID), nil
+			return toOther, s.appName(ctx, d.AppGUID), nil
 		}
 	}
 	isBlue, isGreen := r.Reaches(b.App), greenApp != "" && r.Reaches(greenApp)
