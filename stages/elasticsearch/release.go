@@ -1,13 +1,11 @@
 package elasticsearch
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"os"
-	"os/exec"
 	"strings"
 
+	"github.com/digitalmarketplace/cutover/stages/command"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
@@ -28,15 +26,13 @@ func (c *checkRelease) newest(ctx context.Context, o *runner.Observation) error 
 		return runner.Refuse("image %s has no tag, so its release cannot be told", b.Image)
 	}
 	// The peeled name of an annotated tag is the commit (git-ls-remote: --refs).
-	cmd := exec.CommandContext(ctx, "git", "ls-remote", "--", repository, "refs/heads/"+branch, "refs/tags/"+tag, "refs/tags/"+tag+"^{}")
-	cmd.Env = append(os.Environ(), "GIT_TERMINAL_PROMPT=0")
-	var out, said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &said
-	if err := cmd.Run(); err != nil {
-		return runner.Depend("ask %s for its branches (RELEASE_REPOSITORY): %w: %s", repository, err, strings.TrimSpace(said.String()))
+	out, said, err := command.Run(ctx, []string{"GIT_TERMINAL_PROMPT=0"},
+		"git", "ls-remote", "--", repository, "refs/heads/"+branch, "refs/tags/"+tag, "refs/tags/"+tag+"^{}")
+	if err != nil {
+		return runner.Depend("ask %s for its branches (RELEASE_REPOSITORY): %w: %s", repository, err, said)
 	}
 	refs := map[string]string{}
-	for line := range strings.Lines(out.String()) {
+	for line := range strings.Lines(out) {
 		if commit, ref, is := strings.Cut(strings.TrimSpace(line), "\t"); is {
 			refs[ref] = commit
 		}
@@ -70,10 +66,9 @@ func tagOf(image string) string {
 // sees it. Its output is shown; its exit code decides.
 func (s *Site) smokeTest() runner.Task {
 	return runner.Task{Name: "the smoke test passes", ByHand: s.Settings.SmokeTest, Do: func(ctx context.Context, o *runner.Observation) error {
-		cmd := exec.CommandContext(ctx, "sh", "-c", s.Settings.SmokeTest)
-		cmd.Env = append(os.Environ(), "SMOKE_TEST_URL="+s.Settings.RouteScheme+"://"+s.Settings.TemporaryRoute)
-		out, err := cmd.CombinedOutput()
-		o.Detail(strings.TrimSpace(string(out)))
+		address := "SMOKE_TEST_URL=" + s.Settings.RouteScheme + "://" + s.Settings.TemporaryRoute
+		out, said, err := command.Run(ctx, []string{address}, "sh", "-c", s.Settings.SmokeTest)
+		o.Detail(strings.TrimSpace(out + "\n" + said))
 		if err != nil {
 			return fmt.Errorf("SMOKE_TEST: %w", err)
 		}

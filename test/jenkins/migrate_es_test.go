@@ -26,9 +26,10 @@ var migration = []step{
 	{"3. Generate the manifest", []string{"generate-manifest"}, []string{"reports/03-generate-manifest.xml"}},
 	{"4. Edit the manifest", []string{"edit-manifest"}, []string{"reports/04-edit-manifest.xml"}},
 	{"5. Push the app", []string{"push-app"}, []string{"reports/05-push-app.xml"}},
+	{"6. Check the apps", []string{"check-apps"}, []string{"reports/06-check-apps.xml"}},
 	{"7. Build the indices", []string{"build-indices"}, []string{"reports/07-build-indices.xml"}},
 	{"8. Verify the indices", []string{"verify-indices"}, []string{"reports/08-verify-indices.xml"}},
-	{"9-16. Switch", []string{"switch", "map-live-route", "unmap-old-app"}, []string{"reports/09-map-live-route.xml", "reports/11-unmap-old-app.xml"}},
+	{"9-16. Switch", []string{"switch", "map-live-route", "watch-traffic", "unmap-old-app", "unmap-temporary-route"}, []string{"reports/09-map-live-route.xml", "reports/10-watch-traffic.xml", "reports/11-unmap-old-app.xml", "reports/12-unmap-temporary-route.xml"}},
 	{"19. Reindex", []string{"reindex"}, []string{"reports/19-reindex.xml"}},
 }
 
@@ -308,7 +309,7 @@ func TestTheReleaseJobIsHeldOffOnlyWhileItWouldBeFatal(t *testing.T) {
 	}
 
 	r := rehearse(t, jenkins.Scenario{})
-	diff(t, "commands under the lock", migration[7].commands, held(r))
+	diff(t, "commands under the lock", migration[8].commands, held(r))
 	for _, e := range r.Events {
 		if e.Event == "lock" && e.Agent {
 			t.Errorf("an executor is held while the lock is awaited: %s", e.Stage)
@@ -471,7 +472,7 @@ func TestTheFormIsSafeToSendAsItIs(t *testing.T) {
 }
 
 func TestNothingIsWrittenIntoAShellCommand(t *testing.T) {
-	for file, want := range map[string]int{"Jenkinsfile": 15, nightly: 1} {
+	for file, want := range map[string]int{"Jenkinsfile": 18, nightly: 1} {
 		steps := jenkins.ShellSteps(t, file)
 		diff(t, "shell steps in "+file, want, len(steps))
 		for _, s := range steps {
