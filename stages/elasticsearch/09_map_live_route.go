@@ -123,8 +123,7 @@ func (m *mapLiveRoute) takeOff(ctx context.Context, b blue) ([]runner.Task, erro
 		}
 		tasks = append(tasks, task)
 	}
-	tasks = append(tasks, m.onEveryRouter("the new app", mapped, m.greenInstances, "is off", unknown)...)
-	return append(tasks, m.carryBack(b)), nil
+	return append(tasks, m.onEveryRouter("the new app", mapped, m.greenInstances, "is off", unknown)...), nil
 }
 
 // carryBack carries over to blue what was changed while it was off, or shared,

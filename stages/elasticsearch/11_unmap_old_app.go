@@ -147,5 +147,11 @@ func (u *unmapOldApp) mapBack(ctx context.Context) ([]runner.Task, error) {
 		return nil, nil
 	}
 	tasks = append(tasks, u.onEveryRouter("the old app", b.Routes, u.blueInstances, "answers", served)...)
-	return append(tasks, u.carryBack(b)), nil
+	tasks = append(tasks, u.carryBack(b))
+	if !u.timeOf(factDrained).IsZero() {
+		tasks = append(tasks, runner.Task{Name: "note that the old app serves again", Do: func(ctx context.Context, _ *runner.Observation) error {
+			return u.journal.Unset(ctx, u.run, factDrained)
+		}})
+	}
+	return tasks, nil
 }

@@ -76,20 +76,3 @@ func (s *Site) retreat(ctx context.Context) ([]runner.Task, error) {
 	off, err := (&mapLiveRoute{Site: s}).Undo(ctx)
 	return append(back, off...), err
 }
-
-// carryBack carries over to blue what was changed while it was off, or shared,
-// the live routes: each request names an instance of blue, since green is still
-// mapped.
-func (s *Site) carryBack(b blue) runner.Task {
-	return runner.Task{
-		Name: "carry over to the old app what was changed meanwhile",
-		Do: func(ctx context.Context, o *runner.Observation) error {
-			since := s.timeOf(factShared)
-			if since.IsZero() {
-				since = s.timeOf(factBegan)
-			}
-			_, err := s.replay(ctx, o, s.blue(b), s.indices.Live(), since)
-			return err
-		},
-	}
-}
