@@ -101,7 +101,7 @@ func TestAFailedRequestDuringTheSwitchPutsTheOldAppBack(t *testing.T) {
 	t.Parallel()
 	w := start(t, small())
 	p := w.switching(nil)
-	w.fail(2)
+	w.fail(40)
 	if code := p.wait(); code != 1 {
 		t.Fatalf("exit code %d\n%s", code, p.log.String())
 	}
@@ -117,7 +117,7 @@ func TestAFailedRequestDuringTheSwitchHoldsWhereAskedTo(t *testing.T) {
 	t.Parallel()
 	w := start(t, small())
 	p := w.switching(map[string]string{"ON_BREACH": "hold"})
-	w.fail(2)
+	w.fail(40)
 	if code := p.wait(); code != 3 {
 		t.Fatalf("exit code %d\n%s", code, p.log.String())
 	}
