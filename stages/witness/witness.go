@@ -75,6 +75,10 @@ func (w *Witness) Start(ctx context.Context) (<-chan error, error) {
 		return nil, ctx.Err()
 	case <-time.After(w.o.Baseline):
 	}
+	if err := w.firstAnswer(ctx); err != nil {
+		w.end()
+		return nil, err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	base := w.tally
@@ -82,12 +86,22 @@ func (w *Witness) Start(ctx context.Context) (<-chan error, error) {
 		stop()
 		return nil, fmt.Errorf("%s failed %d of %d requests before anything was changed: %s", w.o.URL, base.Failed, base.Sent, base.Failures[0])
 	}
-	if base.Sent == 0 {
-		stop()
-		return nil, fmt.Errorf("%s was not asked once in %s: WITNESS_RATE or WITNESS_BASELINE is too small", w.o.URL, w.o.Baseline)
-	}
 	w.tally.baseline(base.Sent, base.Failed)
 	return w.breach, nil
+}
+
+// firstAnswer waits for one request to end, where the baseline was too short for it.
+func (w *Witness) firstAnswer(ctx context.Context) error {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for w.Tally().Sent == 0 {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+	return nil
 }
 
 // Enter says that the change begins (During) or has ended (After).
