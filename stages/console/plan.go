@@ -78,6 +78,9 @@ func (p *Plan) stage(b *strings.Builder, r *runner.Result, final bool) {
 		switch {
 		case t.Verdict == runner.Planned:
 			fmt.Fprintf(b, "    %s %s\n", sign(t.Name), t.Name)
+			for line := range strings.Lines(t.Detail) {
+				fmt.Fprintf(b, "        │ %s\n", strings.TrimRight(line, "\n"))
+			}
 		case t.Verdict == runner.Failure || t.Verdict == runner.Errored:
 			fmt.Fprintf(b, "    x %s: %s\n", t.Name, oneLine(t.Error))
 		}

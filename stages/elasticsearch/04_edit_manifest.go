@@ -87,7 +87,9 @@ func (e *editManifest) Plan(ctx context.Context) ([]runner.Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []runner.Task{e.writeFile("write the new app's manifest", path, text, diff)}, nil
+	task := e.writeFile("write the new app's manifest", path, text, diff)
+	task.Shows = diff
+	return []runner.Task{task}, nil
 }
 
 func shownDiff(from, to *manifest.Manifest, plain string) (string, error) {

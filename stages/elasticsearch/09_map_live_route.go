@@ -3,6 +3,7 @@ package elasticsearch
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
@@ -116,7 +117,7 @@ func (m *mapLiveRoute) takeOff(ctx context.Context, b blue) ([]runner.Task, erro
 			if err != nil {
 				return err
 			}
-			if !now.Reaches(b.App) {
+			if alone(now, app) {
 				return runner.Refuse("%s serves %s alone; map %s back first", m.Settings.NewApp, route.Address, b.Name)
 			}
 			return unmap(ctx, o)
@@ -141,6 +142,11 @@ func (s *Site) carryBack(b blue) runner.Task {
 			return err
 		},
 	}
+}
+
+// alone tells that an app is the only one behind a route.
+func alone(r *cloudfoundry.Route, app string) bool {
+	return !slices.ContainsFunc(r.Destinations, func(d cloudfoundry.Destination) bool { return d.AppGUID != app })
 }
 
 // forgetShared notes that blue alone gets the live writes again, and has them all.

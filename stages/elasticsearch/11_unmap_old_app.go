@@ -133,13 +133,20 @@ func (u *unmapOldApp) mapBack(ctx context.Context) ([]runner.Task, error) {
 	if err != nil {
 		return nil, err
 	}
+	greenApp, err := u.greenApp(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var tasks []runner.Task
 	for _, route := range b.Routes {
-		now, err := u.cf.Route(ctx, route.GUID)
+		state, stranger, err := u.routeState(ctx, b, greenApp, route)
 		if err != nil {
 			return nil, err
 		}
-		if !now.Reaches(b.App) {
+		if stranger != "" {
+			return nil, &runner.Irreversible{Why: "the live routes lead to " + stranger + ", which is none of this run, and stay so", Covered: true}
+		}
+		if state == toGreen || state == toNone {
 			tasks = append(tasks, u.mapTask(b.Name, b.App, route))
 		}
 	}

@@ -177,7 +177,11 @@ func (s *Site) situated(b blue, state, stranger string) runner.Situation {
 		toNone:  "urgent: it maps the old app again",
 	}
 	if stranger != "" {
-		return runner.Situation{Traffic: "unknown", Detail: "the live route leads to " + stranger, Back: "refused until that is cleared up"}
+		return runner.Situation{
+			Traffic: toOther, Detail: stranger + ", which is none of this run",
+			Blocked: "somebody released in between; roll back, and begin anew",
+			Back:    "safe: the live routes are left alone, what was made for the run is removed",
+		}
 	}
 	return runner.Situation{Traffic: state, Detail: names[state], Back: costs[state]}
 }

@@ -176,12 +176,13 @@ func (s *Site) writeFile(name, path string, text []byte, detail string) runner.T
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return err
 		}
-		if err := os.WriteFile(path, text, 0o600); err != nil {
+		// A file that is there keeps its mode, which may be anybody's to read.
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 		o.Say("%s, for eyes only", path)
 		o.Detail(detail)
-		return os.Chmod(path, 0o600)
+		return os.WriteFile(path, text, 0o600)
 	}}
 }
 

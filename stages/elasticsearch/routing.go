@@ -128,14 +128,6 @@ func unknown(a answer) error {
 	return fmt.Errorf("still reached: answered %s, not 400 unknown_route", a)
 }
 
-// gone: the router knows no such instance, or no such route at all.
-func gone(a answer) error {
-	if a.status == http.StatusNotFound && a.fault == "unknown_route" {
-		return nil
-	}
-	return unknown(a)
-}
-
 // onEveryRouter is one task a live route: each instance of the app answers there.
 func (s *Site) onEveryRouter(who string, routes []liveRoute, app func(context.Context) (string, int, error), verb string, want func(answer) error) []runner.Task {
 	var tasks []runner.Task

@@ -49,10 +49,17 @@ func (r *Runner) end(ctx context.Context, result *Result, step Step, err error) 
 // card says what a person needs to know now.
 func (r *Runner) card(ctx context.Context, result *Result, step Step, err error) *Card {
 	c := &Card{Traffic: "not known: it could not be read", Back: "not known"}
-	if f := result.FirstFailure(); f != nil {
+	f := result.FirstFailure()
+	switch {
+	case ClassOf(err) == Interrupted:
+		c.Failed = fmt.Sprintf("nothing: %d. %s was asked to stop", result.Number, result.Stage)
+		if f != nil {
+			c.Failed += fmt.Sprintf(", in %s: %s", f.List, f.Name)
+		}
+	case f != nil:
 		c.Failed = fmt.Sprintf("%d. %s, %s: %s: %s", result.Number, result.Stage, f.List, f.Name, f.Error)
 		c.ByHand = f.ByHand
-	} else {
+	default:
 		c.Failed = fmt.Sprintf("%d. %s: %s", result.Number, result.Stage, err)
 	}
 	for _, t := range result.Tasks {
@@ -65,6 +72,7 @@ func (r *Runner) card(ctx context.Context, result *Result, step Step, err error)
 			c.NotChanged = append(c.NotChanged, t.Name)
 		}
 	}
+	c.NotChanged = append(c.NotChanged, result.NotBegun...)
 	if r.Situation != nil {
 		asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()

@@ -64,8 +64,10 @@ type Result struct {
 	Started     time.Time     `json:"started"`
 	Duration    time.Duration `json:"duration_ns"`
 	Tasks       []TaskResult  `json:"tasks"`
-	ExitCode    int           `json:"exit_code"`
-	Card        *Card         `json:"card,omitempty"`
+	// NotBegun are the names of the tasks that a failure kept from being begun.
+	NotBegun []string `json:"not_begun,omitempty"`
+	ExitCode int      `json:"exit_code"`
+	Card     *Card    `json:"card,omitempty"`
 }
 
 // Err joins the errors of the tasks; nil if none failed.
@@ -77,6 +79,12 @@ func (r *Result) Err() error {
 		}
 	}
 	return errors.Join(all...)
+}
+
+func (r *Result) notBegun(tasks []Task) {
+	for _, t := range tasks {
+		r.NotBegun = append(r.NotBegun, t.Name)
+	}
 }
 
 // FirstFailure returns the first task that failed, or nil.
@@ -114,6 +122,8 @@ type Situation struct {
 	Traffic string
 	// Detail names the apps and their instances.
 	Detail string
+	// Blocked says why no stage can go on from here, or "".
+	Blocked string
 	// Back says how long going back takes from here, or why there is no way.
 	Back string
 }

@@ -232,7 +232,10 @@ func (r *Runner) planned(result *Result, list List, tasks []Task, err error) err
 	}
 	result.Verdict = Planned
 	for _, t := range tasks {
-		r.note(result, list, t.Name, Planned, t.ByHand)
+		result.Tasks = append(result.Tasks, TaskResult{
+			List: list, Name: t.Name, Verdict: Planned, Said: t.ByHand, Detail: t.Shows, Started: time.Now().UTC(),
+		})
+		r.Observer.TaskDone(result)
 	}
 	if len(tasks) == 0 {
 		result.Verdict = Nothing

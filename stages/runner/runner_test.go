@@ -276,6 +276,9 @@ func TestAnInterruptedStageIsNotAborted(t *testing.T) {
 	if got := ClassOf(err).ExitCode(); got != 130 {
 		t.Errorf("exit code %d for %v", got, err)
 	}
+	if got, want := w.results[0].Card.Failed, "nothing: 1. a was asked to stop, in apply: a apply"; got != want {
+		t.Errorf("the card says %q, want %q", got, want)
+	}
 	wantLog(t, w, "take lease", "release lease")
 }
 
@@ -330,12 +333,30 @@ func TestARollbackEndsWhereThereIsNoWayBack(t *testing.T) {
 	}
 }
 
+func TestWhatWasNotBegunIsNotChanged(t *testing.T) {
+	w := newWorld()
+	a := &toy{w: w, name: "a"}
+	steps := book(a)
+	steps[0].Open = func() Stage { return twoChanges{a} }
+	_ = w.runner(false).Run(t.Context(), steps, steps)
+	if diff := cmp.Diff([]string{"one", "two"}, w.results[0].Card.NotChanged); diff != "" {
+		t.Errorf("not changed (-want +got):\n%s", diff)
+	}
+}
+
+type twoChanges struct{ *toy }
+
+func (twoChanges) Plan(context.Context) ([]Task, error) {
+	no := func(context.Context, *Observation) error { return errors.New("no") }
+	return []Task{{Name: "one", Do: no}, {Name: "two", Do: no}}, nil
+}
+
 func TestAFailureTellsWhatAPersonNeedsAtNight(t *testing.T) {
 	w := newWorld()
 	steps := book(&toy{w: w, name: "a", apply: func(context.Context, *Observation) error { return errors.New("the broker said no") }})
 	r := w.runner(false)
 	r.Situation = func(context.Context) (Situation, error) {
-		return Situation{"blue", "search-api, 2 instances", "nothing to go back from"}, nil
+		return Situation{Traffic: "blue", Detail: "search-api, 2 instances", Back: "nothing to go back from"}, nil
 	}
 	_ = r.Run(t.Context(), steps, steps)
 	want := &Card{

@@ -21,6 +21,8 @@ type Task struct {
 	Name string
 	// ByHand is the command a person would type for a change, or "".
 	ByHand string
+	// Shows is what a plan shows of a change, such as a diff; "" for nothing.
+	Shows string
 	// Wait is how long the task is polled until it holds. Zero: once in Check and
 	// Apply, the runner's own deadline in Verify. Negative: no deadline.
 	Wait time.Duration

@@ -26,11 +26,13 @@ func (r *Runner) each(ctx context.Context, result *Result, list List, tasks []Ta
 
 // inTurn runs tasks one after the other and stops at the first that fails.
 func (r *Runner) inTurn(ctx context.Context, result *Result, list List, tasks []Task) error {
-	for _, t := range tasks {
+	for i, t := range tasks {
 		if ctx.Err() != nil {
+			result.notBegun(tasks[i+1:])
 			return r.failAs(result, list, t.Name, fmt.Errorf("not begun: %w", context.Cause(ctx)))
 		}
 		if err := r.task(ctx, result, list, t, 0); err != nil {
+			result.notBegun(tasks[i+1:])
 			return err
 		}
 	}

@@ -70,7 +70,7 @@ func TestInterruptedWhileDocumentsAreWritten(t *testing.T) {
 	o := small()
 	o.Documents, o.PutTime, o.Drift = 400, 10*time.Millisecond, -1
 	w := start(t, o)
-	w.run(0, "elasticsearch", "run", "--to", "push-app")
+	w.run(0, "elasticsearch", "run", "--to", "check-apps")
 	puts := w.counter(map[string]any{"place": "search-api", "method": "PUT", "path": "/services/"})
 	victim := w.begin(nil, "elasticsearch", "build-indices")
 	w.eventually("a hundred documents are put", func() bool { return w.hits(puts) > 100 })
@@ -98,7 +98,7 @@ func TestInterruptedWithADocumentUnanswered(t *testing.T) {
 	o := small()
 	o.Drift = -1
 	w := start(t, o)
-	w.run(0, "elasticsearch", "run", "--to", "push-app")
+	w.run(0, "elasticsearch", "run", "--to", "check-apps")
 	id := w.fault(map[string]any{"kind": "hold", "place": "search-api", "method": "PUT", "path": "/services/", "n": 40})
 	victim := w.begin(nil, "elasticsearch", "build-indices")
 	w.awaitHeld(id)
@@ -143,7 +143,7 @@ func TestInterruptedWhileRequestsDrain(t *testing.T) {
 	o := small()
 	o.Drift = -1
 	w := start(t, o)
-	w.run(0, "elasticsearch", "run", "--to", "map-live-route")
+	w.run(0, "elasticsearch", "run", "--to", "watch-traffic")
 	w.call("POST", "/_sandbox/load", map[string]any{"rate": 50}, nil)
 	victim := w.begin(map[string]string{"DRAIN": "40s"}, "elasticsearch", "unmap-old-app")
 	w.reported(victim, "11-unmap-old-app", "off on dm-search-api-preview.cloudapps.digital/_metrics")

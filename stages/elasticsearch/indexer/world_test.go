@@ -127,20 +127,6 @@ func (w *world) edit(kind, id string) string {
 	return done.ID
 }
 
-// targets are the two indices, named like their aliases unless they are dated.
-func targets(t *testing.T, text ...string) []indexer.Target {
-	t.Helper()
-	all := indexer.Defaults("production").Live()
-	for i := range text {
-		name, err := searchapi.ParseName(text[i])
-		if err != nil {
-			t.Fatal(err)
-		}
-		all[i].Name = name
-	}
-	return all
-}
-
 var day = time.Date(2021, 3, 1, 0, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant in all but syntax
 
 // create makes the targets' indices, with their aliases.

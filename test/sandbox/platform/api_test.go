@@ -53,7 +53,7 @@ func TestTheUAAGrantsByPasswordClientAndRefresh(t *testing.T) {
 	if status, out = w.oauth("cf", "", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"old"}}); status != 401 || out["error"] != "invalid_token" {
 		t.Errorf("bad refresh: %d %v", status, out)
 	}
-	status, out = w.oauth("", "", url.Values{"grant_type": {"client_credentials"}, "client_id": {"cutover"}, "client_secret": {"s3cret"}})
+	status, _ = w.oauth("", "", url.Values{"grant_type": {"client_credentials"}, "client_id": {"cutover"}, "client_secret": {"s3cret"}})
 	if status != 401 {
 		t.Errorf("empty basic credentials beside the form's: %d", status)
 	}
