@@ -60,8 +60,10 @@ type Options struct {
 //
 // Every write first asks the permit in its context (see WithPermit); a write
 // without permission is never sent.
-func New(o Options) *http.Client {
-	base := transport(o)
+func New(o Options) *http.Client { return NewOver(o, transport(o)) }
+
+// NewOver returns the same client over another transport.
+func NewOver(o Options, base http.RoundTripper) *http.Client {
 	return &http.Client{
 		Transport: &byMethod{
 			userAgent: o.UserAgent,

@@ -1,0 +1,117 @@
+package report_test
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/digitalmarketplace/cutover/jenkins/report"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/test/jenkins/junitxsd"
+)
+
+func result() *runner.Result {
+	at := time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC)
+	return &runner.Result{
+		Environment: "preview", Number: 9, Of: 20, Stage: "map-live-route", Run: "20261123-0102-abcd", Build: "https://jenkins.test/9/",
+		Version: "1.0", Started: at, Duration: 1234567 * time.Microsecond, Verdict: runner.Running,
+		Tasks: []runner.TaskResult{
+			{List: runner.ListCheck, Name: "it holds", Verdict: runner.Done, Said: "36,311 of 36,311", Facts: []runner.Fact{{Name: "documents", Value: 36311}}, Started: at},
+			{List: runner.ListApply, Name: "it breaks \x1b[31m", Verdict: runner.Failure, Error: "no\x00 \x1b[31mred & <token-value>", Detail: "line one\nline two", ByHand: "cf map-route", Started: at},
+			{List: runner.ListVerify, Name: "nobody knows", Verdict: runner.Errored, Error: "timeout", Started: at},
+			{List: runner.ListApply, Name: "it would", Verdict: runner.Planned, Said: "cf push", Started: at},
+		},
+	}
+}
+
+func files(t *testing.T) (*report.Files, string) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "reports")
+	return &report.Files{
+		Dir: dir, Redact: func(s string) string { return strings.ReplaceAll(s, "token-value", "***") },
+		Failed: func(err error) { t.Error(err) },
+	}, dir
+}
+
+func TestTheReportIsValidAfterEachTask(t *testing.T) {
+	f, dir := files(t)
+	r := result()
+	all := r.Tasks
+	r.Tasks = nil
+	f.StageStarted(r)
+	junitxsd.ValidateJUnit(t, filepath.Join(dir, "09-map-live-route.xml"))
+	for i := range all {
+		r.Tasks = all[:i+1]
+		f.TaskDone(r)
+		junitxsd.ValidateJUnit(t, filepath.Join(dir, "09-map-live-route.xml"))
+	}
+	left, err := filepath.Glob(filepath.Join(dir, ".part-*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("half files are left: %v %v", left, err)
+	}
+}
+
+func TestTheReportSaysWhatWasFound(t *testing.T) {
+	f, dir := files(t)
+	f.StageDone(result())
+	text, err := os.ReadFile(filepath.Join(dir, "09-map-live-route.xml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`<?xml version="1.0" encoding="UTF-8"?>`, `name="preview.09-map-live-route" tests="4" failures="1" errors="1"`,
+		`classname="preview.09-map-live-route.check" time="0.000"`, `time="1.235"`, `timestamp="2026-11-23T01:02:03Z"`,
+		`<failure message="no [31mred &amp; &lt;***&gt;"`, `by hand: cf map-route`, "line one\nline two",
+		`<skipped message="planned: cf push">`, `documents: 36311`, `<property name="run" value="20261123-0102-abcd">`,
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("%s is not in the report:\n%s", want, text)
+		}
+	}
+	var got runner.Result
+	raw, err := os.ReadFile(filepath.Join(dir, "09-map-live-route.json"))
+	if err == nil {
+		err = json.Unmarshal(raw, &got)
+	}
+	if err != nil || len(got.Tasks) != 4 {
+		t.Errorf("result.json: %v\n%s", err, raw)
+	}
+}
+
+func TestAnUndoingHasAReportOfItsOwn(t *testing.T) {
+	f, dir := files(t)
+	r := result()
+	r.Back = true
+	f.StageDone(r)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if diff := cmp.Diff([]string{"rollback-09-map-live-route.json", "rollback-09-map-live-route.xml"}, names); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+func TestAReportThatCannotBeWrittenIsTold(t *testing.T) {
+	blocked := filepath.Join(t.TempDir(), "reports")
+	if err := os.WriteFile(blocked, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var told error
+	f := &report.Files{Dir: blocked, Redact: func(s string) string { return s }, Failed: func(err error) { told = err }}
+	f.StageStarted(result())
+	var path *os.PathError
+	if !errors.As(told, &path) || !strings.Contains(told.Error(), "map-live-route") {
+		t.Errorf("told: %v", told)
+	}
+}

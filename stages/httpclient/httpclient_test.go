@@ -1,0 +1,217 @@
+package httpclient_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/digitalmarketplace/cutover/stages/httpclient"
+)
+
+// server answers with the statuses in turn, the last for ever, and counts.
+type server struct {
+	*httptest.Server
+	mu       sync.Mutex
+	statuses []int
+	asked    []string
+	header   http.Header
+}
+
+func newServer(t *testing.T, statuses ...int) *server {
+	t.Helper()
+	s := &server{statuses: statuses, header: http.Header{}}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		status := s.statuses[min(len(s.asked), len(s.statuses)-1)]
+		s.asked = append(s.asked, r.Method+" "+r.Host+" "+r.UserAgent())
+		for k, v := range s.header {
+			w.Header()[k] = v
+		}
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, "because")
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *server) count() int { s.mu.Lock(); defer s.mu.Unlock(); return len(s.asked) }
+
+func quick() httpclient.Options {
+	return httpclient.Options{WaitMin: time.Millisecond, WaitMax: 2 * time.Millisecond, Attempts: 3}
+}
+
+func allowed(ctx context.Context) context.Context {
+	return httpclient.WithPermit(ctx, func(context.Context) error { return nil })
+}
+
+func send(ctx context.Context, c *http.Client, method, url string) (status int, body string, err error) {
+	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader("x"))
+	if err != nil {
+		return 0, "", err
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	return resp.StatusCode, httpclient.Body(resp), nil
+}
+
+func TestWhatIsTriedAgainAndWhatIsNot(t *testing.T) {
+	for name, c := range map[string]struct {
+		method   string
+		statuses []int
+		want     int
+		asked    int
+	}{
+		"a read is tried again on 5xx":              {"GET", []int{503, 500, 200}, 200, 3},
+		"a read is tried again on 429":              {"GET", []int{429, 200}, 200, 2},
+		"a read is not tried again on 404":          {"GET", []int{404, 200}, 404, 1},
+		"the last answer of a read is handed back":  {"GET", []int{503}, 503, 3},
+		"a write is not tried again on 5xx":         {"PUT", []int{503, 200}, 503, 1},
+		"a write is tried again on 429":             {"POST", []int{429, 201}, 201, 2},
+		"the last answer of a write is handed back": {"POST", []int{429}, 429, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, c.statuses...)
+			status, body, err := send(allowed(t.Context()), httpclient.New(quick()), c.method, s.URL)
+			if err != nil || status != c.want || body != "because" || s.count() != c.asked {
+				t.Errorf("%d %q after %d requests, %v", status, body, s.count(), err)
+			}
+		})
+	}
+}
+
+func TestAWriteWithoutAPermitIsNotSent(t *testing.T) {
+	s := newServer(t, 200)
+	c := httpclient.New(quick())
+	lost := errors.New("the lease is lost")
+	for name, x := range map[string]struct {
+		ctx  context.Context
+		want error
+	}{
+		"no permit":          {t.Context(), httpclient.ErrNoPermit},
+		"a permit withdrawn": {httpclient.WithoutPermit(allowed(t.Context())), httpclient.ErrNoPermit},
+		"a permit refused":   {httpclient.WithPermit(t.Context(), func(context.Context) error { return lost }), lost},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, _, err := send(x.ctx, c, "DELETE", s.URL); !errors.Is(err, x.want) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	if n := s.count(); n != 0 {
+		t.Errorf("%d writes were sent", n)
+	}
+	if status, _, err := send(httpclient.Harmless(t.Context()), c, "POST", s.URL); err != nil || status != 200 {
+		t.Errorf("a harmless POST: %d, %v", status, err)
+	}
+}
+
+func TestTheHostStaysWhereTheConnectionIsChosen(t *testing.T) {
+	s := newServer(t, 200)
+	o := quick()
+	o.Dial = strings.TrimPrefix(s.URL, "http://")
+	o.UserAgent = func() string { return "cutover/test" }
+	if _, _, err := send(t.Context(), httpclient.New(o), "GET", "http://live.example/_status"); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"GET live.example cutover/test"}, s.asked); diff != "" {
+		t.Errorf("asked (-want +got):\n%s", diff)
+	}
+}
+
+func TestFreshConnectionsAreNotKept(t *testing.T) {
+	var opened atomic.Int64
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	s.Start()
+	t.Cleanup(s.Close)
+	for fresh, want := range map[bool]int64{false: 1, true: 3} {
+		opened.Store(0)
+		o := quick()
+		o.FreshConnections = fresh
+		c := httpclient.New(o)
+		for range 3 {
+			if _, _, err := send(t.Context(), c, "GET", s.URL); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := opened.Load(); n != want {
+			t.Errorf("fresh %t: %d connections, want %d", fresh, n, want)
+		}
+	}
+}
+
+func TestAWriteThatWasNeverSentIsNotCalledUnanswered(t *testing.T) {
+	s := newServer(t, 200)
+	url := s.URL
+	s.Close()
+	_, _, err := send(allowed(t.Context()), httpclient.New(quick()), "PUT", url)
+	if err == nil || errors.Is(err, httpclient.ErrUnanswered) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAWriteCutOffIsUnanswered(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }))
+	t.Cleanup(s.Close)
+	if _, _, err := send(allowed(t.Context()), httpclient.New(quick()), "PUT", s.URL); !errors.Is(err, httpclient.ErrUnanswered) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A stop does not cut off a write that was begun: it is answered, or given up
+// after the grace. None is begun after the stop.
+func TestAStopLetsAWriteEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		answersAfter time.Duration
+		unanswered   bool
+		took         time.Duration
+	}{
+		"it is answered within the grace": {3 * time.Second, false, 3 * time.Second},
+		"it is given up after the grace":  {time.Hour, true, 11 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, stop := context.WithCancel(allowed(t.Context()))
+				client := httpclient.NewOver(httpclient.Options{}, tripper(func(r *http.Request) (*http.Response, error) {
+					select {
+					case <-r.Context().Done():
+						return nil, r.Context().Err()
+					case <-time.After(c.answersAfter):
+						return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader("")), Request: r}, nil
+					}
+				}))
+				began := time.Now()
+				time.AfterFunc(time.Second, stop)
+				_, _, err := send(ctx, client, "PUT", "http://live.example/")
+				if errors.Is(err, httpclient.ErrUnanswered) != c.unanswered || time.Since(began) != c.took {
+					t.Errorf("%v after %s", err, time.Since(began))
+				}
+				if _, _, err := send(ctx, client, "PUT", "http://live.example/"); !errors.Is(err, context.Canceled) || errors.Is(err, httpclient.ErrUnanswered) {
+					t.Errorf("a write after the stop: %v", err)
+				}
+			})
+		})
+	}
+}
+
+type tripper func(*http.Request) (*http.Response, error)
+
+func (f tripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
