@@ -149,7 +149,7 @@ func TestExportsCanBeSourced(t *testing.T) {
 }
 
 func TestTheEnvironmentFitsThePace(t *testing.T) {
-	for pace, want := range map[float64]string{1: "1m0s 3s 30s 2m0s 3m0s 10m0s", 0: "0s 20ms 250ms 1s 5s 10s"} {
+	for pace, want := range map[float64]string{1: "1m0s 3s 30s 2m0s 3m0s 10m0s", 0: "0s 20ms 500ms 2s 5s 10s"} {
 		env := makeEnv(Options{Stage: "staging", Pace: pace}, Addresses{CFAPI: "http://x"})
 		got := strings.Join([]string{env["DRAIN"], env["POLL_INTERVAL"], env["LEASE_HEARTBEAT"], env["LEASE_STALE_AFTER"], env["ROUTE_TIMEOUT"], env["START_TIMEOUT"]}, " ")
 		if got != want {
