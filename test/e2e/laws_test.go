@@ -10,6 +10,7 @@ import (
 
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch"
 	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/test/sandbox"
 )
 
 // before is the name of the stage before a step, or "".
@@ -93,7 +94,7 @@ func TestKilledAtAnyWriteTheNextProcessComesToTheSameEnd(t *testing.T) {
 	for _, step := range steps {
 		t.Run(step.Name, func(t *testing.T) {
 			t.Parallel()
-			ref := start(t, small())
+			ref := start(t, enough(step))
 			ref.reach(steps, step)
 			n := len(ref.writes())
 			ref.with(unbeating(), 0, "elasticsearch", step.Name)
@@ -129,6 +130,16 @@ func points(all []write) []int {
 	return slices.Compact(some)
 }
 
+// enough is a world with as many documents as it takes: more than a page where
+// the step is about documents, and a handful elsewhere, where they only cost time.
+func enough(step runner.Step) sandbox.Options {
+	o := small()
+	if step.Name != "build-indices" && step.Name != "reindex" {
+		o.Documents, o.Briefs = 12, 4
+	}
+	return o
+}
+
 // unbeating are the settings of a process whose lease shows no sign of life while
 // a stage runs, so that its writes can be counted.
 func unbeating() map[string]string {
@@ -136,7 +147,7 @@ func unbeating() map[string]string {
 }
 
 func killedAt(t *testing.T, steps runner.Runbook, step runner.Step, at write, n int, fate, want string) {
-	w := start(t, small())
+	w := start(t, enough(step))
 	w.reach(steps, step)
 	id := w.fault(map[string]any{"kind": "hold", "writes_only": true, "n": n})
 	victim := w.begin(unbeating(), "elasticsearch", step.Name)
