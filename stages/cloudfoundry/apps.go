@@ -193,6 +193,31 @@ func (c *Client) Environment(ctx context.Context, app string) (*Environment, err
 	return env, nil
 }
 
+// SetEnvironment sets variables of an app and leaves all others; nil removes one.
+// What runs keeps what it was started with (CC API: Update environment variables).
+func (c *Client) SetEnvironment(ctx context.Context, app string, variables map[string]*string) error {
+	path := "/v3/apps/" + app + "/environment_variables"
+	_, err := c.write(ctx, http.MethodPatch, path, map[string]any{"var": variables}, nil)
+	if err != nil && isAmbiguous(err) {
+		var now struct {
+			Var map[string]any `json:"var"`
+		}
+		if c.get(ctx, path, nil, &now) == nil {
+			have := make(map[string]string, len(now.Var))
+			for name, value := range now.Var {
+				have[name] = asText(value)
+			}
+			if agree(have, variables) {
+				return nil
+			}
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("set variables of app %s: %w", app, err)
+	}
+	return nil
+}
+
 func asText(value any) string {
 	if text, is := value.(string); is {
 		return text

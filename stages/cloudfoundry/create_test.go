@@ -123,6 +123,11 @@ func TestUpdatesSendNothingButWhatShallChange(t *testing.T) {
 	}
 	sent(t, s, "PATCH /v3/apps/a1", `{"name":"search-api"}`)
 	value := "1"
+	s.on("PATCH /v3/apps/a1/environment_variables", ok(`{}`))
+	if err := c.SetEnvironment(writing(t), "a1", map[string]*string{"A": &value, "B": nil}); err != nil {
+		t.Fatal(err)
+	}
+	sent(t, s, "PATCH /v3/apps/a1/environment_variables", `{"var":{"A":"1","B":null}}`)
 	if err := c.SetMetadata(writing(t), cloudfoundry.ServiceInstances, "s1", map[string]*string{cloudfoundry.RunLabel: nil}, map[string]*string{"x": &value}); err != nil {
 		t.Fatal(err)
 	}

@@ -108,6 +108,16 @@ func TestWritesWhoseAnswerIsLostOnTheRehearsalPlatform(t *testing.T) {
 				return len(all), err
 			},
 		},
+		"set a variable": {
+			func(ctx context.Context, w *world) error {
+				value := "1"
+				return w.c.SetEnvironment(ctx, w.app, map[string]*string{"NEW": &value})
+			},
+			func(ctx context.Context, w *world) (int, error) {
+				env, err := w.c.Environment(ctx, w.app)
+				return len(env.User["NEW"]), err
+			},
+		},
 		"rename": {
 			func(ctx context.Context, w *world) error { return w.c.RenameServiceInstance(ctx, w.es, "es") },
 			func(ctx context.Context, w *world) (int, error) {

@@ -3,19 +3,21 @@ package runner
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/digitalmarketplace/cutover/stages/httpclient"
 )
 
-// Back undoes steps from the last to the first, each as a result of its own, and
-// retires the run. It records that the run goes back before its first write, so
-// that no forward stage can start in between, and it can be run again after a
-// crash at any point: each Undo reads the world anew. It ends early, with an
-// error of class Refused, at a stage that has no way back.
-func (r *Runner) Back(ctx context.Context, all []Step) error {
+// Back undoes steps in the order given, each as a result of its own, and retires
+// the run. That order is the runbook's own: traffic first, names after. It asks
+// all of them for their way back before its first write, and ends with an error of
+// class Refused, nothing done, where one has none. It records that the run goes
+// back before it undoes anything, so that no forward stage can start in between,
+// and it can be run again after a crash at any point: each Undo reads the world anew.
+func (r *Runner) Back(ctx context.Context, order Runbook) error {
 	defer r.letGo(ctx)
-	for i := len(all) - 1; i >= 0; i-- {
-		if none, err := r.undo(ctx, all[i]); err != nil || none {
+	for _, step := range order {
+		if none, err := r.undo(ctx, order, step); err != nil || none {
 			return err
 		}
 	}
@@ -26,31 +28,34 @@ func (r *Runner) Back(ctx context.Context, all []Step) error {
 }
 
 // undo undoes one step, and tells whether there was no run to undo it of.
-func (r *Runner) undo(ctx context.Context, step Step) (none bool, err error) {
+func (r *Runner) undo(ctx context.Context, order Runbook, step Step) (none bool, err error) {
 	result := r.begin(ctx, step)
 	result.Back = true
 	r.Observer.StageStarted(result)
-	err = r.undone(ctx, step, result)
+	err = r.undone(ctx, order, step, result)
 	r.end(ctx, result, step, err)
 	return result.Run == "", err
 }
 
-func (r *Runner) undone(ctx context.Context, step Step, result *Result) error {
+func (r *Runner) undone(ctx context.Context, order Runbook, step Step, result *Result) error {
 	record, err := r.Journal.Record(ctx)
 	if err != nil {
 		return r.failAs(result, ListUndo, "the run can be read", err)
 	}
 	if record == nil {
-		result.Verdict, result.Why = Nothing, "there is no run: nothing to go back from"
-		r.note(result, ListUndo, "the stage is undone", Nothing, result.Why)
-		return nil
+		return r.noRun(ctx, result)
 	}
 	result.Run = record.Run
 	if !r.DryRun && !r.held {
 		if err := r.hold(ctx, result); err != nil {
 			return err
 		}
-		return r.undone(ctx, step, result)
+		return r.undone(ctx, order, step, result)
+	}
+	if !record.Back && step.Name == order[0].Name {
+		if err := r.passable(ctx, order, result); err != nil {
+			return err
+		}
 	}
 	tasks, err := step.Open().Undo(httpclient.WithoutPermit(ctx))
 	var none *Irreversible
@@ -78,6 +83,38 @@ func (r *Runner) undone(ctx context.Context, step Step, result *Result) error {
 		r.note(result, ListUndo, "the stage is undone", Nothing, why)
 	}
 	return r.unmark(ctx, step, result)
+}
+
+// noRun ends a rollback that has nothing to go back from: no run was begun, or the
+// last one was rolled back. From one that came to its end there is no way back.
+func (r *Runner) noRun(ctx context.Context, result *Result) error {
+	ended, err := r.Journal.Ended(ctx)
+	if err != nil {
+		return r.failAs(result, ListUndo, "the run before can be read", err)
+	}
+	if ended != nil && !ended.Back {
+		return r.failAs(result, ListUndo, "there is a way back from here", Refuse("there is none: run %s is complete, and what it replaced is deleted", ended.Run))
+	}
+	result.Verdict, result.Why = Nothing, "there is no run: nothing to go back from"
+	r.note(result, ListUndo, "the stage is undone", Nothing, result.Why)
+	return nil
+}
+
+// passable asks every step for its way back, before a run is turned that could
+// then go neither way. What a later step refuses for another reason is left to its
+// turn: it must not keep the traffic from going back.
+func (r *Runner) passable(ctx context.Context, order Runbook, result *Result) error {
+	for _, step := range order {
+		_, err := step.Open().Undo(httpclient.WithoutPermit(ctx))
+		var none *Irreversible
+		switch {
+		case errors.As(err, &none) && !none.Covered:
+			return r.failAs(result, ListUndo, "there is a way back from here", Refuse("there is none: %d. %s: %w", step.Number, step.Name, err))
+		case err != nil && none == nil && ClassOf(err) != Failed && ClassOf(err) != Refused:
+			return r.failAs(result, ListUndo, "there is a way back from here", fmt.Errorf("%d. %s: %w", step.Number, step.Name, err))
+		}
+	}
+	return nil
 }
 
 // turnBack records that the run goes back, before the first write of a rollback.

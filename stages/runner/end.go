@@ -46,6 +46,40 @@ func (r *Runner) end(ctx context.Context, result *Result, step Step, err error) 
 	r.Observer.StageDone(result)
 }
 
+// retire ends the run once the runbook's last step is marked. A process that was
+// killed in between left the mark: the next one finds the step complete, and
+// comes here all the same.
+func (r *Runner) retire(ctx context.Context, all []Step, step Step, result *Result) error {
+	if r.DryRun || !isLast(all, step) {
+		return nil
+	}
+	record, err := r.Journal.Record(ctx)
+	if err != nil {
+		return r.failAs(result, ListVerify, "the run can be read", err)
+	}
+	if record == nil || record.Back {
+		return nil
+	}
+	if _, is := record.Marks[step.Name]; !is {
+		return nil
+	}
+	if !r.held {
+		if err := r.hold(ctx, result); err != nil {
+			return err
+		}
+		return r.retire(ctx, all, step, result)
+	}
+	return r.inTurn(r.permitted(ctx), result, ListApply, []Task{{
+		Name: "retire the run",
+		Do: func(ctx context.Context, o *Observation) error {
+			o.Say("run %s is complete", record.Run)
+			return r.Journal.Retire(ctx)
+		},
+	}})
+}
+
+func isLast(all []Step, step Step) bool { return len(all) > 0 && all[len(all)-1].Name == step.Name }
+
 // card says what a person needs to know now.
 func (r *Runner) card(ctx context.Context, result *Result, step Step, err error) *Card {
 	c := &Card{Traffic: "not known: it could not be read", Back: "not known"}

@@ -19,8 +19,11 @@ type Journal interface {
 	Unmark(ctx context.Context, stage string) error
 	// TurnBack records that the run goes back, before the first write of a rollback.
 	TurnBack(context.Context) error
-	// Retire ends the run.
+	// Retire ends the run, and takes our marks off what stays of it. It can be done
+	// again after a crash at any point.
 	Retire(context.Context) error
+	// Ended returns what is recorded of the run that was retired last, or nil.
+	Ended(context.Context) (*Record, error)
 }
 
 // Lease is the right to write, held by one process at a time.
@@ -111,7 +114,7 @@ func (r *Runner) stage(ctx context.Context, all []Step, step Step, result *Resul
 	if !admission.Act {
 		r.note(result, ListCheck, "the stage is wanted", Skipped, admission.Why)
 		result.Verdict, result.Why = Skipped, admission.Why
-		return nil
+		return r.retire(ctx, all, step, result)
 	}
 	if !r.DryRun && !r.held {
 		// Who waited for the lease looks again: the one before may have done it all.
@@ -153,7 +156,7 @@ func (r *Runner) work(ctx context.Context, step Step, result *Result, admission 
 			return r.failAs(result, ListVerify, "the stage is marked as complete", err)
 		}
 	}
-	return nil
+	return r.retire(ctx, all, step, result)
 }
 
 // change applies and verifies, and aborts when either fails.
@@ -199,6 +202,15 @@ func (r *Runner) admit(ctx context.Context, all []Step, step Step, result *Resul
 	if record != nil {
 		if m, is := record.Marks[step.Name]; is {
 			return Admission{Why: "done by " + orUnknown(m.Build) + " at " + m.Ended.UTC().Format(time.RFC3339)}, nil
+		}
+	}
+	if record == nil && isLast(all, step) {
+		ended, err := r.Journal.Ended(ctx)
+		if err != nil {
+			return Admission{}, fmt.Errorf("read the run before: %w", err)
+		}
+		if ended != nil && !ended.Back {
+			return Admission{Why: "run " + ended.Run + " is complete, and ended with it"}, nil
 		}
 	}
 	if missing := firstUnmarked(record, earlier); missing != nil && !r.DryRun {

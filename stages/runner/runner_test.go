@@ -19,6 +19,7 @@ import (
 // world is what toy stages change, and the journal, lease and observer of the tests.
 type world struct {
 	record  *Record
+	ended   *Record
 	done    map[string]bool
 	log     []string
 	leased  bool
@@ -44,7 +45,12 @@ func (w *world) Unmark(_ context.Context, stage string) error {
 	return nil
 }
 func (w *world) TurnBack(context.Context) error { w.say("turn back"); w.record.Back = true; return nil }
-func (w *world) Retire(context.Context) error   { w.say("retire"); w.record = nil; return nil }
+func (w *world) Retire(context.Context) error {
+	w.say("retire")
+	w.record, w.ended = nil, w.record
+	return nil
+}
+func (w *world) Ended(context.Context) (*Record, error) { return w.ended, nil }
 
 func (w *world) Take(context.Context) error    { w.say("take lease"); w.leased = true; return nil }
 func (w *world) Permit(context.Context) error  { return nil }
@@ -153,15 +159,39 @@ func TestStagesRunInOrderUnderOneLeaseAndAreMarkedAfterVerify(t *testing.T) {
 	if err := w.runner(false).Run(t.Context(), steps, steps); err != nil {
 		t.Fatal(err)
 	}
-	wantLog(t, w, "take lease", "apply a", "verify a", "mark a", "apply b", "verify b", "mark b", "release lease")
+	wantLog(t, w, "take lease", "apply a", "verify a", "mark a", "apply b", "verify b", "mark b", "retire", "release lease")
+}
+
+func TestTheRunIsRetiredAfterTheLastStepAlone(t *testing.T) {
+	w := newWorld()
+	steps := book(&toy{w: w, name: "a"}, &toy{w: w, name: "b"})
+	if err := w.runner(false).Run(t.Context(), steps, steps[:1]); err != nil {
+		t.Fatal(err)
+	}
+	wantLog(t, w, "take lease", "apply a", "mark a", "release lease")
+}
+
+func TestAProcessKilledBeforeTheRunWasRetiredIsFollowedByOneThatRetiresIt(t *testing.T) {
+	w := newWorld()
+	w.record.Marks = map[string]Mark{"a": {}, "b": {}}
+	steps := book(&toy{w: w, name: "a"}, &toy{w: w, name: "b"})
+	for range 2 { // The second comes after the end.
+		if err := w.runner(false).Run(t.Context(), steps, steps[1:]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantLog(t, w, "take lease", "retire", "release lease")
+	if r := w.results[1]; r.Verdict != Skipped || !strings.Contains(r.Why, "run r1 is complete") {
+		t.Errorf("verdict %q, why %q", r.Verdict, r.Why)
+	}
 }
 
 func TestACompleteStageIsSkippedWithoutLeaseCheckOrVerify(t *testing.T) {
 	w := newWorld()
 	w.record.Marks["a"] = Mark{Build: "build 41"}
 	never := func(context.Context, *Observation) error { t.Error("asked"); return nil }
-	steps := book(&toy{w: w, name: "a", check: never, verify: never})
-	if err := w.runner(false).Run(t.Context(), steps, steps); err != nil {
+	steps := book(&toy{w: w, name: "a", check: never, verify: never}, &toy{w: w, name: "b"})
+	if err := w.runner(false).Run(t.Context(), steps, steps[:1]); err != nil {
 		t.Fatal(err)
 	}
 	wantLog(t, w)
@@ -311,26 +341,51 @@ func TestLookingGetsNoPermitAndDoingGetsOne(t *testing.T) {
 	}
 }
 
-func TestARollbackUndoesFromTheLastToTheFirst(t *testing.T) {
+func TestARollbackUndoesInTheOrderGiven(t *testing.T) {
 	w := newWorld()
 	w.done = map[string]bool{"a": true, "b": true, "c": true}
 	steps := book(&toy{w: w, name: "a"}, &toy{w: w, name: "b", undo: &Irreversible{Why: "goes with a", Covered: true}}, &toy{w: w, name: "c"})
-	if err := w.runner(false).Back(t.Context(), steps); err != nil {
+	if err := w.runner(false).Back(t.Context(), Runbook{steps[1], steps[0], steps[2]}); err != nil {
 		t.Fatal(err)
 	}
-	wantLog(t, w, "take lease", "turn back", "undo c", "undo a", "retire", "release lease")
+	wantLog(t, w, "take lease", "turn back", "undo a", "undo c", "retire", "release lease")
 }
 
-func TestARollbackEndsWhereThereIsNoWayBack(t *testing.T) {
+func TestARollbackDoesNothingWhereOneStepHasNoWayBack(t *testing.T) {
+	for _, dry := range []bool{false, true} {
+		w := newWorld()
+		steps := book(&toy{w: w, name: "a"}, &toy{w: w, name: "b", undo: &Irreversible{Why: "the last copy is gone"}})
+		err := w.runner(dry).Back(t.Context(), steps)
+		if ClassOf(err) != Refused || !strings.Contains(err.Error(), "2. b: the last copy is gone") {
+			t.Errorf("got %v", err)
+		}
+		if w.record.Back || slices.Contains(w.log, "undo a") {
+			t.Errorf("it went back, or turned a run that cannot go back: %v", w.log)
+		}
+	}
+}
+
+func TestAStepThatRefusesDoesNotKeepTheOnesBeforeItFromBeingUndone(t *testing.T) {
 	w := newWorld()
-	steps := book(&toy{w: w, name: "a"}, &toy{w: w, name: "b", undo: &Irreversible{Why: "the last copy is gone"}})
-	err := w.runner(false).Back(t.Context(), steps)
-	if ClassOf(err) != Refused || !strings.Contains(err.Error(), "the last copy is gone") {
+	steps := book(&toy{w: w, name: "traffic"}, &toy{w: w, name: "names", undo: Refuse("the name is somebody else's")})
+	if err := w.runner(false).Back(t.Context(), steps); ClassOf(err) != Refused {
 		t.Errorf("got %v", err)
 	}
-	if slices.Contains(w.log, "undo a") || slices.Contains(w.log, "turn back") {
-		t.Errorf("it went on, or turned a run that cannot go back: %v", w.log)
+	wantLog(t, w, "take lease", "turn back", "undo traffic", "release lease")
+}
+
+func TestThereIsNoWayBackFromARunThatIsComplete(t *testing.T) {
+	w := newWorld()
+	w.record, w.ended = nil, &Record{Run: "r0"}
+	steps := book(&toy{w: w, name: "a"})
+	if err := w.runner(false).Back(t.Context(), steps); ClassOf(err) != Refused || !strings.Contains(err.Error(), "run r0 is complete") {
+		t.Errorf("got %v", err)
 	}
+	w.ended.Back = true
+	if err := w.runner(false).Back(t.Context(), steps); err != nil {
+		t.Errorf("after a rollback there is nothing to go back from, and that is no failure: %v", err)
+	}
+	wantLog(t, w)
 }
 
 func TestWhatWasNotBegunIsNotChanged(t *testing.T) {
