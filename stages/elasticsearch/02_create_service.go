@@ -29,15 +29,19 @@ func (c *createService) Check() []runner.Task {
 }
 
 func (c *createService) Plan(ctx context.Context) ([]runner.Task, error) {
-	instance, err := c.cf.ServiceInstanceByName(ctx, c.Settings.NewService)
+	instance, err := c.findNewService(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if instance == nil {
+		stranger, err := c.cf.ServiceInstanceByName(ctx, c.Settings.NewService)
+		if err != nil {
+			return nil, err
+		}
+		if stranger != nil {
+			return nil, c.notOurs("service", stranger.Name, stranger.Metadata)
+		}
 		return []runner.Task{c.create()}, nil
-	}
-	if !c.ours(instance.Metadata) {
-		return nil, c.notOurs("service", instance.Name, instance.Metadata)
 	}
 	if c.run == nil {
 		return nil, &runner.NotYet{Stage: "check-release", Why: "there is no run"}
@@ -102,26 +106,36 @@ func (c *createService) Verify() []runner.Task {
 	return []runner.Task{{
 		Name: "the new service is ready", Wait: c.Settings.CreateTimeout,
 		Do: func(ctx context.Context, o *runner.Observation) error {
-			_, err := c.newService(ctx)
+			instance, err := c.newService(ctx)
 			if err == nil {
-				o.Say("%s", c.Settings.NewService)
+				o.Say("%s", instance.Name)
 			}
 			return err
 		},
 	}}
 }
 
+// findNewService finds the service that this run made, by its label; nil if there
+// is none.
+func (s *Site) findNewService(ctx context.Context) (*cloudfoundry.ServiceInstance, error) {
+	all, err := s.ownServices(ctx)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	if len(all) > 1 {
+		return nil, runner.Refuse("%d services carry the label of run %s; only one can be its new service", len(all), s.run.ID)
+	}
+	return &all[0], nil
+}
+
 // newService finds green's service, which must be ready.
 func (s *Site) newService(ctx context.Context) (*cloudfoundry.ServiceInstance, error) {
-	instance, err := s.cf.ServiceInstanceByName(ctx, s.Settings.NewService)
+	instance, err := s.findNewService(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if instance == nil {
 		return nil, &runner.NotYet{Stage: "create-service", Why: "there is no " + s.Settings.NewService}
-	}
-	if !s.ours(instance.Metadata) {
-		return nil, s.notOurs("service", instance.Name, instance.Metadata)
 	}
 	last := instance.LastOperation
 	switch last.State {
@@ -134,8 +148,8 @@ func (s *Site) newService(ctx context.Context) (*cloudfoundry.ServiceInstance, e
 }
 
 func (c *createService) Undo(ctx context.Context) ([]runner.Task, error) {
-	instance, err := c.cf.ServiceInstanceByName(ctx, c.Settings.NewService)
-	if err != nil || instance == nil || !c.ours(instance.Metadata) {
+	instance, err := c.findNewService(ctx)
+	if err != nil || instance == nil {
 		return nil, err
 	}
 	return []runner.Task{c.remove(instance, "delete service "+instance.Name)}, nil

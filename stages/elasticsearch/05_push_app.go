@@ -27,11 +27,13 @@ func (p *pushApp) Check() []runner.Task {
 	return append(p.ordinary(toBlue), runner.Task{
 		Name: "the new service is ready",
 		Do: func(ctx context.Context, o *runner.Observation) error {
-			_, err := p.newService(ctx)
+			instance, err := p.newService(ctx)
 			if runner.IsFinal(err) {
 				return &runner.NotYet{Stage: "create-service", Why: err.Error()}
 			}
-			o.Say("%s", p.Settings.NewService)
+			if err == nil {
+				o.Say("%s", instance.Name)
+			}
 			return err
 		},
 	})
@@ -42,12 +44,18 @@ func (p *pushApp) Plan(ctx context.Context) ([]runner.Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	app, err := p.cf.AppByName(ctx, p.Settings.NewApp)
+	app, err := p.findGreen(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if app != nil && !p.ours(app.Metadata) {
-		return nil, p.notOurs("app", app.Name, app.Metadata)
+	if app == nil {
+		stranger, err := p.cf.AppByName(ctx, p.Settings.NewApp)
+		if err != nil {
+			return nil, err
+		}
+		if stranger != nil {
+			return nil, p.notOurs("app", stranger.Name, stranger.Metadata)
+		}
 	}
 	var tasks []runner.Task
 	for _, piece := range []func(context.Context, *cloudfoundry.App, *manifest.Manifest, []wanted) ([]runner.Task, error){

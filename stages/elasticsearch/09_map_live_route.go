@@ -101,7 +101,8 @@ func (m *mapLiveRoute) Undo(ctx context.Context) ([]runner.Task, error) {
 }
 
 func (m *mapLiveRoute) takeOff(ctx context.Context, b blue) ([]runner.Task, error) {
-	if app, err := m.findGreen(ctx); err != nil || app == nil {
+	green, err := m.findGreen(ctx)
+	if err != nil || green == nil {
 		return nil, err
 	}
 	mapped, app, err := m.routes(ctx, func(r *cloudfoundry.Route, app string) bool { return r.Reaches(app) })
@@ -110,7 +111,7 @@ func (m *mapLiveRoute) takeOff(ctx context.Context, b blue) ([]runner.Task, erro
 	}
 	var tasks []runner.Task
 	for _, route := range mapped {
-		task := m.unmapTask(m.Settings.NewApp, app, route)
+		task := m.unmapTask(green.Name, app, route)
 		unmap := task.Do
 		task.Do = func(ctx context.Context, o *runner.Observation) error {
 			now, err := m.cf.Route(ctx, route.GUID)
@@ -118,7 +119,7 @@ func (m *mapLiveRoute) takeOff(ctx context.Context, b blue) ([]runner.Task, erro
 				return err
 			}
 			if alone(now, app) {
-				return runner.Refuse("%s serves %s alone; map %s back first", m.Settings.NewApp, route.Address, b.Name)
+				return runner.Refuse("%s serves %s alone; map the old app back first", green.Name, route.Address)
 			}
 			return unmap(ctx, o)
 		}

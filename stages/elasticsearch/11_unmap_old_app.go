@@ -137,6 +137,7 @@ func (u *unmapOldApp) mapBack(ctx context.Context) ([]runner.Task, error) {
 	if err != nil {
 		return nil, err
 	}
+	name := u.nameOf(ctx, b)
 	var tasks []runner.Task
 	for _, route := range b.Routes {
 		state, stranger, err := u.routeState(ctx, b, greenApp, route)
@@ -147,7 +148,7 @@ func (u *unmapOldApp) mapBack(ctx context.Context) ([]runner.Task, error) {
 			return nil, &runner.Irreversible{Why: "the live routes lead to " + stranger + ", which is none of this run, and stay so", Covered: true}
 		}
 		if state == toGreen || state == toNone {
-			tasks = append(tasks, u.mapTask(b.Name, b.App, route))
+			tasks = append(tasks, u.mapTask(name, b.App, route))
 		}
 	}
 	if len(tasks) == 0 {

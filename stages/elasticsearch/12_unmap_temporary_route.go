@@ -21,7 +21,8 @@ func (u *unmapTemporaryRoute) Check() []runner.Task {
 }
 
 func (u *unmapTemporaryRoute) Plan(ctx context.Context) ([]runner.Task, error) {
-	if _, err := u.needGreen(ctx); err != nil {
+	green, err := u.needGreen(ctx)
+	if err != nil {
 		return nil, err
 	}
 	route, err := u.cf.RouteByAddress(ctx, u.Settings.TemporaryRoute)
@@ -31,11 +32,10 @@ func (u *unmapTemporaryRoute) Plan(ctx context.Context) ([]runner.Task, error) {
 	if !u.ours(route.Metadata) {
 		return nil, u.notOurs("route", route.Address, route.Metadata)
 	}
-	return []runner.Task{u.unmapTemporary(route), u.dropRoute(route)}, nil
+	return []runner.Task{u.unmapTemporary(route, green.Name), u.dropRoute(route)}, nil
 }
 
-func (u *unmapTemporaryRoute) unmapTemporary(route *cloudfoundry.Route) runner.Task {
-	app := u.Settings.NewApp
+func (u *unmapTemporaryRoute) unmapTemporary(route *cloudfoundry.Route, app string) runner.Task {
 	return runner.Task{
 		Name: fmt.Sprintf("unmap %s from %s", route.Address, app), ByHand: "cf unmap-route " + app + " " + typed(route.Address),
 		Do: func(ctx context.Context, _ *runner.Observation) error {

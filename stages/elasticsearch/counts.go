@@ -47,6 +47,17 @@ func (s *Site) countsHold(wait time.Duration) runner.Task {
 	}
 }
 
+// liveCountsHold is the same check of the app that serves the live routes, from
+// when on that is green alone and gets every write itself.
+func (s *Site) liveCountsHold(wait time.Duration) runner.Task {
+	return s.waitsFor("unmap-old-app", stillServes, runner.Task{
+		Name: "the document counts of the live app are the data API's", Wait: wait,
+		Do: func(ctx context.Context, o *runner.Observation) error {
+			return s.compare(ctx, o, s.live(), s.indices.Live(), s.timeOf(factCursor))
+		},
+	})
+}
+
 // compare compares the counts, as of a catch-up that ended with events of caughtUp.
 func (s *Site) compare(ctx context.Context, o *runner.Observation, target *searchapi.Client, targets []indexer.Target, caughtUp time.Time) error {
 	counts, err := s.counts(ctx, target, targets)

@@ -23,6 +23,7 @@ const (
 	factCursor   = "catch-up"       // up to when changes were carried over
 	factShared   = "shared"         // up to when changes were carried over before both served
 	factDrained  = "drained"        // when the last catch-up after unmapping ended
+	factVariable = "variable"       // what blue's variable said before it followed its service's new name
 )
 
 // factFill is the progress of filling one index: an indexer.Cursor, or "done".
@@ -123,11 +124,15 @@ func (r record) Record(ctx context.Context) (*runner.Record, error) {
 		names = append(names, t.Name.String())
 	}
 	r.s.ourIndices.Store(names)
+	return recordOf(run), nil
+}
+
+func recordOf(run *journal.Run) *runner.Record {
 	out := &runner.Record{Run: run.ID, Back: run.Direction == journal.Back, Marks: map[string]runner.Mark{}}
 	for name, m := range run.Marks {
 		out.Marks[name] = runner.Mark{Verdict: runner.Verdict(m.Verdict), Build: m.Build, Started: m.Started, Ended: m.Ended}
 	}
-	return out, nil
+	return out
 }
 
 func (r record) Mark(ctx context.Context, stage string, m runner.Mark) error {
@@ -148,4 +153,20 @@ func (r record) TurnBack(ctx context.Context) error {
 	return r.s.journal.SetDirection(ctx, r.s.run, journal.Back)
 }
 
-func (r record) Retire(ctx context.Context) error { return r.s.journal.Retire(ctx, r.s.run) }
+// Retire takes our labels off what stays, and then ends the run. In this order it
+// can be done again after a crash: until the end there is a run that tells what is
+// ours.
+func (r record) Retire(ctx context.Context) error {
+	if err := r.s.strip(ctx); err != nil {
+		return fmt.Errorf("take the labels of run %s away: %w", r.s.run.ID, err)
+	}
+	return r.s.journal.Retire(ctx, r.s.run)
+}
+
+func (r record) Ended(ctx context.Context) (*runner.Record, error) {
+	run, err := r.s.journal.LastRun(ctx)
+	if err != nil || run == nil {
+		return nil, err
+	}
+	return recordOf(run), nil
+}

@@ -36,7 +36,40 @@ func Steps(s *Site) runner.Runbook {
 		{Number: 11, Name: "unmap-old-app", Title: "Unmap the old app", Help: unmapOldAppHelp, Open: func() runner.Stage { return &unmapOldApp{Site: s} }},
 		// The temporary route is no longer needed.
 		{Number: 12, Name: "unmap-temporary-route", Title: "Unmap the temporary route", Help: unmapTemporaryRouteHelp, Open: func() runner.Stage { return &unmapTemporaryRoute{Site: s} }},
+		// Names: the replaced pair makes room, the new one takes the names that releases know.
+		{Number: 13, Name: "rename-old-service", Title: "Rename the old service", Help: renameOldServiceHelp, Open: func() runner.Stage { return &renameOldService{Site: s} }},
+		{Number: 14, Name: "rename-new-service", Title: "Rename the new service", Help: renameNewServiceHelp, Open: func() runner.Stage { return &renameNewService{Site: s} }},
+		{Number: 15, Name: "rename-old-app", Title: "Rename the old app", Help: renameOldAppHelp, Open: func() runner.Stage { return &renameOldApp{Site: s} }},
+		{Number: 16, Name: "rename-new-app", Title: "Rename the new app", Help: renameNewAppHelp, Open: func() runner.Stage { return &renameNewApp{Site: s} }},
+		// Blue is stopped, and kept as the way back.
+		{Number: 17, Name: "remove-old-app", Title: "Remove the old app", Help: removeOldAppHelp, Open: func() runner.Stage { return &removeOldApp{Site: s} }},
 		// All documents once more, into the live aliases; nightly too.
 		{Number: 19, Name: "reindex", Title: "Reindex", Help: reindexHelp, Gate: reindexGate, Open: func() runner.Stage { return &reindex{Site: s} }},
+		// Blue and its Elasticsearch are deleted: the point of no return, and the end of the run.
+		{Number: 20, Name: "remove-old-service", Title: "Remove the old service", Help: removeOldServiceHelp, Open: func() runner.Stage { return &removeOldService{Site: s} }},
 	}
+}
+
+// WayBack is the order in which the steps are undone: traffic first, names after,
+// and then what was made for the run, from the last to the first. Before 16 to 13
+// the names are those of the end, so every way back finds its objects by GUID or
+// label.
+func WayBack(s *Site) runner.Runbook {
+	steps := Steps(s)
+	var order runner.Runbook
+	for _, name := range []string{
+		// What ends all ways back says so before anything is done.
+		"remove-old-service",
+		// The old app runs, under whatever name its service has.
+		"remove-old-app",
+		// Traffic.
+		"unmap-old-app", "watch-traffic", "map-live-route",
+		// Names.
+		"rename-new-app", "rename-old-app", "rename-new-service", "rename-old-service",
+		// What was made.
+		"unmap-temporary-route", "reindex", "verify-indices", "build-indices", "check-apps", "push-app", "edit-manifest", "generate-manifest", "create-service", "check-release",
+	} {
+		order = append(order, *steps.Named(name))
+	}
+	return order
 }

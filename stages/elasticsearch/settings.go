@@ -31,6 +31,7 @@ type Settings struct {
 	Routing
 	Waiting
 	Witness
+	Ending
 
 	Lease journal.LeaseSettings
 }
@@ -100,6 +101,13 @@ type Waiting struct {
 	CatchUpTimeout time.Duration `env:"CATCH_UP_TIMEOUT, default=15m" help:"how long one catch-up may take"`
 }
 
+// Ending says how what was live goes.
+type Ending struct {
+	AlsoBound  string        `env:"ALSO_BOUND" help:"apps and service keys, with commas between, that may use an Elasticsearch service when it gets another name, besides the app whose it is"`
+	OldAppThen string        `env:"OLD_APP, default=stop" help:"what becomes of the replaced app in step 17: stop keeps it, stopped, as the quick way back until step 20; delete deletes it"`
+	Hold       time.Duration `env:"HOLD_OLD_SERVICE_FOR, default=0s" help:"how long after step 17 the old service must have been kept before step 20 deletes it"`
+}
+
 // Problems are what the tags cannot say. first is the number of the first stage
 // that will run, since not every stage needs every setting.
 func (s *Settings) Problems(first int) environ.Problems {
@@ -124,6 +132,8 @@ func (s *Settings) Problems(first int) environ.Problems {
 	wrong(s.WitnessRate <= 0, "WITNESS_RATE", "must be more than 0")
 	wrong(s.OnBreach != "back" && s.OnBreach != "hold", "ON_BREACH", "%q is neither back nor hold", s.OnBreach)
 	wrong(s.Poll <= 0, "POLL_INTERVAL", "must be more than 0")
+	wrong(s.OldAppThen != thenStop && s.OldAppThen != thenDelete, "OLD_APP", "%q is neither %s nor %s", s.OldAppThen, thenStop, thenDelete)
+	wrong(s.Hold < 0, "HOLD_OLD_SERVICE_FOR", "must not be less than 0")
 	return append(all, s.Lease.Problems()...)
 }
 
@@ -164,6 +174,7 @@ func (s *Settings) fixed() map[string]string {
 	listed, _ := json.Marshal(indices)
 	return map[string]string{
 		"STAGE": s.Stage, "LIVE_APP": s.LiveApp, "LIVE_ROUTE": s.LiveRoute, "SERVICE": s.Service,
+		"OLD_APP_NAME": s.OldApp, "OLD_SERVICE": s.OldService, "SERVICE_VARIABLE": s.ServiceVar,
 		"NEW_APP": s.NewApp, "NEW_SERVICE": s.NewService, "TEMPORARY_ROUTE": s.TemporaryRoute,
 		"SERVICE_OFFERING": s.Offering, "SERVICE_PLAN": s.Plan, "IMAGE": s.Image, "RELEASE": s.Release, "INDICES": string(listed),
 	}

@@ -90,10 +90,10 @@ func (r *Runner) undone(ctx context.Context, order Runbook, step Step, result *R
 func (r *Runner) noRun(ctx context.Context, result *Result) error {
 	ended, err := r.Journal.Ended(ctx)
 	if err != nil {
-		return r.failAs(result, ListUndo, "the run before can be read", err)
+		return r.failAs(result, ListCheck, "the run before can be read", err)
 	}
 	if ended != nil && !ended.Back {
-		return r.failAs(result, ListUndo, "there is a way back from here", Refuse("there is none: run %s is complete, and what it replaced is deleted", ended.Run))
+		return r.failAs(result, ListCheck, "there is a way back from here", Refuse("there is none: run %s is complete, and what it replaced is deleted", ended.Run))
 	}
 	result.Verdict, result.Why = Nothing, "there is no run: nothing to go back from"
 	r.note(result, ListUndo, "the stage is undone", Nothing, result.Why)
@@ -109,9 +109,9 @@ func (r *Runner) passable(ctx context.Context, order Runbook, result *Result) er
 		var none *Irreversible
 		switch {
 		case errors.As(err, &none) && !none.Covered:
-			return r.failAs(result, ListUndo, "there is a way back from here", Refuse("there is none: %d. %s: %w", step.Number, step.Name, err))
+			return r.failAs(result, ListCheck, "there is a way back from here", Refuse("there is none: %d. %s: %w", step.Number, step.Name, err))
 		case err != nil && none == nil && ClassOf(err) != Failed && ClassOf(err) != Refused:
-			return r.failAs(result, ListUndo, "there is a way back from here", fmt.Errorf("%d. %s: %w", step.Number, step.Name, err))
+			return r.failAs(result, ListCheck, "there is a way back from here", fmt.Errorf("%d. %s: %w", step.Number, step.Name, err))
 		}
 	}
 	return nil

@@ -127,7 +127,10 @@ func (r *Runner) stage(ctx context.Context, all []Step, step Step, result *Resul
 	if err != nil {
 		return err
 	}
-	return r.retreat(ctx, result, r.work(working, step, result, admission))
+	if err := r.retreat(ctx, result, r.work(working, step, result, admission)); err != nil {
+		return err
+	}
+	return r.retire(ctx, all, step, result)
 }
 
 // work is a stage from its checks to its mark.
@@ -156,7 +159,7 @@ func (r *Runner) work(ctx context.Context, step Step, result *Result, admission 
 			return r.failAs(result, ListVerify, "the stage is marked as complete", err)
 		}
 	}
-	return r.retire(ctx, all, step, result)
+	return nil
 }
 
 // change applies and verifies, and aborts when either fails.

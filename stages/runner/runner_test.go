@@ -452,7 +452,7 @@ func TestACompanionStartsBeforeItsFirstStageAndItsVerdictJoinsTheLast(t *testing
 	if err := r.Run(t.Context(), steps, steps); err != nil {
 		t.Fatal(err)
 	}
-	wantLog(t, w, "take lease", "apply a", "mark a", "companion starts", "apply b", "mark b", "apply c", "verdict", "mark c", "apply d", "mark d",
+	wantLog(t, w, "take lease", "apply a", "mark a", "companion starts", "apply b", "mark b", "apply c", "verdict", "mark c", "apply d", "mark d", "retire",
 		"companion ends", "release lease")
 }
 

@@ -281,6 +281,9 @@ func plain(v any) any {
 	case map[string]any:
 		for key, value := range v {
 			switch {
+			case key == "last_operation":
+				// A rename and one back is the last that was done to a service.
+				v[key] = value.(map[string]any)["state"]
 			case strings.HasPrefix(key, "stage-"), key == "started", key == "catch-up", key == "indexing-began", key == "shared", key == "drained":
 				v[key] = "(set)"
 			default:

@@ -34,27 +34,39 @@ func (w *world) reach(steps runner.Runbook, step runner.Step) {
 // alwaysActs are the stages that act anew each time they are called.
 func alwaysActs() []string { return []string{"reindex"} }
 
+// isLast tells the step that ends the run: after it there is no record to go on
+// from, to take a mark off, or to go back by.
+func isLast(steps runner.Runbook, step runner.Step) bool { return steps[len(steps)-1].Name == step.Name }
+
 // Law 1: a dry run writes nothing at all, before any stage and after it.
 func TestADryRunWritesNothing(t *testing.T) {
 	steps := elasticsearch.Steps(nil)
 	w := start(t, small())
-	look := func(when string) {
+	look := func(when string, back int) {
 		t.Helper()
 		n := len(w.writes())
 		for _, args := range [][]string{{"run", "--dry-run"}, {"plan"}, {"status"}, {"rollback", "--dry-run"}} {
+			want := 0
+			if args[0] == "rollback" {
+				want = back
+			}
 			p := w.begin(nil, append([]string{"elasticsearch"}, args...)...)
-			if code := p.wait(); code != 0 {
-				t.Fatalf("%v %s: exit code %d\n%s", args, when, code, p.log.String())
+			if code := p.wait(); code != want {
+				t.Fatalf("%v %s: exit code %d, want %d\n%s", args, when, code, want, p.log.String())
 			}
 		}
 		if some := w.writes(); len(some) != n {
 			t.Errorf("%s: %d writes: %+v", when, len(some)-n, some[n:])
 		}
 	}
-	look("at the beginning")
+	look("at the beginning", 0)
 	for _, step := range steps {
 		w.run(0, "elasticsearch", step.Name)
-		look("after " + step.Name)
+		if isLast(steps, step) {
+			look("after "+step.Name, 3) // There is no way back from a run that is complete.
+		} else {
+			look("after "+step.Name, 0)
+		}
 	}
 }
 
@@ -72,6 +84,9 @@ func TestAppliedTwiceIsAppliedOnce(t *testing.T) {
 		w.run(0, "elasticsearch", step.Name)
 		if some := w.writes()[n:]; len(some) != 0 {
 			t.Errorf("%s, complete, wrote %+v", step.Name, some)
+		}
+		if isLast(steps, step) {
+			continue // The run is over: there is no mark to take off.
 		}
 		w.unmark(step.Name)
 		n = len(w.writes())
@@ -183,6 +198,15 @@ func TestUndoneIsTheStateBefore(t *testing.T) {
 			w := start(t, small())
 			was := w.state()
 			w.run(0, "elasticsearch", "run", "--to", step.Name)
+			if isLast(steps, step) {
+				// The point of no return: refused, and nothing is touched.
+				was, n := w.state(), len(w.writes())
+				w.run(3, "elasticsearch", "rollback")
+				if some := w.writes()[n:]; len(some) != 0 || w.state() != was {
+					t.Errorf("a rollback after the end wrote %+v", some)
+				}
+				return
+			}
 			w.run(0, "elasticsearch", "rollback")
 			w.removeLast()
 			if diff := cmp.Diff(was, w.state()); diff != "" {
@@ -195,14 +219,18 @@ func TestUndoneIsTheStateBefore(t *testing.T) {
 // Law 5: no secret in any output.
 func TestNoSecretIsInAnyOutput(t *testing.T) {
 	steps := elasticsearch.Steps(nil)
-	w := start(t, small())
 	for _, format := range []string{"text", "json"} {
+		w := start(t, small())
 		for _, step := range steps {
 			p := w.with(map[string]string{"LOG_FORMAT": format}, 0, "elasticsearch", step.Name)
 			w.noSecret(p)
 		}
 		w.noSecret(w.with(map[string]string{"LOG_FORMAT": format}, 0, "elasticsearch", "status"))
+		// After the last step there is no way back; before it there is.
+		w.noSecret(w.with(map[string]string{"LOG_FORMAT": format}, 3, "elasticsearch", "rollback"))
+		w = start(t, small())
+		w.run(0, "elasticsearch", "run", "--to", steps[len(steps)-2].Name)
 		w.noSecret(w.with(map[string]string{"LOG_FORMAT": format}, 0, "elasticsearch", "rollback"))
+		w.noSecret(w.run(0, "env"))
 	}
-	w.noSecret(w.run(0, "env"))
 }

@@ -1,0 +1,99 @@
+package elasticsearch
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+const renameNewServiceHelp = `Gives the new Elasticsearch service the name that the releases know, so that the next release binds to it and nobody has to change a manifest. The new app does not notice, not even at a restart: its binding has had that name from the beginning.
+
+Refuses while another app or a key uses the new service, unless ALSO_BOUND names it. Tags, parameters and plan are not touched.
+
+By hand: cf rename-service search_api_elasticsearch_new search_api_elasticsearch.`
+
+// renameNewService gives green's service its final name. Green's service is known
+// by the run's label from the moment it was made. To undo it by hand:
+// cf rename-service search_api_elasticsearch search_api_elasticsearch_new.
+type renameNewService struct {
+	*Site
+	tags []string
+}
+
+func (r *renameNewService) Check() []runner.Task {
+	return append(r.settled(),
+		r.usedByNobodyElse("the new service", func(ctx context.Context) (string, string, error) {
+			app, err := r.needGreen(ctx)
+			if err != nil {
+				return "", "", err
+			}
+			instance, err := r.newService(ctx)
+			if err != nil {
+				return "", "", err
+			}
+			return instance.GUID, app.GUID, nil
+		}),
+		r.waitsFor("rename-old-service", "the old service has that name", free(r.Settings.Service, r.serviceNamed, func(ctx context.Context) (string, error) {
+			instance, err := r.newService(ctx)
+			if err != nil {
+				return "", err
+			}
+			return instance.GUID, nil
+		})),
+	)
+}
+
+func (r *renameNewService) Plan(ctx context.Context) ([]runner.Task, error) {
+	instance, err := r.newService(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.tags = instance.Tags
+	if instance.Name == r.Settings.Service {
+		return nil, nil
+	}
+	return []runner.Task{r.renameService(instance, r.Settings.Service)}, nil
+}
+
+func (r *renameNewService) Verify() []runner.Task {
+	return []runner.Task{
+		{Name: "the new service has its final name, and nothing else is changed", Do: func(ctx context.Context, o *runner.Observation) error {
+			instance, err := r.newService(ctx)
+			if err != nil {
+				return err
+			}
+			if instance.Name != r.Settings.Service {
+				return fmt.Errorf("it is %s", instance.Name)
+			}
+			if !slices.Equal(instance.Tags, r.tags) {
+				return runner.Final(fmt.Errorf("its tags are %q, and were %q", instance.Tags, r.tags))
+			}
+			o.Say("%s", instance.Name)
+			return nil
+		}},
+		{Name: "the new app, started again, finds its service", Do: func(ctx context.Context, o *runner.Observation) error {
+			app, err := r.needGreen(ctx)
+			if err != nil {
+				return err
+			}
+			instance, err := r.newService(ctx)
+			if err != nil {
+				return err
+			}
+			name, err := r.finds(ctx, app.GUID, instance.GUID)
+			o.Say("%s, as %s", app.Name, name)
+			return err
+		}},
+	}
+}
+
+// Undo gives the name back, so that the old service can have it again.
+func (r *renameNewService) Undo(ctx context.Context) ([]runner.Task, error) {
+	instance, err := r.findNewService(ctx)
+	if err != nil || instance == nil || instance.Name == r.Settings.NewService {
+		return nil, err
+	}
+	return []runner.Task{r.renameService(instance, r.Settings.NewService)}, nil
+}

@@ -1,0 +1,239 @@
+package elasticsearch
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+const removeOldAppHelp = `Waits until DRAIN has passed since step 11 proved that no router knows the old app, stops it and waits until its instances are gone. It is kept, stopped, until step 20: going back from here is a start of it, which takes minutes and not seconds. With OLD_APP=delete it is deleted now, as the runbook types it; then the program has no way back any more.
+
+Refuses while the app has a route, or where the app of that name is not the one that the run began with.
+
+By hand: cf stop search-api-old; with OLD_APP=delete: cf delete search-api-old.`
+
+// removeOldApp ends what runs of blue. To undo it by hand: cf start
+// search-api-old; look that DM_ELASTICSEARCH_SERVICE_NAME says the name that its
+// service has now.
+type removeOldApp struct{ *Site }
+
+const (
+	thenStop   = "stop"
+	thenDelete = "delete"
+)
+
+func (r *removeOldApp) Check() []runner.Task {
+	return append(r.settled(),
+		r.waitsFor("unmap-old-app", stillServes, runner.Task{Name: "the old app has no route", Do: r.routeless}),
+		r.waitsFor("rename-old-app", "the old app has its first name", runner.Task{Name: "the app of that name is the one that the run began with", Do: r.recordedOne}),
+	)
+}
+
+// routeless sees that nobody can reach blue.
+func (s *Site) routeless(ctx context.Context, o *runner.Observation) error {
+	b, err := s.recorded()
+	if err != nil {
+		return err
+	}
+	app, err := s.blueApp(ctx, b)
+	if err != nil {
+		return err
+	}
+	if app == nil {
+		o.Say("it is deleted already")
+		return nil
+	}
+	routes, err := s.cf.RoutesOfApp(ctx, b.App)
+	if err != nil {
+		return err
+	}
+	if len(routes) > 0 {
+		return runner.Refuse("app %s is on %d routes, %s among them: it is in use", app.Name, len(routes), routes[0].Address)
+	}
+	o.Say("%s, %s", app.Name, app.State)
+	return nil
+}
+
+// recordedOne sees that the old name is not another app's. What is deleted or
+// stopped is known by its GUID all the same.
+func (r *removeOldApp) recordedOne(ctx context.Context, o *runner.Observation) error {
+	b, err := r.recorded()
+	if err != nil {
+		return err
+	}
+	now, err := r.cf.AppByName(ctx, r.Settings.OldApp)
+	if err != nil {
+		return err
+	}
+	switch {
+	case now != nil && now.GUID != b.App:
+		return runner.Refuse("app %s is not the one that the run began with: somebody made it meanwhile", now.Name)
+	case now == nil:
+		app, err := r.blueApp(ctx, b)
+		if err != nil {
+			return err
+		}
+		if app != nil {
+			return runner.Refuse("the old app is %s, not %s: somebody renamed it", app.Name, r.Settings.OldApp)
+		}
+		o.Say("it is deleted already")
+		return nil
+	}
+	o.Say("%s, image %s", now.Name, b.Image)
+	return nil
+}
+
+func (r *removeOldApp) Plan(ctx context.Context) ([]runner.Task, error) {
+	b, err := r.recorded()
+	if err != nil {
+		return nil, err
+	}
+	app, err := r.blueApp(ctx, b)
+	if err != nil || app == nil {
+		return nil, err
+	}
+	var tasks []runner.Task
+	if app.State != cloudfoundry.Stopped {
+		tasks = append(tasks, r.drained(), r.stopTask(app))
+	}
+	if r.Settings.OldAppThen == thenDelete {
+		tasks = append(tasks, r.deleteRouteless(app))
+	}
+	return tasks, nil
+}
+
+// drained waits until DRAIN has passed since the old app was proved to be off the
+// live routes; most often it has.
+func (r *removeOldApp) drained() runner.Task {
+	return runner.Task{Name: "let the requests in flight end", Do: func(ctx context.Context, o *runner.Observation) error {
+		off := r.timeOf(factDrained)
+		if off.IsZero() {
+			return runner.Refuse("the run does not say when the old app was taken off the live routes")
+		}
+		left := r.Settings.Drain - r.cf.Now().Sub(off)
+		o.Say("off the live routes since %s", off.UTC().Format("2006-01-02 15:04:05 MST"))
+		if left <= 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(left):
+			return nil
+		}
+	}}
+}
+
+// deleteRouteless deletes an app of which nothing runs, and that nobody has put
+// on a route since it was looked at.
+func (s *Site) deleteRouteless(app *cloudfoundry.App) runner.Task {
+	return runner.Task{
+		Name: "delete app " + app.Name, ByHand: "cf delete " + app.Name + " -f",
+		Do: func(ctx context.Context, o *runner.Observation) error {
+			if err := s.routeless(ctx, o); err != nil {
+				return err
+			}
+			return s.cf.DeleteApp(ctx, app.GUID)
+		},
+	}
+}
+
+func (r *removeOldApp) Verify() []runner.Task {
+	return append(r.ordinary(toGreen),
+		runner.Task{Name: "no instance of the old app is left", Wait: r.Settings.StartTimeout, Do: r.nothingRuns},
+		runner.Task{Name: "what going back costs from here, for the record", Do: func(ctx context.Context, o *runner.Observation) error {
+			b, err := r.recorded()
+			if err != nil {
+				return err
+			}
+			cost, err := r.cost(ctx, b, toGreen)
+			o.Say("%s", cost)
+			return err
+		}},
+	)
+}
+
+func (r *removeOldApp) nothingRuns(ctx context.Context, o *runner.Observation) error {
+	b, err := r.recorded()
+	if err != nil {
+		return err
+	}
+	app, err := r.blueApp(ctx, b)
+	if err != nil {
+		return err
+	}
+	if app == nil {
+		o.Say("the app is deleted")
+		return nil
+	}
+	if r.Settings.OldAppThen == thenDelete || app.State != cloudfoundry.Stopped {
+		return fmt.Errorf("app %s is there, %s", app.Name, app.State)
+	}
+	instances, err := r.cf.Instances(ctx, app.GUID)
+	if err != nil {
+		return err
+	}
+	for _, i := range instances {
+		if i.State != "DOWN" {
+			return fmt.Errorf("instance %d of %s is %s", i.Index, app.Name, i.State)
+		}
+	}
+	o.Say("%s is stopped, and kept", app.Name)
+	return nil
+}
+
+// Undo starts the old app again, after its variable says the name that its
+// service has at this moment.
+func (r *removeOldApp) Undo(ctx context.Context) ([]runner.Task, error) {
+	b, err := r.recorded()
+	if err != nil {
+		return nil, err
+	}
+	app, err := r.blueApp(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	if app == nil {
+		return nil, &runner.Irreversible{Why: fmt.Sprintf("the old app is deleted (OLD_APP=delete); by hand: push image %s with the live app's manifest, bound to the old service", b.Image)}
+	}
+	instance, err := r.blueService(ctx, b)
+	if err != nil || instance == nil {
+		return nil, err
+	}
+	if app.State == cloudfoundry.Started {
+		return nil, nil
+	}
+	tasks, err := r.tell(ctx, b, app, instance.Name)
+	if err != nil {
+		return nil, err
+	}
+	return append(tasks,
+		runner.Task{
+			Name: "start app " + app.Name, ByHand: "cf start " + app.Name,
+			Do: func(ctx context.Context, _ *runner.Observation) error { return r.cf.StartApp(ctx, app.GUID) },
+		},
+		runner.Task{
+			Name: "every instance of the old app runs", Wait: r.Settings.StartTimeout,
+			Do: func(ctx context.Context, o *runner.Observation) error { return r.allRun(ctx, o, app) },
+		},
+	), nil
+}
+
+func (r *removeOldApp) allRun(ctx context.Context, o *runner.Observation, app *cloudfoundry.App) error {
+	process, err := r.cf.Process(ctx, app.GUID)
+	if err != nil {
+		return err
+	}
+	ready, _, err := r.routable(ctx, app.GUID)
+	if err != nil {
+		return err
+	}
+	o.Say("%d of %d instances", ready, process.Instances)
+	if ready < max(process.Instances, 1) {
+		return fmt.Errorf("%d of %d instances of %s run", ready, process.Instances, app.Name)
+	}
+	return nil
+}

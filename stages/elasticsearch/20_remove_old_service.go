@@ -1,0 +1,176 @@
+package elasticsearch
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+const removeOldServiceHelp = `The point of no return. Deletes the stopped old app, and then the old Elasticsearch service with all that is in it, and waits for the broker for as long as it takes. After it the run is complete: our labels are taken off what stays, and the record of the run becomes cutover-<app>-last.
+
+Refuses while any other app is bound to the old service or a key of it exists (the platform would take them away without a word), while the old app runs or has a route, and until HOLD_OLD_SERVICE_FOR has passed since step 17.
+
+By hand: cf delete search-api-old; cf delete-service search_api_elasticsearch_old.`
+
+// removeOldService deletes the last copy of what was. There is no way back from
+// it, by hand or otherwise, but a migration of its own.
+type removeOldService struct{ *Site }
+
+func (r *removeOldService) Check() []runner.Task {
+	return append(r.settled(),
+		r.waitsFor("unmap-old-app", stillServes, runner.Task{Name: "the old app has no route", Do: r.routeless}),
+		r.waitsFor("remove-old-app", "the old app runs", runner.Task{Name: "the old app does not run", Do: r.stopped}),
+		runner.Task{Name: "nothing else uses the old service", Do: r.unused},
+		r.waitsFor("remove-old-app", "the old app is not removed", runner.Task{Name: "the old service was held for long enough", Do: r.held}),
+	)
+}
+
+func (r *removeOldService) stopped(ctx context.Context, o *runner.Observation) error {
+	b, err := r.recorded()
+	if err != nil {
+		return err
+	}
+	app, err := r.blueApp(ctx, b)
+	if err != nil {
+		return err
+	}
+	if app == nil {
+		o.Say("it is deleted already")
+		return nil
+	}
+	if app.State != cloudfoundry.Stopped {
+		return runner.Refuse("app %s is %s: somebody started it again", app.Name, app.State)
+	}
+	o.Say("%s is stopped", app.Name)
+	return nil
+}
+
+// unused sees that nobody loses anything: a delete takes all bindings and keys
+// away by itself (cloud_controller_ng: app/actions/v3/service_instance_delete.rb).
+func (r *removeOldService) unused(ctx context.Context, o *runner.Observation) error {
+	b, err := r.recorded()
+	if err != nil {
+		return err
+	}
+	instance, err := r.blueService(ctx, b)
+	if err != nil {
+		return err
+	}
+	if instance == nil {
+		o.Say("it is deleted already")
+		return nil
+	}
+	if r.ours(instance.Metadata) {
+		return runner.Refuse("service %s carries the label of this run: it is the new one", instance.Name)
+	}
+	said, _, err := r.users(ctx, b.Service, b.App)
+	if err != nil {
+		return err
+	}
+	if len(said) > 0 {
+		return runner.Refuse("service %s is used by %s: deleting it would take it from them", instance.Name, strings.Join(said, ", "))
+	}
+	o.Say("%s is used by nobody but the old app", instance.Name)
+	return nil
+}
+
+func (r *removeOldService) held(_ context.Context, o *runner.Observation) error {
+	mark, is := r.run.Marks["remove-old-app"]
+	if !is {
+		return &runner.NotYet{Stage: "remove-old-app", Why: "the old app is not removed"}
+	}
+	since := r.cf.Now().Sub(mark.Ended)
+	o.Say("%s of %s", max(since, 0).Truncate(time.Second), r.Settings.Hold)
+	if since < r.Settings.Hold {
+		return runner.Refuse("the old service is kept until %s (HOLD_OLD_SERVICE_FOR=%s after step 17)",
+			mark.Ended.Add(r.Settings.Hold).UTC().Format("2006-01-02 15:04 MST"), r.Settings.Hold)
+	}
+	return nil
+}
+
+func (r *removeOldService) Plan(ctx context.Context) ([]runner.Task, error) {
+	b, err := r.recorded()
+	if err != nil {
+		return nil, err
+	}
+	app, err := r.blueApp(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	instance, err := r.blueService(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	var tasks []runner.Task
+	if app != nil {
+		tasks = append(tasks, r.deleteRouteless(app))
+	}
+	if instance != nil {
+		tasks = append(tasks, r.deleteOld(instance))
+	}
+	return tasks, nil
+}
+
+// deleteOld looks once more who uses the service; by now the old app is gone too.
+func (r *removeOldService) deleteOld(instance *cloudfoundry.ServiceInstance) runner.Task {
+	return runner.Task{
+		Name: "delete service " + instance.Name, ByHand: "cf delete-service " + instance.Name + " -f",
+		Do: func(ctx context.Context, o *runner.Observation) error {
+			if err := r.unused(ctx, o); err != nil {
+				return err
+			}
+			o.Say("this was the last copy of the old Elasticsearch")
+			o.Set("deleted service", instance.GUID)
+			ctx = cloudfoundry.WithProgress(ctx, func(note string) { o.Progress(runner.Progress{What: note}) })
+			ctx, cancel := context.WithTimeout(ctx, r.Settings.CreateTimeout)
+			defer cancel()
+			return r.cf.DeleteServiceInstance(ctx, instance.GUID)
+		},
+	}
+}
+
+func (r *removeOldService) Verify() []runner.Task {
+	return append(r.ordinary(toGreen), runner.Task{Name: "the old app and the old service are gone", Do: func(ctx context.Context, o *runner.Observation) error {
+		b, err := r.recorded()
+		if err != nil {
+			return err
+		}
+		app, err := r.blueApp(ctx, b)
+		if err != nil {
+			return err
+		}
+		instance, err := r.blueService(ctx, b)
+		if err != nil {
+			return err
+		}
+		if app != nil {
+			return fmt.Errorf("app %s is there", app.Name)
+		}
+		if instance != nil {
+			return fmt.Errorf("service %s is there: %s %s", instance.Name, instance.LastOperation.Type, instance.LastOperation.State)
+		}
+		o.Say("there is no way back from here")
+		return nil
+	}})
+}
+
+// Undo has nothing to do as long as the service is there; of an old app that is
+// gone step 17 says what it means.
+func (r *removeOldService) Undo(ctx context.Context) ([]runner.Task, error) {
+	b, err := r.recorded()
+	if err != nil {
+		return nil, err
+	}
+	instance, err := r.blueService(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	if instance == nil || instance.LastOperation.Type == "delete" && !instance.LastOperation.Failed() {
+		return nil, &runner.Irreversible{Why: "the old service is deleted, and nothing of what was in it is left"}
+	}
+	return nil, nil
+}

@@ -1,0 +1,119 @@
+package elasticsearch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
+	"github.com/digitalmarketplace/cutover/stages/journal"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+// Situation tells where live traffic is, and what going back costs from there.
+func (s *Site) Situation(ctx context.Context) (runner.Situation, error) {
+	if _, err := s.Journal().Record(ctx); err != nil {
+		return runner.Situation{}, err
+	}
+	b, err := s.recorded()
+	var notYet *runner.NotYet
+	if errors.As(err, &notYet) {
+		return s.withoutRun(ctx)
+	}
+	if err != nil {
+		return runner.Situation{}, err
+	}
+	greenApp, err := s.greenApp(ctx)
+	if err != nil {
+		return runner.Situation{}, err
+	}
+	for _, route := range b.Routes {
+		if route.Address != s.Settings.LiveRoute {
+			continue
+		}
+		state, stranger, err := s.routeState(ctx, b, greenApp, route)
+		if err != nil {
+			return runner.Situation{}, err
+		}
+		if stranger != "" && s.marked("remove-old-service") {
+			return complete(stranger, s.run), nil
+		}
+		if stranger != "" {
+			return runner.Situation{
+				Traffic: toOther, Detail: stranger + ", which is none of this run",
+				Blocked: "somebody released in between; roll back, and begin anew",
+				Back:    "safe: the live routes are left alone, what was made for the run is removed",
+			}, nil
+		}
+		return s.situated(ctx, b, state)
+	}
+	return runner.Situation{}, fmt.Errorf("the run has no route %s", s.Settings.LiveRoute)
+}
+
+// withoutRun is the situation before a run, and after one that is complete.
+func (s *Site) withoutRun(ctx context.Context) (runner.Situation, error) {
+	none := runner.Situation{Traffic: toBlue, Detail: s.Settings.LiveApp + " alone; no run has begun", Back: "nothing to go back from"}
+	last, err := s.journal.LastRun(ctx)
+	if err != nil || last == nil || last.Direction == journal.Back {
+		return none, err
+	}
+	route, err := s.cf.RouteByAddress(ctx, s.Settings.LiveRoute)
+	if err != nil || route == nil || len(route.Destinations) == 0 {
+		return none, err
+	}
+	app, err := s.cf.App(ctx, route.Destinations[0].AppGUID)
+	if err != nil {
+		return none, err
+	}
+	return complete(app.Name, last), nil
+}
+
+func complete(app string, run *journal.Run) runner.Situation {
+	return runner.Situation{Traffic: toGreen, Detail: app + "; run " + run.ID + " is complete", Back: "there is no way back: the old service is deleted"}
+}
+
+// situated names the apps by the names that they have now.
+func (s *Site) situated(ctx context.Context, b blue, state string) (runner.Situation, error) {
+	old, new := s.nameOf(ctx, b), s.Settings.NewApp
+	if app, err := s.findGreen(ctx); err == nil && app != nil {
+		new = app.Name
+	}
+	names := map[string]string{
+		toBlue:  fmt.Sprintf("%s, %d instances", old, b.Instances),
+		toBoth:  fmt.Sprintf("%s and %s", old, new),
+		toGreen: new,
+		toNone:  "the live route leads nowhere",
+	}
+	cost, err := s.cost(ctx, b, state)
+	return runner.Situation{Traffic: state, Detail: names[state], Back: cost}, err
+}
+
+// cost says what going back costs, by what is left of the old app and its service.
+func (s *Site) cost(ctx context.Context, b blue, state string) (string, error) {
+	app, err := s.blueApp(ctx, b)
+	if err != nil {
+		return "", err
+	}
+	instance, err := s.blueService(ctx, b)
+	if err != nil {
+		return "", err
+	}
+	names := ""
+	if app != nil && instance != nil && (app.Name != b.Name || instance.Name != b.ServiceName) {
+		names = "; then the names go back"
+	}
+	switch {
+	case instance == nil:
+		return "there is no way back: the old service is deleted", nil
+	case app == nil:
+		return "by hand only: the old app is deleted, its service " + instance.Name + " is there; push image " + b.Image + " against it", nil
+	case app.State != cloudfoundry.Started && state != toBlue:
+		return "safe, minutes: the old app is started, mapped again and caught up" + names, nil
+	}
+	return map[string]string{
+		toBlue:  "safe, seconds: live traffic is not touched; what was made for the run is removed",
+		toBoth:  "safe, seconds: the new app is taken off the live routes",
+		toGreen: "safe, seconds to minutes: the old app runs; it is caught up and mapped again",
+		toNone:  "urgent: it maps the old app again",
+	}[state] + names, nil
+}
