@@ -85,7 +85,7 @@ func (r *removeOldService) held(_ context.Context, o *runner.Observation) error 
 	}
 	since := r.cf.Now().Sub(mark.Ended)
 	o.Say("%s of %s", max(since, 0).Truncate(time.Second), r.Settings.Hold)
-	if since < r.Settings.Hold {
+	if r.Settings.Hold > 0 && since < r.Settings.Hold {
 		return runner.Refuse("the old service is kept until %s (HOLD_OLD_SERVICE_FOR=%s after step 17)",
 			mark.Ended.Add(r.Settings.Hold).UTC().Format("2006-01-02 15:04 MST"), r.Settings.Hold)
 	}

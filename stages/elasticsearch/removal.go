@@ -14,8 +14,15 @@ func (s *Site) stopTask(app *cloudfoundry.App) runner.Task {
 	return runner.Task{
 		Name: "stop app " + app.Name, ByHand: "cf stop " + app.Name, Wait: s.Settings.StartTimeout,
 		Do: func(ctx context.Context, _ *runner.Observation) error {
-			if err := s.cf.StopApp(ctx, app.GUID); err != nil {
-				return runner.Final(err)
+			now, err := s.cf.App(ctx, app.GUID)
+			if err != nil {
+				return err
+			}
+			// Asked once, looked at until it is done.
+			if now.State != cloudfoundry.Stopped {
+				if err := s.cf.StopApp(ctx, app.GUID); err != nil {
+					return runner.Final(err)
+				}
 			}
 			instances, err := s.cf.Instances(ctx, app.GUID)
 			if err != nil {

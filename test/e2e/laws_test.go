@@ -36,7 +36,9 @@ func alwaysActs() []string { return []string{"reindex"} }
 
 // isLast tells the step that ends the run: after it there is no record to go on
 // from, to take a mark off, or to go back by.
-func isLast(steps runner.Runbook, step runner.Step) bool { return steps[len(steps)-1].Name == step.Name }
+func isLast(steps runner.Runbook, step runner.Step) bool {
+	return steps[len(steps)-1].Name == step.Name
+}
 
 // Law 1: a dry run writes nothing at all, before any stage and after it.
 func TestADryRunWritesNothing(t *testing.T) {
