@@ -108,7 +108,7 @@ func (p *program) rollback(ctx context.Context, g *grammar) error {
 	if err != nil {
 		return err
 	}
-	return p.runner(site, g).Back(ctx, elasticsearch.Steps(site))
+	return p.runner(site, g).Back(ctx, elasticsearch.WayBack(site))
 }
 
 // plan prints what a dry run of the whole runbook found; a check that failed
