@@ -117,6 +117,49 @@ func upTo(n int, of func(step) []string) []string {
 	return all
 }
 
+// before collects it of the steps before the n-th.
+func before(n int, of func(step) []string) []string {
+	if n == 0 {
+		return nil
+	}
+	return upTo(n-1, of)
+}
+
+// published are the reports of a stage in which no command after this one was called. What switch has done before says
+// so elsewhere.
+func (s step) published(last string) []string {
+	var some []string
+	for _, report := range s.reports {
+		for _, command := range s.commands[:slices.Index(s.commands, last)+1] {
+			if strings.HasSuffix(report, "-"+command+".xml") || command == "switch" && report < "reports/13" {
+				some = append(some, report)
+				break
+			}
+		}
+	}
+	return some
+}
+
+// failure is a command that may fail, and its stage.
+type failure struct {
+	stage   int
+	command string
+}
+
+// failures are all commands that write a report of their own.
+func failures() []failure {
+	var all []failure
+	for n, s := range migration {
+		shown := 0
+		for _, command := range s.commands {
+			if now := len(s.published(command)); now > shown {
+				all, shown = append(all, failure{n, command}), now
+			}
+		}
+	}
+	return all
+}
+
 func commandsOf(s step) []string { return s.commands }
 func reportsOf(s step) []string  { return s.reports }
 
@@ -201,19 +244,16 @@ func TestDryRunCanBeTurnedOff(t *testing.T) {
 
 func TestAFailureStopsTheMigrationAndIsReported(t *testing.T) {
 	exits := []int{1, 2, 3, 4, 130}
-	for n, s := range migration {
-		exit := exits[n%len(exits)]
-		t.Run(fmt.Sprintf("%s with %d", s.commands[0], exit), func(t *testing.T) {
-			r := rehearse(t, jenkins.Scenario{Env: map[string]string{"FAIL": fmt.Sprintf("%s=%d", s.commands[0], exit)}})
+	for k, f := range failures() {
+		n, s, exit := f.stage, migration[f.stage], exits[k%len(exits)]
+		t.Run(fmt.Sprintf("%s with %d", f.command, exit), func(t *testing.T) {
+			r := rehearse(t, jenkins.Scenario{Env: map[string]string{"FAIL": fmt.Sprintf("%s=%d", f.command, exit)}})
 
 			diff(t, "result", "FAILURE", r.Result)
 			diff(t, "stages", outcomes(n, "FAILURE", "earlier failure"), r.Outcomes())
-			want := s.commands[:1]
-			if n > 0 {
-				want = append(upTo(n-1, commandsOf), want...)
-			}
-			diff(t, "commands", want, r.commands())
-			diff(t, "published reports", upTo(n, reportsOf), r.published())
+			done := s.commands[:slices.Index(s.commands, f.command)+1]
+			diff(t, "commands", append(before(n, commandsOf), done...), r.commands())
+			diff(t, "published reports", append(before(n, reportsOf), s.published(f.command)...), r.published())
 			shells, reports := r.Steps("sh"), r.Steps("junit")
 			diff(t, "exit code", exit, shells[len(shells)-1].Exit)
 			if reports[len(reports)-1].Failed == 0 {
@@ -402,11 +442,12 @@ func TestOnlyWhatNeedsTheLockWaitsForIt(t *testing.T) {
 }
 
 func TestAnAbortReachesTheProgramAndItsReportIsKept(t *testing.T) {
-	for n, s := range migration {
-		t.Run(s.commands[0], func(t *testing.T) {
+	for _, f := range failures() {
+		n, s := f.stage, migration[f.stage]
+		t.Run(f.command, func(t *testing.T) {
 			r := rehearse(t, jenkins.Scenario{
 				Params:  map[string]any{"STAGE": "preview", "DRY_RUN": false},
-				Env:     map[string]string{"HANG": s.commands[0]},
+				Env:     map[string]string{"HANG": f.command},
 				AbortOn: "waiting to be aborted",
 			})
 
@@ -414,7 +455,7 @@ func TestAnAbortReachesTheProgramAndItsReportIsKept(t *testing.T) {
 			diff(t, "stages", outcomes(n, "ABORTED", "earlier failure"), r.Outcomes())
 			shells := r.Steps("sh")
 			diff(t, "exit code", 130, shells[len(shells)-1].Exit)
-			diff(t, "published reports", upTo(n, reportsOf), r.published())
+			diff(t, "published reports", append(before(n, reportsOf), s.published(f.command)...), r.published())
 			diff(t, "told", []string{"FAILED"}, told(r))
 		})
 	}
