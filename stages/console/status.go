@@ -15,6 +15,8 @@ func Status(w io.Writer, s runner.Status) error {
 	var b strings.Builder
 	if s.Run == "" {
 		fmt.Fprintf(&b, "%s · %s · no run has begun\n", s.Environment, s.App)
+	} else if s.Started.IsZero() {
+		fmt.Fprintf(&b, "%s · %s · run %s is complete\n", s.Environment, s.App, s.Run)
 	} else {
 		fmt.Fprintf(&b, "%s · %s · run %s, begun %s\n", s.Environment, s.App, s.Run, s.Started.UTC().Format("2006-01-02 15:04 MST"))
 	}

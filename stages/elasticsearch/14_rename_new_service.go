@@ -46,9 +46,12 @@ func (r *renameNewService) Check() []runner.Task {
 }
 
 func (r *renameNewService) Plan(ctx context.Context) ([]runner.Task, error) {
-	instance, err := r.newService(ctx)
+	instance, err := r.findNewService(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if instance == nil {
+		return nil, &runner.NotYet{Stage: "create-service", Why: "there is no " + r.Settings.NewService}
 	}
 	r.tags = instance.Tags
 	if instance.Name == r.Settings.Service {

@@ -15,6 +15,17 @@ func (s *Site) Status(ctx context.Context, command string) (runner.Status, error
 	if err != nil {
 		return runner.Status{}, err
 	}
+	ended := false
+	if record == nil {
+		// Until the next run begins, the last one is shown, if it is complete.
+		last, err := s.Journal().Ended(ctx)
+		if err != nil {
+			return runner.Status{}, err
+		}
+		if last != nil && !last.Back {
+			record, ended = last, true
+		}
+	}
 	situation, err := s.Situation(ctx)
 	if err != nil {
 		return runner.Status{}, err
@@ -27,6 +38,9 @@ func (s *Site) Status(ctx context.Context, command string) (runner.Status, error
 	status.Environment, status.Runbook, status.App, status.Lease = s.Settings.Stage, "elasticsearch", s.Settings.LiveApp, "free"
 	if held != nil {
 		status.Lease = held.String()
+	}
+	if ended {
+		status.Card.Again = "a new migration begins with check-release"
 	}
 	if s.run != nil {
 		status.Started = s.run.Started

@@ -1,0 +1,150 @@
+package e2e
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch"
+)
+
+// What undoes a step is found by its place in the order, and a step without one
+// would be left behind by every rollback.
+func TestTheWayBackPassesEveryStep(t *testing.T) {
+	var there, back []string
+	for _, step := range elasticsearch.Steps(nil) {
+		there = append(there, step.Name)
+	}
+	for _, step := range elasticsearch.WayBack(nil) {
+		back = append(back, step.Name)
+	}
+	before := func(first, second string) {
+		if slices.Index(back, first) > slices.Index(back, second) {
+			t.Errorf("%s is undone after %s", first, second)
+		}
+	}
+	before("remove-old-app", "unmap-old-app")
+	before("unmap-old-app", "map-live-route")
+	before("map-live-route", "rename-new-app")
+	before("rename-new-app", "rename-old-app")
+	before("rename-new-service", "rename-old-service")
+	before("rename-old-service", "push-app")
+	slices.Sort(there)
+	slices.Sort(back)
+	if diff := cmp.Diff(there, back); diff != "" {
+		t.Errorf("steps, and those undone (-there +back):\n%s", diff)
+	}
+}
+
+// refused wants exit code 3 and a reason, and that nothing but the lease was written.
+func (w *world) refused(extra map[string]string, reason string, args ...string) {
+	w.t.Helper()
+	n := len(w.writes())
+	p := w.with(extra, 3, args...)
+	if !strings.Contains(p.log.String(), reason) {
+		w.t.Errorf("%v does not say %q:\n%s", args, reason, p.log.String())
+	}
+	for _, one := range w.writes()[n:] {
+		if !strings.HasPrefix(one.Path, "/v3/service_instances") || one.Method == http.MethodPatch {
+			w.t.Errorf("%v wrote %+v", args, one)
+		}
+	}
+}
+
+func TestAServiceThatOthersUseIsNeitherRenamedUnaskedNorDeleted(t *testing.T) {
+	w := start(t, small())
+	w.run(0, "elasticsearch", "run", "--to", "unmap-old-app")
+	old := w.instance("search_api_elasticsearch")
+	w.cf("POST", "/v3/service_credential_bindings", map[string]any{
+		"type": "key", "name": "backup", "relationships": map[string]any{"service_instance": map[string]any{"data": map[string]any{"guid": old}}},
+	}, nil)
+	w.refused(nil, "the old service is used by key backup", "elasticsearch", "rename-old-service")
+	w.with(map[string]string{"ALSO_BOUND": "another, backup"}, 0, "elasticsearch", "rename-old-service")
+	w.run(0, "elasticsearch", "run", "--to", "reindex")
+	// Naming it is no leave to take it away.
+	w.refused(map[string]string{"ALSO_BOUND": "backup"}, "search_api_elasticsearch_old is used by key backup", "elasticsearch", "remove-old-service")
+
+	var keys struct {
+		Resources []struct {
+			GUID string `json:"guid"`
+		} `json:"resources"`
+	}
+	w.cf("GET", "/v3/service_credential_bindings?type=key&service_instance_guids="+old, nil, &keys)
+	w.cf("DELETE", "/v3/service_credential_bindings/"+keys.Resources[0].GUID, nil, nil)
+	w.eventually("the key is gone", func() bool {
+		w.cf("GET", "/v3/service_credential_bindings?type=key&service_instance_guids="+old, nil, &keys)
+		return len(keys.Resources) == 0
+	})
+	w.run(0, "elasticsearch", "remove-old-service")
+}
+
+func TestTheOldServiceIsKeptForAsLongAsIsAsked(t *testing.T) {
+	w := start(t, small())
+	w.env["HOLD_OLD_SERVICE_FOR"] = "24h"
+	w.run(0, "elasticsearch", "run", "--to", "reindex")
+	w.refused(nil, "(HOLD_OLD_SERVICE_FOR=24h0m0s after step 17)", "elasticsearch", "remove-old-service")
+	w.call("POST", "/_sandbox/clock", map[string]any{"move": "25h"}, nil)
+	w.run(0, "elasticsearch", "remove-old-service")
+}
+
+func TestADeletedOldAppEndsTheWayBackAndNothingElse(t *testing.T) {
+	w := start(t, small())
+	w.env["OLD_APP"] = "delete"
+	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
+	was := w.state()
+	w.refused(nil, "17. remove-old-app: the old app is deleted", "elasticsearch", "rollback")
+	w.refused(nil, "17. remove-old-app: the old app is deleted", "elasticsearch", "rollback", "--dry-run")
+	if diff := cmp.Diff(was, w.state()); diff != "" {
+		t.Errorf("a rollback that was refused (-before +after):\n%s", diff)
+	}
+	w.run(0, "elasticsearch", "run", "--from", "reindex")
+}
+
+// The old app finds its service by the name that its variable says, whatever the
+// service is called at that moment; and what the variable said comes back.
+func TestAnOldAppThatIsStartedAgainFindsItsService(t *testing.T) {
+	w := start(t, small())
+	blue := w.app("search-api")
+	w.cf("PATCH", "/v3/apps/"+blue+"/environment_variables", map[string]any{"var": map[string]any{"DM_ELASTICSEARCH_SERVICE_NAME": "search_api_elasticsearch"}}, nil)
+	was := w.state()
+	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
+	w.cf("PATCH", "/v3/service_instances/"+w.instance("search_api_elasticsearch_old"), map[string]any{"name": "renamed_by_hand"}, nil)
+	w.run(0, "elasticsearch", "rollback")
+	w.removeLast()
+	if diff := cmp.Diff(was, w.state()); diff != "" {
+		t.Errorf("there and back (-before +after):\n%s", diff)
+	}
+}
+
+func TestAnOldAppThatSomebodyUsesIsNotRemoved(t *testing.T) {
+	w := start(t, small())
+	w.run(0, "elasticsearch", "run", "--to", "rename-new-app")
+	var route struct {
+		Resources []struct {
+			GUID string `json:"guid"`
+		} `json:"resources"`
+	}
+	w.cf("GET", "/v3/routes?hosts=dm-elasticsearch-migration-preview", nil, &route)
+	at := "/v3/routes/" + route.Resources[0].GUID + "/destinations"
+	to := map[string]any{"app": map[string]any{"guid": w.app("search-api-old")}}
+	w.cf("POST", at, map[string]any{"destinations": []any{to}}, nil)
+	w.refused(nil, "app search-api-old is on 1 routes", "elasticsearch", "remove-old-app")
+}
+
+func TestANameThatIsTakenMeanwhileIsLeftToItsOwner(t *testing.T) {
+	w := start(t, small())
+	w.run(0, "elasticsearch", "run", "--to", "rename-new-service")
+	var space struct {
+		Resources []struct {
+			GUID string `json:"guid"`
+		} `json:"resources"`
+	}
+	w.cf("GET", "/v3/spaces", nil, &space)
+	w.cf("POST", "/v3/apps", map[string]any{
+		"name": "search-api-old", "relationships": map[string]any{"space": map[string]any{"data": map[string]any{"guid": space.Resources[0].GUID}}},
+	}, nil)
+	w.refused(nil, "search-api-old is the name of another", "elasticsearch", "rename-old-app")
+}
