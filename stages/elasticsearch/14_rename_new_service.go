@@ -92,11 +92,23 @@ func (r *renameNewService) Verify() []runner.Task {
 	}
 }
 
-// Undo gives the name back, so that the old service can have it again.
+// Undo gives the name back, so that the old service can have it again. An app that
+// was released since uses the new service by its final name, and would not find it.
 func (r *renameNewService) Undo(ctx context.Context) ([]runner.Task, error) {
 	instance, err := r.findNewService(ctx)
 	if err != nil || instance == nil || instance.Name == r.Settings.NewService {
 		return nil, err
+	}
+	b, err := r.recorded()
+	if err != nil {
+		return nil, err
+	}
+	stranger, err := r.released(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	if stranger != "" {
+		return nil, &runner.Irreversible{Why: "the live routes lead to " + stranger + ", which was released since and uses the new service"}
 	}
 	return []runner.Task{r.renameService(instance, r.Settings.NewService)}, nil
 }

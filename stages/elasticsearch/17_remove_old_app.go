@@ -197,6 +197,13 @@ func (r *removeOldApp) Undo(ctx context.Context) ([]runner.Task, error) {
 		return nil, err
 	}
 	if app == nil {
+		stranger, err := r.released(ctx, b)
+		if err != nil {
+			return nil, err
+		}
+		if stranger != "" {
+			return nil, &runner.Irreversible{Why: "a release took the old app's place", Covered: true}
+		}
 		return nil, &runner.Irreversible{Why: fmt.Sprintf("the old app is deleted (OLD_APP=delete); by hand: push image %s with the live app's manifest, bound to the old service", b.Image)}
 	}
 	instance, err := r.blueService(ctx, b)

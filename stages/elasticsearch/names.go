@@ -61,6 +61,21 @@ func (s *Site) needBlue(ctx context.Context) (blue, *cloudfoundry.App, *cloudfou
 	return b, app, instance, nil
 }
 
+// released names an app on a live route that is none of this run; "" if there is
+// none.
+func (s *Site) released(ctx context.Context, b blue) (string, error) {
+	greenApp, err := s.greenApp(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, route := range b.Routes {
+		if _, stranger, err := s.routeState(ctx, b, greenApp, route); err != nil || stranger != "" {
+			return stranger, err
+		}
+	}
+	return "", nil
+}
+
 // marked tells whether a stage of the run is complete.
 func (s *Site) marked(stage string) bool {
 	if s.run == nil {

@@ -56,7 +56,7 @@ func (w *world) refused(extra map[string]string, reason string, args ...string) 
 
 func TestAServiceThatOthersUseIsNeitherRenamedUnaskedNorDeleted(t *testing.T) {
 	w := start(t, small())
-	w.run(0, "elasticsearch", "run", "--to", "unmap-old-app")
+	w.run(0, "elasticsearch", "run", "--to", "unmap-temporary-route")
 	old := w.instance("search_api_elasticsearch")
 	w.cf("POST", "/v3/service_credential_bindings", map[string]any{
 		"type": "key", "name": "backup", "relationships": map[string]any{"service_instance": map[string]any{"data": map[string]any{"guid": old}}},
@@ -122,16 +122,54 @@ func TestAnOldAppThatIsStartedAgainFindsItsService(t *testing.T) {
 func TestAnOldAppThatSomebodyUsesIsNotRemoved(t *testing.T) {
 	w := start(t, small())
 	w.run(0, "elasticsearch", "run", "--to", "rename-new-app")
-	var route struct {
+	var found struct {
 		Resources []struct {
 			GUID string `json:"guid"`
 		} `json:"resources"`
 	}
-	w.cf("GET", "/v3/routes?hosts=dm-elasticsearch-migration-preview", nil, &route)
-	at := "/v3/routes/" + route.Resources[0].GUID + "/destinations"
+	w.cf("GET", "/v3/domains?names=cloudapps.digital", nil, &found)
+	domain := found.Resources[0].GUID
+	w.cf("GET", "/v3/spaces", nil, &found)
+	one := func(guid string) map[string]any { return map[string]any{"data": map[string]any{"guid": guid}} }
+	var route struct {
+		GUID string `json:"guid"`
+	}
+	w.cf("POST", "/v3/routes", map[string]any{
+		"host": "somebody", "relationships": map[string]any{"domain": one(domain), "space": one(found.Resources[0].GUID)},
+	}, &route)
 	to := map[string]any{"app": map[string]any{"guid": w.app("search-api-old")}}
-	w.cf("POST", at, map[string]any{"destinations": []any{to}}, nil)
+	w.cf("POST", "/v3/routes/"+route.GUID+"/destinations", map[string]any{"destinations": []any{to}}, nil)
 	w.refused(nil, "app search-api-old is on 1 routes", "elasticsearch", "remove-old-app")
+}
+
+// A release after the names have changed uses the new service by its name: a way
+// back would take that away from under it.
+func TestAReleaseAfterTheNamesHaveChangedEndsTheWayBack(t *testing.T) {
+	w := start(t, small())
+	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
+	w.call("POST", "/_sandbox/release", map[string]any{"image": "digitalmarketplace/search-api:release-1235"}, nil)
+	was := w.state()
+	w.refused(nil, "14. rename-new-service: the live routes lead to search-api", "elasticsearch", "rollback")
+	if diff := cmp.Diff(was, w.state()); diff != "" {
+		t.Errorf("a rollback that was refused (-before +after):\n%s", diff)
+	}
+}
+
+// What was green is the next one's blue.
+func TestASecondMigrationFollowsTheFirst(t *testing.T) {
+	w := start(t, small())
+	w.run(0, "elasticsearch", "run")
+	first := w.app("search-api")
+	w.run(0, "elasticsearch", "run")
+	if w.app("search-api") == first {
+		t.Error("the second migration made no app of its own")
+	}
+	if guid := w.instance("search_api_elasticsearch_old") + w.instance("search_api_elasticsearch_new"); guid != "" {
+		t.Errorf("a service was left behind: %s", guid)
+	}
+	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
+	w.run(0, "elasticsearch", "rollback")
+	w.run(0, "elasticsearch", "run")
 }
 
 func TestANameThatIsTakenMeanwhileIsLeftToItsOwner(t *testing.T) {
