@@ -123,7 +123,7 @@ func TestInterruptedWhileTheServiceIsAwaited(t *testing.T) {
 	o.Pace, o.ProvisionTime = 0.002, 25*time.Minute // three seconds
 	w := start(t, o)
 	w.run(0, "elasticsearch", "check-release")
-	looks := w.counter(map[string]any{"place": "cloud-controller", "method": "GET", "query": "search_api_elasticsearch_new"})
+	looks := w.counter(map[string]any{"place": "cloud-controller", "method": "GET", "query": "label_selector=cutover-run"})
 	victim := w.begin(nil, "elasticsearch", "create-service")
 	w.eventually("it has looked for the service ten times", func() bool { return w.hits(looks) > 10 })
 	victim.abort()
