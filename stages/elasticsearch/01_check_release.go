@@ -75,6 +75,9 @@ func (c *checkRelease) searchAPI(ctx context.Context, o *runner.Observation) err
 	if err != nil {
 		return err
 	}
+	if len(mappings) == 0 {
+		return fmt.Errorf("%s names no mapping: something else answers there", c.Settings.searchAPI())
+	}
 	o.Say("%s, %d mappings", c.Settings.searchAPI(), len(mappings))
 	return nil
 }
@@ -84,6 +87,9 @@ func (c *checkRelease) liveHost(ctx context.Context, o *runner.Observation) erro
 	status, err := c.searchAt(address, nil).Status(ctx)
 	if err != nil {
 		return fmt.Errorf("%s: an IP allow-list may sit on it: %w", address, err)
+	}
+	if len(status.Indices) == 0 {
+		return fmt.Errorf("%s has no index: something else answers there, or the live app's backend is empty", address)
 	}
 	o.Say("%d indices", len(status.Indices))
 	return nil

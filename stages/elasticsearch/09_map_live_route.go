@@ -3,7 +3,6 @@ package elasticsearch
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
@@ -109,7 +108,8 @@ func (m *mapLiveRoute) takeOff(ctx context.Context, b blue) ([]runner.Task, erro
 	if err != nil || len(mapped) == 0 {
 		return nil, err
 	}
-	var tasks []runner.Task
+	// Mapped is not served: only an answer of blue's on every router is proof.
+	tasks := m.onEveryRouter("the old app", mapped, m.blueInstances, "answers", served)
 	for _, route := range mapped {
 		task := m.unmapTask(green.Name, app, route)
 		unmap := task.Do
@@ -118,8 +118,13 @@ func (m *mapLiveRoute) takeOff(ctx context.Context, b blue) ([]runner.Task, erro
 			if err != nil {
 				return err
 			}
-			if alone(now, app) {
-				return runner.Refuse("%s serves %s alone; map the old app back first", green.Name, route.Address)
+			if !now.Reaches(b.App) {
+				return runner.Refuse("the old app is not behind %s: map it there first", route.Address)
+			}
+			for _, d := range now.Destinations {
+				if d.AppGUID != b.App && d.AppGUID != app {
+					return runner.Refuse("%s leads to %s as well, which is none of this run: unmap that first", route.Address, m.appName(ctx, d.AppGUID))
+				}
 			}
 			return unmap(ctx, o)
 		}
@@ -143,11 +148,6 @@ func (s *Site) carryBack(b blue) runner.Task {
 			return err
 		},
 	}
-}
-
-// alone tells that an app is the only one behind a route.
-func alone(r *cloudfoundry.Route, app string) bool {
-	return !slices.ContainsFunc(r.Destinations, func(d cloudfoundry.Destination) bool { return d.AppGUID != app })
 }
 
 // forgetShared notes that blue alone gets the live writes again, and has them all.

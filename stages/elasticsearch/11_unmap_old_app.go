@@ -72,12 +72,13 @@ func (u *unmapOldApp) Plan(ctx context.Context) ([]runner.Task, error) {
 	return append(tasks, u.drain(), u.last()), nil
 }
 
-func (u *unmapOldApp) blueInstances(ctx context.Context) (string, int, error) {
-	b, err := u.recorded()
+// blueInstances is the old app and how many instances it should have.
+func (s *Site) blueInstances(ctx context.Context) (string, int, error) {
+	b, err := s.recorded()
 	if err != nil {
 		return "", 0, err
 	}
-	process, err := u.cf.Process(ctx, b.App)
+	process, err := s.cf.Process(ctx, b.App)
 	if err != nil {
 		return "", 0, err
 	}

@@ -90,6 +90,11 @@ func (c *checkRelease) describe(ctx context.Context, b *blue) error {
 		return err
 	}
 	for _, r := range routes {
+		for _, d := range r.Destinations {
+			if d.AppGUID != b.App {
+				return runner.Refuse("the live app's route %s leads to %s as well; a migration begins with one app on each", r.Address, c.appName(ctx, d.AppGUID))
+			}
+		}
 		b.Routes = append(b.Routes, liveRoute{r.GUID, r.Address})
 	}
 	return nil

@@ -74,17 +74,22 @@ func (s *Site) compare(ctx context.Context, o *runner.Observation, target *searc
 	if !wrong {
 		return nil
 	}
-	pending, err := indexer.Pending(ctx, s.data, caughtUp, targets)
-	if err != nil {
-		return err
+	pending := map[searchapi.Name]int{}
+	changed := 0
+	for _, t := range targets {
+		// Of each index by itself: edits of briefs excuse no missing service.
+		if pending[t.Alias], err = indexer.Pending(ctx, s.data, caughtUp, []indexer.Target{t}); err != nil {
+			return err
+		}
+		changed += pending[t.Alias]
 	}
-	o.Say("%s; %d objects changed since the last catch-up", said(counts), pending)
-	o.Set("changed since the last catch-up", pending)
+	o.Say("%s; %d objects changed since the last catch-up", said(counts), changed)
+	o.Set("changed since the last catch-up", changed)
 	var all []error
 	for _, n := range counts {
-		if off := n.Documents - n.Expected; off > pending || -off > pending {
+		if off := n.Documents - n.Expected; off > pending[n.Alias] || -off > pending[n.Alias] {
 			all = append(all, fmt.Errorf("%s has %s documents, the data API %s: %+d, and %d objects changed since the last catch-up",
-				n.Alias, console.Count(n.Documents), console.Count(n.Expected), off, pending))
+				n.Alias, console.Count(n.Documents), console.Count(n.Expected), off, pending[n.Alias]))
 		}
 	}
 	return errors.Join(all...)

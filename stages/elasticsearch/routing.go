@@ -27,6 +27,8 @@ type answer struct {
 	status int
 	// fault is the router's own word, such as "unknown_route"; "" from an app.
 	fault string
+	// path tells that a path route was asked, not the status.
+	path bool
 }
 
 func (a answer) String() string {
@@ -55,7 +57,7 @@ func (s *Site) ask(ctx context.Context, address, app string, index int) (answer,
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, resp.Body)
-	return answer{resp.StatusCode, resp.Header.Get("X-Cf-RouterError")}, nil
+	return answer{resp.StatusCode, resp.Header.Get("X-Cf-RouterError"), hasPath(address)}, nil
 }
 
 func hasPath(address string) bool {
@@ -112,9 +114,11 @@ func (s *Site) everyRouter(ctx context.Context, o *runner.Observation, address, 
 	return ctx.Err()
 }
 
-// served: the instance itself answered.
+// served: the instance itself answered, its status with 200. What stands behind a
+// path may ask for a login, which is an answer too.
 func served(a answer) error {
-	if a.fault != "" || a.status >= 500 {
+	login := a.path && (a.status == http.StatusUnauthorized || a.status == http.StatusForbidden)
+	if a.fault != "" || a.status != http.StatusOK && !login {
 		return fmt.Errorf("answered %s", a)
 	}
 	return nil

@@ -43,7 +43,7 @@ func (s *Site) settingsAgree() error {
 	now := s.Settings.fixed()
 	var all []error
 	for _, name := range slices.Sorted(maps.Keys(now)) {
-		if now[name] != "" && then[name] != "" && now[name] != then[name] {
+		if was, recorded := then[name]; now[name] != "" && recorded && now[name] != was {
 			all = append(all, fmt.Errorf("%s is %q, and was %q when run %s began", name, now[name], then[name], s.run.ID))
 		}
 	}

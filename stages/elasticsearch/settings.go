@@ -2,8 +2,6 @@ package elasticsearch
 
 import (
 	"encoding/json"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
@@ -108,35 +106,6 @@ type Ending struct {
 	Hold       time.Duration `env:"HOLD_OLD_SERVICE_FOR, default=0s" help:"how long after step 17 the old service must have been kept before step 20 deletes it"`
 }
 
-// Problems are what the tags cannot say. first is the number of the first stage
-// that will run, since not every stage needs every setting.
-func (s *Settings) Problems(first int) environ.Problems {
-	var all environ.Problems
-	wrong := func(is bool, variable, format string, args ...any) {
-		if is {
-			all = append(all, environ.Problem{Variable: variable, What: fmt.Sprintf(format, args...)})
-		}
-	}
-	wrong(strings.EqualFold(s.Stage, "Select one"), "STAGE", "is still %q: choose an environment", s.Stage)
-	for _, p := range s.CF.Problems() {
-		wrong(true, p.Variable, "%s", p.What)
-	}
-	wrong(s.Plan == "" && first <= 2, "SERVICE_PLAN", "is not set: a plan of cf marketplace -e %s", s.Offering)
-	wrong(s.Release != "" && s.Image != "", "RELEASE", "is set, and so is IMAGE: set one of them")
-	wrong(s.Parameters != "" && !json.Valid([]byte(s.Parameters)), "SERVICE_PARAMETERS", "is not JSON")
-	_, err := s.indices()
-	wrong(err != nil, "INDICES", "%v", err)
-	wrong(s.RouteScheme != "http" && s.RouteScheme != "https", "ROUTE_SCHEME", "%q is neither http nor https", s.RouteScheme)
-	wrong(s.Routers < 1, "ROUTERS", "must be at least 1")
-	wrong(s.Concurrency < 1, "CONCURRENCY", "must be at least 1")
-	wrong(s.WitnessRate <= 0, "WITNESS_RATE", "must be more than 0")
-	wrong(s.OnBreach != "back" && s.OnBreach != "hold", "ON_BREACH", "%q is neither back nor hold", s.OnBreach)
-	wrong(s.Poll <= 0, "POLL_INTERVAL", "must be more than 0")
-	wrong(s.OldAppThen != thenStop && s.OldAppThen != thenDelete, "OLD_APP", "%q is neither %s nor %s", s.OldAppThen, thenStop, thenDelete)
-	wrong(s.Hold < 0, "HOLD_OLD_SERVICE_FOR", "must not be less than 0")
-	return append(all, s.Lease.Problems()...)
-}
-
 // indices are the entries of INDICES, or the Digital Marketplace's own.
 func (s *Settings) indices() ([]indexer.Index, error) {
 	if s.Indices == "" {
@@ -176,6 +145,6 @@ func (s *Settings) fixed() map[string]string {
 		"STAGE": s.Stage, "LIVE_APP": s.LiveApp, "LIVE_ROUTE": s.LiveRoute, "SERVICE": s.Service,
 		"OLD_APP_NAME": s.OldApp, "OLD_SERVICE": s.OldService, "SERVICE_VARIABLE": s.ServiceVar,
 		"NEW_APP": s.NewApp, "NEW_SERVICE": s.NewService, "TEMPORARY_ROUTE": s.TemporaryRoute,
-		"SERVICE_OFFERING": s.Offering, "SERVICE_PLAN": s.Plan, "IMAGE": s.Image, "RELEASE": s.Release, "INDICES": string(listed),
+		"SERVICE_OFFERING": s.Offering, "SERVICE_PLAN": s.Plan, "SERVICE_PARAMETERS": s.Parameters, "IMAGE": s.Image, "RELEASE": s.Release, "INDICES": string(listed),
 	}
 }

@@ -53,6 +53,17 @@ func (s *Site) Situation(ctx context.Context) (runner.Situation, error) {
 // withoutRun is the situation before a run, and after one that is complete.
 func (s *Site) withoutRun(ctx context.Context) (runner.Situation, error) {
 	none := runner.Situation{Traffic: toBlue, Detail: s.Settings.LiveApp + " alone; no run has begun", Back: "nothing to go back from"}
+	orphans, err := s.cf.AppsByLabel(ctx, roleLabel, green)
+	if err != nil {
+		return none, err
+	}
+	if len(orphans) > 0 {
+		lost := fmt.Sprintf("app %s is of run %s, whose record (service cutover-%s) is gone", orphans[0].Name, orphans[0].Run(), s.Settings.LiveApp)
+		return runner.Situation{
+			Traffic: "not known", Detail: lost, Back: "by hand only: nothing tells what was live",
+			Blocked: lost + "; see which apps are on " + s.Settings.LiveRoute + ", and take that one off or remove its label " + roleLabel,
+		}, nil
+	}
 	last, err := s.journal.LastRun(ctx)
 	if err != nil || last == nil || last.Direction == journal.Back {
 		return none, err

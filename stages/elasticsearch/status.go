@@ -68,7 +68,11 @@ func (s *Site) Guard(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if record == nil {
-		return "no migration is under way", nil
+		now, err := s.withoutRun(ctx)
+		if err == nil && now.Blocked != "" {
+			err = runner.Refuse("%s", now.Blocked)
+		}
+		return "no migration is under way", err
 	}
 	if record.Back {
 		return "", runner.Refuse("migration %s goes back: release when the rollback has ended", record.Run)

@@ -74,5 +74,25 @@ func (s *Site) retreat(ctx context.Context) ([]runner.Task, error) {
 		return nil, err
 	}
 	off, err := (&mapLiveRoute{Site: s}).Undo(ctx)
-	return append(back, off...), err
+	return append(append(back, off...), s.restoreTemporary()), err
+}
+
+// restoreTemporary makes the temporary route again where step 12 deleted it: the
+// new app, off the live routes, is reached by nothing else.
+func (s *Site) restoreTemporary() runner.Task {
+	return runner.Task{
+		Name: "see to the temporary route", ByHand: "cf map-route " + s.Settings.NewApp + " " + typed(s.Settings.TemporaryRoute),
+		Do: func(ctx context.Context, o *runner.Observation) error {
+			app, err := s.needGreen(ctx)
+			if err != nil {
+				return err
+			}
+			route, err := s.cf.CreateRoute(ctx, s.Settings.TemporaryRoute, s.labels())
+			if err != nil {
+				return err
+			}
+			o.Say("%s leads to %s", route.Address, app.Name)
+			return s.cf.MapRoute(ctx, route.GUID, app.GUID)
+		},
+	}
 }

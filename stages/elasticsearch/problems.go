@@ -1,0 +1,101 @@
+package elasticsearch
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"net"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/digitalmarketplace/cutover/stages/environ"
+)
+
+// problems gathers what is wrong with the settings.
+type problems struct{ all environ.Problems }
+
+func (p *problems) wrong(is bool, variable, format string, args ...any) {
+	if is {
+		p.all = append(p.all, environ.Problem{Variable: variable, What: fmt.Sprintf(format, args...)})
+	}
+}
+
+// Problems are what the tags cannot say. first is the number of the first stage
+// that will run, since not every stage needs every setting.
+func (s *Settings) Problems(first int) environ.Problems {
+	p := &problems{}
+	p.wrong(strings.EqualFold(s.Stage, "Select one"), "STAGE", "is still %q: choose an environment", s.Stage)
+	plain := regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*$`)
+	p.wrong(s.Stage != "" && !strings.EqualFold(s.Stage, "Select one") && !plain.MatchString(s.Stage), "STAGE", "%q is not the name of an environment", s.Stage)
+	p.all = append(p.all, s.CF.Problems()...)
+	p.wrong(s.Plan == "" && first <= 2, "SERVICE_PLAN", "is not set: a plan of cf marketplace -e %s", s.Offering)
+	p.wrong(s.Release != "" && s.Image != "", "RELEASE", "is set, and so is IMAGE: set one of them")
+	p.wrong(strings.ContainsAny(s.Image+s.Release, " \t"), "IMAGE", "an image and a release have no spaces")
+	var object map[string]any
+	p.wrong(s.Parameters != "" && json.Unmarshal([]byte(s.Parameters), &object) != nil, "SERVICE_PARAMETERS", "is not a JSON object")
+	_, err := s.indices()
+	p.wrong(err != nil, "INDICES", "%v", err)
+	s.names(p)
+	s.addresses(p)
+	s.numbers(p)
+	p.wrong(s.OnBreach != "back" && s.OnBreach != "hold", "ON_BREACH", "%q is neither back nor hold", s.OnBreach)
+	p.wrong(s.OldAppThen != thenStop && s.OldAppThen != thenDelete, "OLD_APP", "%q is neither %s nor %s", s.OldAppThen, thenStop, thenDelete)
+	return append(p.all, s.Lease.Problems()...)
+}
+
+// names sees that no two are the same: what is in the way of a new name would
+// else be the live object itself.
+func (s *Settings) names(p *problems) {
+	name := regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+	for _, kind := range [][]struct{ variable, value string }{
+		{{"LIVE_APP", s.LiveApp}, {"OLD_APP_NAME", s.OldApp}, {"NEW_APP", s.NewApp}},
+		{{"SERVICE", s.Service}, {"OLD_SERVICE", s.OldService}, {"NEW_SERVICE", s.NewService}},
+	} {
+		by := map[string]string{}
+		for _, n := range kind {
+			p.wrong(!name.MatchString(n.value), n.variable, "%q is not a name: letters, digits, '.', '_' and '-', a letter or digit first", n.value)
+			p.wrong(by[n.value] != "", n.variable, "is %q, and so is %s", n.value, by[n.value])
+			by[n.value] = n.variable
+		}
+	}
+	p.wrong(s.LiveRoute == s.TemporaryRoute, "TEMPORARY_ROUTE", "is the live route, %s", s.LiveRoute)
+}
+
+func (s *Settings) addresses(p *problems) {
+	for _, a := range []struct{ variable, value string }{{"DATA_API_URL", s.DataAPI}, {"SEARCH_API_URL", s.SearchAPI}, {"CF_API", s.CF.API}} {
+		u, err := url.Parse(a.value)
+		p.wrong(a.value != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == ""), a.variable, "%q is not an address: https://…", a.value)
+	}
+	_, _, err := net.SplitHostPort(s.RouterAddress)
+	p.wrong(s.RouterAddress != "" && err != nil, "ROUTER_ADDRESS", "%q is not host:port", s.RouterAddress)
+	p.wrong(s.RouteScheme != "http" && s.RouteScheme != "https", "ROUTE_SCHEME", "%q is neither http nor https", s.RouteScheme)
+}
+
+func (s *Settings) numbers(p *problems) {
+	p.wrong(s.Routers < 1 || s.Routers > 1000, "ROUTERS", "must be from 1 to 1000")
+	p.wrong(s.Concurrency < 1 || s.Concurrency > 1000, "CONCURRENCY", "must be from 1 to 1000")
+	p.wrong(s.Rate < 0, "RATE", "must not be less than 0")
+	p.wrong(s.MaxFailed < 0, "MAX_FAILED", "must not be less than 0")
+	p.wrong(math.IsNaN(s.WitnessRate) || s.WitnessRate < 0.01 || s.WitnessRate > 1000, "WITNESS_RATE", "must be from 0.01 to 1000")
+	for _, d := range []struct {
+		variable string
+		value    time.Duration
+		least    time.Duration
+	}{
+		{"DRAIN", s.Drain, 0},
+		{"WITNESS_BASELINE", s.WitnessBaseline, 0},
+		{"WITNESS_AFTER", s.WitnessAfter, 0},
+		{"HOLD_OLD_SERVICE_FOR", s.Hold, 0},
+		{"POLL_INTERVAL", s.Poll, time.Millisecond},
+		{"VERIFY_TIMEOUT", s.VerifyTimeout, time.Millisecond},
+		{"ROUTE_TIMEOUT", s.RouteTimeout, time.Millisecond},
+		{"START_TIMEOUT", s.StartTimeout, time.Millisecond},
+		{"CREATE_TIMEOUT", s.CreateTimeout, time.Millisecond},
+		{"CATCH_UP_TIMEOUT", s.CatchUpTimeout, time.Millisecond},
+		{"LEASE_HEARTBEAT", s.Lease.Heartbeat, time.Millisecond},
+	} {
+		p.wrong(d.value < d.least, d.variable, "%s is less than %s", d.value, d.least)
+	}
+}
