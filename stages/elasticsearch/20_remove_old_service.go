@@ -79,6 +79,9 @@ func (r *removeOldService) unused(ctx context.Context, o *runner.Observation) er
 }
 
 func (r *removeOldService) held(_ context.Context, o *runner.Observation) error {
+	if r.run == nil {
+		return &runner.NotYet{Stage: "check-release", Why: "there is no run"}
+	}
 	mark, is := r.run.Marks["remove-old-app"]
 	if !is {
 		return &runner.NotYet{Stage: "remove-old-app", Why: "the old app is not removed"}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/httpclient"
@@ -101,9 +102,20 @@ func (r *Runner) Run(ctx context.Context, all, steps Runbook) error {
 func (r *Runner) forward(ctx context.Context, all []Step, step Step) error {
 	result := r.begin(ctx, step)
 	r.Observer.StageStarted(result)
-	err := r.stage(ctx, all, step, result)
+	err := r.caught(result, func() error { return r.stage(ctx, all, step, result) })
 	r.end(ctx, result, step, err)
 	return err
+}
+
+// caught turns a panic into an error, so that a fault of the program leaves a
+// report and a card as any other failure does.
+func (r *Runner) caught(result *Result, do func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = r.failAs(result, ListCheck, "the program works", fmt.Errorf("a fault of the program: %v\n%s", p, debug.Stack()))
+		}
+	}()
+	return do()
 }
 
 func (r *Runner) stage(ctx context.Context, all []Step, step Step, result *Result) error {

@@ -388,6 +388,16 @@ func TestThereIsNoWayBackFromARunThatIsComplete(t *testing.T) {
 	wantLog(t, w)
 }
 
+func TestAPanicIsAFailureWithAReport(t *testing.T) {
+	w := newWorld()
+	steps := book(&toy{w: w, name: "a", check: func(context.Context, *Observation) error { panic("oops") }})
+	err := w.runner(false).Run(t.Context(), steps, steps)
+	if err == nil || !strings.Contains(err.Error(), "oops") || len(w.results) != 1 || w.results[0].Card == nil {
+		t.Errorf("%v, %d results", err, len(w.results))
+	}
+	wantLog(t, w, "take lease", "release lease")
+}
+
 func TestWhatWasNotBegunIsNotChanged(t *testing.T) {
 	w := newWorld()
 	a := &toy{w: w, name: "a"}

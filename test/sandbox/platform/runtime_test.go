@@ -48,6 +48,7 @@ func TestAnEnvironmentIsFixedUntilTheNextStart(t *testing.T) {
 		resp, out := w.visit(live+"/", "X-Cf-App-Instance", blue+":0")
 		return resp.StatusCode == 200 && out["env"].(obj)["NEW"] == "1"
 	})
+	w.until("its second container too", func() bool { return w.everywhere(live+"/", 200, "X-Cf-App-Instance", blue+":1") })
 	if env := w.seen(blue, "1"); env["DM_LOG_PATH"] != nil || !strings.Contains(env["VCAP_SERVICES"].(string), `"name":"renamed"`) {
 		t.Error("a restart did not renew the environment")
 	}
