@@ -30,7 +30,7 @@ func Status(w io.Writer, s runner.Status) error {
 		case open:
 			mark, open = "next", false
 		}
-		fmt.Fprintf(&b, "  %-4s %2d. %-18s %s", mark, line.Number, line.Name, line.Title)
+		fmt.Fprintf(&b, "  %-4s %2d. %-21s %s", mark, line.Number, line.Name, line.Title)
 		if line.Complete {
 			fmt.Fprintf(&b, "  %s, in %s", line.Ended.UTC().Format("2006-01-02 15:04:05"), line.Took.Round(time.Millisecond))
 		}

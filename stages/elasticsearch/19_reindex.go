@@ -64,6 +64,9 @@ func (r *reindex) oneServes(ctx context.Context, o *runner.Observation) error {
 		if err != nil {
 			return err
 		}
+		if err := r.notShared(ctx, b); err != nil {
+			return err
+		}
 		return r.routesAre(ctx, b, o, []string{toBlue, toGreen})
 	}
 	route, err := r.cf.RouteByAddress(ctx, r.Settings.LiveRoute)
@@ -76,6 +79,25 @@ func (r *reindex) oneServes(ctx context.Context, o *runner.Observation) error {
 	o.Say("%d app", len(route.Destinations))
 	if len(route.Destinations) != 1 {
 		return runner.Refuse("the live route %s leads to %d apps; a release is under way", route.Address, len(route.Destinations))
+	}
+	return nil
+}
+
+// notShared skips the stage while both apps serve, as they do from the middle of
+// step 9 on: half of the documents would go to the one and half to the other.
+func (r *reindex) notShared(ctx context.Context, b blue) error {
+	greenApp, err := r.greenApp(ctx)
+	if err != nil {
+		return err
+	}
+	for _, route := range b.Routes {
+		state, _, err := r.routeState(ctx, b, greenApp, route)
+		if err != nil {
+			return err
+		}
+		if state == toBoth {
+			return &runner.Skip{Why: "run " + r.run.ID + " is in the midst of its switch: both apps serve " + route.Address}
+		}
 	}
 	return nil
 }

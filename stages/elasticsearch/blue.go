@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
@@ -36,7 +35,7 @@ func (s *Site) recorded() (blue, error) {
 		return b, &runner.NotYet{Stage: "check-release", Why: "there is no run"}
 	}
 	if err := json.Unmarshal([]byte(s.run.Facts[factBlue]), &b); err != nil {
-		return b, fmt.Errorf("read blue from the run: %w", err)
+		return b, runner.Refuse("the record of run %s is damaged: its annotation %s cannot be read (%w); restore it, or go back by hand", s.run.ID, factBlue, err)
 	}
 	return b, nil
 }

@@ -38,7 +38,7 @@ func (s *Site) settingsAgree() error {
 	}
 	var then map[string]string
 	if err := json.Unmarshal([]byte(s.run.Facts[factSettings]), &then); err != nil {
-		return fmt.Errorf("read the settings from the run: %w", err)
+		return runner.Refuse("the record of run %s is damaged: its annotation %s cannot be read (%w); restore it, or go back", s.run.ID, factSettings, err)
 	}
 	now := s.Settings.fixed()
 	var all []error

@@ -60,8 +60,9 @@ func (s *Site) Unlock(ctx context.Context, run string) (string, error) {
 	return held.String(), nil
 }
 
-// Guard refuses while a release would cross a run: from its beginning until the
-// stage that awaits the release. It tells why a release may begin.
+// Guard refuses while a release would cross a run, from its beginning to its end:
+// the stages know blue and green, and no app that came between. It tells why a
+// release may begin.
 func (s *Site) Guard(ctx context.Context) (string, error) {
 	record, err := s.Journal().Record(ctx)
 	if err != nil {
@@ -78,15 +79,12 @@ func (s *Site) Guard(ctx context.Context) (string, error) {
 		return "", runner.Refuse("migration %s goes back: release when the rollback has ended", record.Run)
 	}
 	for _, step := range Steps(s) {
-		if _, is := record.Marks[step.Name]; !is && step.Number < releaseStep {
-			return "", runner.Refuse("migration %s is at %d. %s: release when it has come to step %d, or was rolled back", record.Run, step.Number, step.Name, releaseStep)
+		if _, is := record.Marks[step.Name]; !is {
+			return "", runner.Refuse("migration %s is at %d. %s: release when it has ended, or was rolled back", record.Run, step.Number, step.Name)
 		}
 	}
-	return "migration " + record.Run + " awaits a release", nil
+	return "migration " + record.Run + " has ended", nil
 }
-
-// releaseStep is the step of the runbook at which the pipeline releases.
-const releaseStep = 18
 
 // NoWayBack tells which stages cannot be undone.
 func NoWayBack(stage string) bool { return stage == "remove-old-service" }

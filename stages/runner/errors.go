@@ -94,6 +94,12 @@ type NotYet struct {
 
 func (e *NotYet) Error() string { return fmt.Sprintf("%s (waits for %s)", e.Why, e.Stage) }
 
+// Skip is what a check returns where the stage must not act now and that is no
+// fault: the stage is skipped, with exit code 0, and says why.
+type Skip struct{ Why string }
+
+func (e *Skip) Error() string { return e.Why }
+
 // Final marks a verification's error as one that waiting cannot mend.
 func Final(err error) error { return &final{err} }
 

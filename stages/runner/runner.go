@@ -150,7 +150,13 @@ func (r *Runner) work(ctx context.Context, step Step, result *Result, admission 
 	started := time.Now()
 	stage := step.Open()
 	looking := httpclient.WithoutPermit(ctx)
-	if err := r.each(looking, result, ListCheck, stage.Check(), 0); err != nil {
+	err := r.each(looking, result, ListCheck, stage.Check(), 0)
+	var skip *Skip
+	if errors.As(err, &skip) && result.FirstFailure() == nil {
+		result.Verdict, result.Why = Skipped, skip.Why
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	tasks, err := stage.Plan(looking)

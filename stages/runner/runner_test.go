@@ -398,6 +398,18 @@ func TestAPanicIsAFailureWithAReport(t *testing.T) {
 	wantLog(t, w, "take lease", "release lease")
 }
 
+func TestACheckCanSkipItsStage(t *testing.T) {
+	w := newWorld()
+	steps := book(&toy{w: w, name: "a", check: func(context.Context, *Observation) error { return &Skip{"both serve"} }})
+	if err := w.runner(false).Run(t.Context(), steps, steps); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.results[0]; r.Verdict != Skipped || r.Why != "both serve" || r.ExitCode != 0 {
+		t.Errorf("%+v", r)
+	}
+	wantLog(t, w, "take lease", "release lease")
+}
+
 func TestWhatWasNotBegunIsNotChanged(t *testing.T) {
 	w := newWorld()
 	a := &toy{w: w, name: "a"}

@@ -60,6 +60,10 @@ func (r *Runner) task(ctx context.Context, result *Result, list List, t Task, wa
 			done.Verdict, done.Said, done.Error, err = Waits, r.waits(notYet), "", nil
 		}
 	}
+	var skip *Skip
+	if errors.As(err, &skip) {
+		done.Verdict, done.Said, done.Error, done.Err = Skipped, skip.Why, "", nil
+	}
 	result.Tasks = append(result.Tasks, done)
 	r.Observer.TaskDone(result)
 	return err

@@ -172,7 +172,7 @@ func (r *recap) write(w io.Writer) {
 		if result, err := readReport(r.reports, step); err == nil {
 			verdict, took, file = string(result.Verdict), seconds(result.Duration), base(r.reports, step)+".xml"
 		}
-		fmt.Fprintf(w, "%2d. %-20s %-9s %7s  %s\n", step.Number, step.Name, verdict, took, file)
+		fmt.Fprintf(w, "%2d. %-21s %-9s %7s  %s\n", step.Number, step.Name, verdict, took, file)
 	}
 	again := 0
 	for _, one := range r.ran {
