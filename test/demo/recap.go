@@ -166,7 +166,7 @@ func base(dir string, step runner.Step) string {
 
 // write writes the recap for people.
 func (r *recap) write(w io.Writer) {
-	fmt.Fprintf(w, "\nStage                    Verdict      Time  Report\n")
+	fmt.Fprintf(w, "\nStage                     Verdict      Time  Report\n")
 	for _, step := range elasticsearch.Steps(nil) {
 		verdict, took, file := "not run", "", ""
 		if result, err := readReport(r.reports, step); err == nil {
