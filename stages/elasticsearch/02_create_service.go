@@ -68,7 +68,7 @@ func (c *createService) create() runner.Task {
 			if c.Settings.Parameters != "" {
 				parameters = json.RawMessage(c.Settings.Parameters)
 			}
-			_, err = c.cf.CreateServiceInstance(ctx, c.Settings.NewService, plan.GUID, parameters, c.labels())
+			_, err = c.cf.CreateServiceInstance(ctx, c.Settings.NewService, plan.GUID, parameters, c.labels(green))
 			o.Say("asked for %s %s", c.Settings.Offering, plan.Name)
 			return err
 		},

@@ -29,7 +29,7 @@ func (e *editManifest) carried(ctx context.Context, o *runner.Observation) error
 	if err != nil {
 		return err
 	}
-	policies, err := e.policies(ctx)
+	policies, err := e.bluePolicies(ctx)
 	if err != nil {
 		return err
 	}

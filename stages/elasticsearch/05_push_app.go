@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
-	"github.com/digitalmarketplace/cutover/stages/elasticsearch/manifest"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
@@ -57,18 +55,19 @@ func (p *pushApp) Plan(ctx context.Context) ([]runner.Task, error) {
 			return nil, p.notOurs("app", stranger.Name, stranger.Metadata)
 		}
 	}
-	var tasks []runner.Task
-	for _, piece := range []func(context.Context, *cloudfoundry.App, *manifest.Manifest, []wanted) ([]runner.Task, error){
-		p.theApp, p.theRoute, p.theBindings, p.theManifest, p.thePolicies, p.theDroplet,
-	} {
-		some, err := piece(ctx, app, m, services)
-		if err != nil {
-			return nil, err
-		}
-		tasks = append(tasks, some...)
+	b, err := p.recorded()
+	if err != nil {
+		return nil, err
 	}
-	start, err := p.theStart(ctx, app, len(tasks) > 0)
-	return append(tasks, start...), err
+	policies, err := p.bluePolicies(ctx)
+	if err != nil {
+		return nil, err
+	}
+	making := &making{
+		Site: p.Site, name: p.Settings.NewApp, role: green, image: p.image(), route: p.Settings.TemporaryRoute,
+		manifest: m, services: services, policies: policies, like: b.App, find: p.findGreen,
+	}
+	return making.pieces(ctx, app)
 }
 
 func (p *pushApp) Verify() []runner.Task {
@@ -116,8 +115,8 @@ func (p *pushApp) running(ctx context.Context, o *runner.Observation) error {
 func (p *pushApp) crashed() bool { return p.crashes >= 3 }
 
 // lastLines are the app's own last words.
-func (p *pushApp) lastLines(ctx context.Context, app string) string {
-	logs, err := p.cf.RecentLogs(ctx, app, 200)
+func (s *Site) lastLines(ctx context.Context, app string) string {
+	logs, err := s.cf.RecentLogs(ctx, app, 200)
 	if err != nil {
 		return "the app's log cannot be read: " + err.Error()
 	}

@@ -10,37 +10,83 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-// The pieces that green is made of, in their order. Each looks for itself first: a
-// nil app is one that is not there yet, and then everything is missing.
+// making is an app that is made piece by piece: green, or blue anew where it was
+// deleted.
+type making struct {
+	*Site
+	// name is the app's while it is made, and role the label that tells it from
+	// the others of the run.
+	name, role string
+	image      string
+	// route is made with it; "" for none.
+	route    string
+	manifest *manifest.Manifest
+	services []wanted
+	// policies are network policies of the app like, which it gets as its own.
+	policies []cloudfoundry.NetworkPolicy
+	like     string
+	// find finds it, by its label; nil where it is not there yet.
+	find func(context.Context) (*cloudfoundry.App, error)
+}
 
-func (p *pushApp) theApp(_ context.Context, app *cloudfoundry.App, _ *manifest.Manifest, _ []wanted) ([]runner.Task, error) {
+// pieces are what the app lacks, in their order, and its start. Each looks for
+// itself first: a nil app is one that is not there yet, and then everything is
+// missing.
+func (m *making) pieces(ctx context.Context, app *cloudfoundry.App) ([]runner.Task, error) {
+	var tasks []runner.Task
+	for _, piece := range []func(context.Context, *cloudfoundry.App) ([]runner.Task, error){
+		m.theApp, m.theRoute, m.theBindings, m.theManifest, m.thePolicies, m.theDroplet,
+	} {
+		some, err := piece(ctx, app)
+		if err != nil {
+			return nil, err
+		}
+		tasks = append(tasks, some...)
+	}
+	start, err := m.theStart(ctx, app, len(tasks) > 0)
+	return append(tasks, start...), err
+}
+
+// need finds the app, which has to be there.
+func (m *making) need(ctx context.Context) (*cloudfoundry.App, error) {
+	app, err := m.find(ctx)
+	if err == nil && app == nil {
+		err = &runner.NotYet{Stage: "push-app", Why: "there is no " + m.name}
+	}
+	return app, err
+}
+
+func (m *making) theApp(_ context.Context, app *cloudfoundry.App) ([]runner.Task, error) {
 	if app != nil {
 		return nil, nil
 	}
 	return []runner.Task{{
-		Name: "create app " + p.Settings.NewApp, ByHand: "cf create-app " + p.Settings.NewApp + " --app-type docker",
+		Name: "create app " + m.name, ByHand: "cf create-app " + m.name + " --app-type docker",
 		Do: func(ctx context.Context, _ *runner.Observation) error {
-			_, err := p.cf.CreateApp(ctx, p.Settings.NewApp, p.labels())
+			_, err := m.cf.CreateApp(ctx, m.name, m.labels(m.role))
 			return err
 		},
 	}}, nil
 }
 
-func (p *pushApp) theRoute(ctx context.Context, _ *cloudfoundry.App, _ *manifest.Manifest, _ []wanted) ([]runner.Task, error) {
-	route, err := p.cf.RouteByAddress(ctx, p.Settings.TemporaryRoute)
+func (m *making) theRoute(ctx context.Context, _ *cloudfoundry.App) ([]runner.Task, error) {
+	if m.route == "" {
+		return nil, nil
+	}
+	route, err := m.cf.RouteByAddress(ctx, m.route)
 	if err != nil {
 		return nil, err
 	}
-	if route != nil && !p.ours(route.Metadata) {
-		return nil, p.notOurs("route", route.Address, route.Metadata)
+	if route != nil && !m.ours(route.Metadata) {
+		return nil, m.notOurs("route", route.Address, route.Metadata)
 	}
 	if route != nil {
 		return nil, nil
 	}
 	return []runner.Task{{
-		Name: "create route " + p.Settings.TemporaryRoute, ByHand: "cf create-route " + typed(p.Settings.TemporaryRoute),
+		Name: "create route " + m.route, ByHand: "cf create-route " + typed(m.route),
 		Do: func(ctx context.Context, _ *runner.Observation) error {
-			_, err := p.cf.CreateRoute(ctx, p.Settings.TemporaryRoute, p.labels())
+			_, err := m.cf.CreateRoute(ctx, m.route, m.labels(m.role))
 			return err
 		},
 	}}, nil
@@ -49,10 +95,10 @@ func (p *pushApp) theRoute(ctx context.Context, _ *cloudfoundry.App, _ *manifest
 // theBindings are made one by one, before the manifest is applied: inside of a
 // manifest the platform waits 60 s for a slow broker and then gives up
 // (cloud_controller_ng: max_manifest_service_binding_poll_duration_in_seconds).
-func (p *pushApp) theBindings(ctx context.Context, app *cloudfoundry.App, _ *manifest.Manifest, services []wanted) ([]runner.Task, error) {
+func (m *making) theBindings(ctx context.Context, app *cloudfoundry.App) ([]runner.Task, error) {
 	bound := map[string]string{}
 	if app != nil {
-		bindings, err := p.cf.Bindings(ctx, cloudfoundry.BindingFilter{App: app.GUID})
+		bindings, err := m.cf.Bindings(ctx, cloudfoundry.BindingFilter{App: app.GUID})
 		if err != nil {
 			return nil, err
 		}
@@ -63,10 +109,10 @@ func (p *pushApp) theBindings(ctx context.Context, app *cloudfoundry.App, _ *man
 		}
 	}
 	var tasks []runner.Task
-	for _, w := range services {
+	for _, w := range m.services {
 		guid := w.GUID
 		if guid == "" {
-			instance, err := p.newService(ctx)
+			instance, err := m.newService(ctx)
 			if err != nil && app != nil {
 				return nil, err
 			}
@@ -77,26 +123,26 @@ func (p *pushApp) theBindings(ctx context.Context, app *cloudfoundry.App, _ *man
 		if guid != "" && bound[guid] != "" {
 			continue
 		}
-		tasks = append(tasks, p.bind(w))
+		tasks = append(tasks, m.bind(w))
 	}
 	return tasks, nil
 }
 
-func (p *pushApp) bind(w wanted) runner.Task {
-	byHand := "cf bind-service " + p.Settings.NewApp + " " + w.Name
+func (m *making) bind(w wanted) runner.Task {
+	byHand := "cf bind-service " + m.name + " " + w.Name
 	if w.BindingName != "" {
 		byHand += " --binding-name " + w.BindingName
 	}
 	return runner.Task{
 		Name: "bind service " + w.Name, ByHand: byHand,
 		Do: func(ctx context.Context, o *runner.Observation) error {
-			app, err := p.needGreen(ctx)
+			app, err := m.need(ctx)
 			if err != nil {
 				return err
 			}
 			guid := w.GUID
 			if guid == "" {
-				instance, err := p.newService(ctx)
+				instance, err := m.newService(ctx)
 				if err != nil {
 					return err
 				}
@@ -109,7 +155,7 @@ func (p *pushApp) bind(w wanted) runner.Task {
 			if w.BindingName != "" {
 				o.Say("as %s", w.BindingName)
 			}
-			_, err = p.cf.Bind(ctx, app.GUID, guid, w.BindingName, parameters)
+			_, err = m.cf.Bind(ctx, app.GUID, guid, w.BindingName, parameters)
 			return err
 		},
 	}
@@ -118,13 +164,13 @@ func (p *pushApp) bind(w wanted) runner.Task {
 // theManifest compares the manifest that the platform generates from green with
 // the wanted one. Services and image are left out: it does not tell binding
 // names, and both are pieces of their own.
-func (p *pushApp) theManifest(ctx context.Context, app *cloudfoundry.App, m *manifest.Manifest, _ []wanted) ([]runner.Task, error) {
-	text, err := m.Bytes()
+func (m *making) theManifest(ctx context.Context, app *cloudfoundry.App) ([]runner.Task, error) {
+	text, err := m.manifest.Bytes()
 	if err != nil {
 		return nil, err
 	}
 	if app != nil {
-		have, err := p.cf.Manifest(ctx, app.GUID)
+		have, err := m.cf.Manifest(ctx, app.GUID)
 		if err != nil {
 			return nil, err
 		}
@@ -132,50 +178,45 @@ func (p *pushApp) theManifest(ctx context.Context, app *cloudfoundry.App, m *man
 		if err != nil {
 			return nil, err
 		}
-		if covers, _ := now.Covers(m, "services", "docker"); covers {
+		if covers, _ := now.Covers(m.manifest, "services", "docker"); covers {
 			return nil, nil
 		}
 	}
 	return []runner.Task{{
-		Name: "apply the manifest", ByHand: "cf push -f " + p.manifestPath(p.Settings.NewApp) + " --no-start",
-		Do: func(ctx context.Context, _ *runner.Observation) error { return p.cf.ApplyManifest(ctx, text) },
+		Name: "apply the manifest", ByHand: "cf push -f " + m.manifestPath(m.name) + " --no-start",
+		Do: func(ctx context.Context, _ *runner.Observation) error { return m.cf.ApplyManifest(ctx, text) },
 	}}, nil
 }
 
-// thePolicies copies blue's network policies, which no manifest holds.
-func (p *pushApp) thePolicies(ctx context.Context, app *cloudfoundry.App, _ *manifest.Manifest, _ []wanted) ([]runner.Task, error) {
-	want, err := p.policies(ctx)
-	if err != nil || len(want) == 0 {
-		return nil, err
+// thePolicies gives the app network policies, which no manifest holds.
+func (m *making) thePolicies(ctx context.Context, app *cloudfoundry.App) ([]runner.Task, error) {
+	if len(m.policies) == 0 {
+		return nil, nil
 	}
 	if app != nil {
-		have, err := p.cf.NetworkPolicies(ctx, app.GUID)
+		have, err := m.cf.NetworkPolicies(ctx, app.GUID)
 		if err != nil {
 			return nil, err
 		}
-		if len(have) >= len(want) {
+		if len(have) >= len(m.policies) {
 			return nil, nil
 		}
 	}
 	return []runner.Task{{
-		Name: "copy the network policies", ByHand: "cf add-network-policy " + p.Settings.NewApp + " …",
+		Name: "copy the network policies", ByHand: "cf add-network-policy " + m.name + " …",
 		Do: func(ctx context.Context, o *runner.Observation) error {
-			app, err := p.needGreen(ctx)
+			app, err := m.need(ctx)
 			if err != nil {
 				return err
 			}
-			b, err := p.recorded()
-			if err != nil {
-				return err
-			}
-			o.Say("%d policies", len(want))
-			return p.cf.AddNetworkPolicies(ctx, renamed(want, b.App, app.GUID))
+			o.Say("%d policies", len(m.policies))
+			return m.cf.AddNetworkPolicies(ctx, renamed(m.policies, m.like, app.GUID))
 		},
 	}}, nil
 }
 
-// policies are blue's, as source and as destination.
-func (s *Site) policies(ctx context.Context) ([]cloudfoundry.NetworkPolicy, error) {
+// bluePolicies are blue's, as source and as destination.
+func (s *Site) bluePolicies(ctx context.Context) ([]cloudfoundry.NetworkPolicy, error) {
 	b, err := s.recorded()
 	if err != nil {
 		return nil, err
@@ -198,10 +239,10 @@ func renamed(policies []cloudfoundry.NetworkPolicy, from, to string) []cloudfoun
 
 // theDroplet stages the release's image, going on with a package or a build that
 // an earlier process made.
-func (p *pushApp) theDroplet(ctx context.Context, app *cloudfoundry.App, _ *manifest.Manifest, _ []wanted) ([]runner.Task, error) {
-	image := p.image()
+func (m *making) theDroplet(ctx context.Context, app *cloudfoundry.App) ([]runner.Task, error) {
+	image := m.image
 	if app != nil {
-		droplet, err := p.cf.CurrentDroplet(ctx, app.GUID)
+		droplet, err := m.cf.CurrentDroplet(ctx, app.GUID)
 		if err != nil {
 			return nil, err
 		}
@@ -210,16 +251,16 @@ func (p *pushApp) theDroplet(ctx context.Context, app *cloudfoundry.App, _ *mani
 		}
 	}
 	return []runner.Task{{
-		Name: "stage the image of the release", ByHand: "cf push " + p.Settings.NewApp + " -o " + image,
+		Name: "stage the image of the release", ByHand: "cf push " + m.name + " -o " + image,
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			o.Say("%s", image)
-			app, err := p.needGreen(ctx)
+			app, err := m.need(ctx)
 			if err != nil {
 				return err
 			}
-			err = p.stage(cloudfoundry.WithProgress(ctx, func(note string) { o.Progress(runner.Progress{What: note}) }), app, image)
+			err = m.stage(cloudfoundry.WithProgress(ctx, func(note string) { o.Progress(runner.Progress{What: note}) }), app, image)
 			if errors.Is(err, cloudfoundry.ErrStaging) {
-				o.Detail(p.lastLines(ctx, app.GUID))
+				o.Detail(m.lastLines(ctx, app.GUID))
 			}
 			return err
 		},
@@ -228,8 +269,8 @@ func (p *pushApp) theDroplet(ctx context.Context, app *cloudfoundry.App, _ *mani
 
 // stage stages the image. A package holds the registry's password of its day: one
 // whose staging fails is not tried again, but made anew with today's.
-func (p *pushApp) stage(ctx context.Context, app *cloudfoundry.App, image string) error {
-	packages, err := p.cf.DockerPackages(ctx, app.GUID)
+func (m *making) stage(ctx context.Context, app *cloudfoundry.App, image string) error {
+	packages, err := m.cf.DockerPackages(ctx, app.GUID)
 	if err != nil {
 		return err
 	}
@@ -237,35 +278,35 @@ func (p *pushApp) stage(ctx context.Context, app *cloudfoundry.App, image string
 		if made.Image != image || made.State != "READY" {
 			continue
 		}
-		droplet, err := p.cf.Build(ctx, made.GUID)
+		droplet, err := m.cf.Build(ctx, made.GUID)
 		if errors.Is(err, cloudfoundry.ErrStaging) {
 			break
 		}
 		if err != nil {
 			return err
 		}
-		return p.cf.SetCurrentDroplet(ctx, app.GUID, droplet.GUID)
+		return m.cf.SetCurrentDroplet(ctx, app.GUID, droplet.GUID)
 	}
-	made, err := p.cf.CreateDockerPackage(ctx, app.GUID, image, p.Settings.DockerUsername, p.Settings.DockerPassword)
+	made, err := m.cf.CreateDockerPackage(ctx, app.GUID, image, m.Settings.DockerUsername, m.Settings.DockerPassword)
 	if err != nil {
 		return err
 	}
-	droplet, err := p.cf.Build(ctx, made.GUID)
+	droplet, err := m.cf.Build(ctx, made.GUID)
 	if err != nil {
 		return err
 	}
-	return p.cf.SetCurrentDroplet(ctx, app.GUID, droplet.GUID)
+	return m.cf.SetCurrentDroplet(ctx, app.GUID, droplet.GUID)
 }
 
 // theStart starts the app. One that runs is started anew where a piece of it is
 // mended or where it crashed: the platform fixes what an instance is made of when
 // it is wanted, and a crash does not renew that (cloud_controller_ng:
 // lib/cloud_controller/diego/app_recipe_builder.rb).
-func (p *pushApp) theStart(ctx context.Context, app *cloudfoundry.App, mended bool) ([]runner.Task, error) {
+func (m *making) theStart(ctx context.Context, app *cloudfoundry.App, mended bool) ([]runner.Task, error) {
 	if app == nil || app.State != cloudfoundry.Started {
-		return p.startTask(), nil
+		return m.startTask(), nil
 	}
-	_, instances, err := p.routable(ctx, app.GUID)
+	_, instances, err := m.routable(ctx, app.GUID)
 	if err != nil {
 		return nil, err
 	}
@@ -273,18 +314,18 @@ func (p *pushApp) theStart(ctx context.Context, app *cloudfoundry.App, mended bo
 	if !crashed && !mended {
 		return nil, nil
 	}
-	return append([]runner.Task{p.stopTask(app)}, p.startTask()...), nil
+	return append([]runner.Task{m.stopTask(app)}, m.startTask()...), nil
 }
 
-func (p *pushApp) startTask() []runner.Task {
+func (m *making) startTask() []runner.Task {
 	return []runner.Task{{
-		Name: "start app " + p.Settings.NewApp, ByHand: "cf start " + p.Settings.NewApp,
+		Name: "start app " + m.name, ByHand: "cf start " + m.name,
 		Do: func(ctx context.Context, _ *runner.Observation) error {
-			app, err := p.needGreen(ctx)
+			app, err := m.need(ctx)
 			if err != nil {
 				return err
 			}
-			return p.cf.StartApp(ctx, app.GUID)
+			return m.cf.StartApp(ctx, app.GUID)
 		},
 	}}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
@@ -211,7 +212,10 @@ func (s *Site) routable(ctx context.Context, app string) (int, []cloudfoundry.In
 }
 
 // findGreen finds the app that this run made, by its label; nil if there is none.
-func (s *Site) findGreen(ctx context.Context) (*cloudfoundry.App, error) {
+func (s *Site) findGreen(ctx context.Context) (*cloudfoundry.App, error) { return s.made(ctx, green) }
+
+// made finds the app that this run made for a role; nil if there is none.
+func (s *Site) made(ctx context.Context, role string) (*cloudfoundry.App, error) {
 	if s.run == nil {
 		return nil, nil
 	}
@@ -219,14 +223,19 @@ func (s *Site) findGreen(ctx context.Context) (*cloudfoundry.App, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the app of run %s: %w", s.run.ID, err)
 	}
+	apps = slices.DeleteFunc(apps, func(one cloudfoundry.App) bool { return one.Labels[roleLabel] != role })
 	switch len(apps) {
 	case 0:
 		return nil, nil
 	case 1:
 		return &apps[0], nil
 	}
-	return nil, runner.Refuse("%d apps carry the label of run %s; only one can be its new app", len(apps), s.run.ID)
+	return nil, runner.Refuse("%d apps carry the label of run %s for %s; only one can", len(apps), s.run.ID, role)
 }
+
+// serving is the app that is live once green serves alone: the one that a way
+// back takes off the live routes, and whose environment it copies.
+func (s *Site) serving(ctx context.Context) (*cloudfoundry.App, error) { return s.findGreen(ctx) }
 
 // needGreen finds the new app, or says which stage makes it.
 func (s *Site) needGreen(ctx context.Context) (*cloudfoundry.App, error) {

@@ -21,10 +21,12 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/witness"
 )
 
-// roleLabel tells what an object of ours is for; its only value is green.
+// roleLabel tells what an object of ours is for: green, or what a way back makes
+// for the app that was live before.
 const (
 	roleLabel = "cutover-role"
 	green     = "green"
+	anew      = "blue"
 )
 
 // Options are what the program, and not the environment, says.
@@ -137,9 +139,9 @@ func (s *Site) pace() indexer.Pace {
 	return p
 }
 
-// labels mark what this run makes.
-func (s *Site) labels() map[string]string {
-	return map[string]string{cloudfoundry.RunLabel: s.run.ID, roleLabel: green}
+// labels mark what this run makes, and for which app.
+func (s *Site) labels(role string) map[string]string {
+	return map[string]string{cloudfoundry.RunLabel: s.run.ID, roleLabel: role}
 }
 
 // ours tells whether an object was made by this run.

@@ -87,7 +87,7 @@ func (s *Site) restoreTemporary() runner.Task {
 			if err != nil {
 				return err
 			}
-			route, err := s.cf.CreateRoute(ctx, s.Settings.TemporaryRoute, s.labels())
+			route, err := s.cf.CreateRoute(ctx, s.Settings.TemporaryRoute, s.labels(green))
 			if err != nil {
 				return err
 			}
