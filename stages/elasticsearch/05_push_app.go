@@ -80,7 +80,7 @@ func (p *pushApp) Verify() []runner.Task {
 // running counts the instances. A start that crashes is tried again by the
 // platform; one that has crashed at three looks in a row is taken at its word.
 func (p *pushApp) running(ctx context.Context, o *runner.Observation) error {
-	app, want, err := p.greenInstances(ctx)
+	app, want, err := p.successorInstances(ctx)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,11 @@ func (m *mapLiveRoute) Check() []runner.Task {
 }
 
 func (m *mapLiveRoute) Plan(ctx context.Context) ([]runner.Task, error) {
-	missing, app, err := m.routes(ctx, func(r *cloudfoundry.Route, app string) bool { return !r.Reaches(app) })
+	app, err := m.needGreen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	missing, err := m.routes(ctx, func(r *cloudfoundry.Route) bool { return !r.Reaches(app.GUID) })
 	if err != nil || len(missing) == 0 {
 		return nil, err
 	}
@@ -34,7 +38,7 @@ func (m *mapLiveRoute) Plan(ctx context.Context) ([]runner.Task, error) {
 		tasks = append(tasks, m.noteShared())
 	}
 	for _, route := range missing {
-		tasks = append(tasks, m.mapTask(m.Settings.NewApp, app, route))
+		tasks = append(tasks, m.mapTask(m.Settings.NewApp, app.GUID, route))
 	}
 	return tasks, nil
 }
@@ -50,27 +54,23 @@ func (m *mapLiveRoute) noteShared() runner.Task {
 	}}
 }
 
-// routes are the live routes for which choose says yes, and green's GUID.
-func (m *mapLiveRoute) routes(ctx context.Context, choose func(*cloudfoundry.Route, string) bool) ([]liveRoute, string, error) {
-	app, err := m.needGreen(ctx)
-	if err != nil {
-		return nil, "", err
-	}
+// routes are the live routes for which choose says yes.
+func (m *mapLiveRoute) routes(ctx context.Context, choose func(*cloudfoundry.Route) bool) ([]liveRoute, error) {
 	b, err := m.recorded()
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	var some []liveRoute
 	for _, route := range b.Routes {
 		now, err := m.cf.Route(ctx, route.GUID)
 		if err != nil {
-			return nil, "", fmt.Errorf("live route %s: %w", route.Address, err)
+			return nil, fmt.Errorf("live route %s: %w", route.Address, err)
 		}
-		if choose(now, app.GUID) {
+		if choose(now) {
 			some = append(some, route)
 		}
 	}
-	return some, app.GUID, nil
+	return some, nil
 }
 
 func (m *mapLiveRoute) Verify() []runner.Task {
@@ -78,7 +78,7 @@ func (m *mapLiveRoute) Verify() []runner.Task {
 	if err != nil {
 		return []runner.Task{{Name: "the run is there", Do: func(context.Context, *runner.Observation) error { return err }}}
 	}
-	return m.onEveryRouter("the new app", b.Routes, m.greenInstances, "answers", served)
+	return m.onEveryRouter("the new app", b.Routes, m.successorInstances, "answers", served)
 }
 
 // Abort takes green off the live routes at once.
@@ -100,18 +100,18 @@ func (m *mapLiveRoute) Undo(ctx context.Context) ([]runner.Task, error) {
 }
 
 func (m *mapLiveRoute) takeOff(ctx context.Context, b blue) ([]runner.Task, error) {
-	green, err := m.findGreen(ctx)
-	if err != nil || green == nil {
+	app, err := m.successor(ctx)
+	if err != nil || app == nil {
 		return nil, err
 	}
-	mapped, app, err := m.routes(ctx, func(r *cloudfoundry.Route, app string) bool { return r.Reaches(app) })
+	mapped, err := m.routes(ctx, func(r *cloudfoundry.Route) bool { return r.Reaches(app.GUID) })
 	if err != nil || len(mapped) == 0 {
 		return nil, err
 	}
 	// Mapped is not served: only an answer of blue's on every router is proof.
 	tasks := m.onEveryRouter("the old app", mapped, m.blueInstances, "answers", served)
 	for _, route := range mapped {
-		task := m.unmapTask(green.Name, app, route)
+		task := m.unmapTask(app.Name, app.GUID, route)
 		unmap := task.Do
 		task.Do = func(ctx context.Context, o *runner.Observation) error {
 			now, err := m.cf.Route(ctx, route.GUID)
@@ -122,7 +122,7 @@ func (m *mapLiveRoute) takeOff(ctx context.Context, b blue) ([]runner.Task, erro
 				return runner.Refuse("the old app is not behind %s: map it there first", route.Address)
 			}
 			for _, d := range now.Destinations {
-				if d.AppGUID != b.App && d.AppGUID != app {
+				if d.AppGUID != b.App && d.AppGUID != app.GUID {
 					return runner.Refuse("%s leads to %s as well, which is none of this run: unmap that first", route.Address, m.appName(ctx, d.AppGUID))
 				}
 			}
@@ -130,7 +130,7 @@ func (m *mapLiveRoute) takeOff(ctx context.Context, b blue) ([]runner.Task, erro
 		}
 		tasks = append(tasks, task)
 	}
-	return append(tasks, m.onEveryRouter("the new app", mapped, m.greenInstances, "is off", unknown)...), nil
+	return append(tasks, m.onEveryRouter("the new app", mapped, m.successorInstances, "is off", unknown)...), nil
 }
 
 // carryBack carries over to blue what was changed while it was off, or shared,

@@ -134,14 +134,14 @@ func (u *unmapOldApp) mapBack(ctx context.Context) ([]runner.Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	greenApp, err := u.greenApp(ctx)
+	next, err := u.successorApp(ctx)
 	if err != nil {
 		return nil, err
 	}
 	name := u.nameOf(ctx, b)
 	var tasks []runner.Task
 	for _, route := range b.Routes {
-		state, stranger, err := u.routeState(ctx, b, greenApp, route)
+		state, stranger, err := u.routeState(ctx, b, next, route)
 		if err != nil {
 			return nil, err
 		}

@@ -86,12 +86,12 @@ func (r *reindex) oneServes(ctx context.Context, o *runner.Observation) error {
 // notShared skips the stage while both apps serve, as they do from the middle of
 // step 9 on: half of the documents would go to the one and half to the other.
 func (r *reindex) notShared(ctx context.Context, b blue) error {
-	greenApp, err := r.greenApp(ctx)
+	next, err := r.successorApp(ctx)
 	if err != nil {
 		return err
 	}
 	for _, route := range b.Routes {
-		state, _, err := r.routeState(ctx, b, greenApp, route)
+		state, _, err := r.routeState(ctx, b, next, route)
 		if err != nil {
 			return err
 		}

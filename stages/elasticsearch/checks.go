@@ -43,14 +43,14 @@ const (
 
 // routesAre compares where each live route leads with where it may lead.
 func (s *Site) routesAre(ctx context.Context, b blue, o *runner.Observation, allowed []string) error {
-	greenApp, err := s.greenApp(ctx)
+	next, err := s.successorApp(ctx)
 	if err != nil {
 		return err
 	}
 	var all []error
 	var said, states []string
 	for _, route := range b.Routes {
-		state, stranger, err := s.routeState(ctx, b, greenApp, route)
+		state, stranger, err := s.routeState(ctx, b, next, route)
 		if err != nil {
 			return err
 		}
@@ -90,18 +90,18 @@ func before(states, allowed []string) string {
 }
 
 // routeState tells where a live route leads, and names the first app behind it
-// that is neither blue nor green.
-func (s *Site) routeState(ctx context.Context, b blue, greenApp string, route liveRoute) (state, stranger string, err error) {
+// that is neither blue nor its successor.
+func (s *Site) routeState(ctx context.Context, b blue, next string, route liveRoute) (state, stranger string, err error) {
 	r, err := s.cf.Route(ctx, route.GUID)
 	if err != nil {
 		return "", "", err
 	}
 	for _, d := range r.Destinations {
-		if d.AppGUID != b.App && d.AppGUID != greenApp {
+		if d.AppGUID != b.App && d.AppGUID != next {
 			return toOther, s.appName(ctx, d.AppGUID), nil
 		}
 	}
-	isBlue, isGreen := r.Reaches(b.App), greenApp != "" && r.Reaches(greenApp)
+	isBlue, isGreen := r.Reaches(b.App), next != "" && r.Reaches(next)
 	switch {
 	case isBlue && isGreen:
 		return toBoth, "", nil
@@ -119,16 +119,4 @@ func (s *Site) appName(ctx context.Context, guid string) string {
 		return guid
 	}
 	return app.Name + " (" + guid + ")"
-}
-
-// greenApp is the GUID of the app that this run made, or "".
-func (s *Site) greenApp(ctx context.Context) (string, error) {
-	if s.run == nil {
-		return "", nil
-	}
-	app, err := s.findGreen(ctx)
-	if err != nil || app == nil {
-		return "", err
-	}
-	return app.GUID, nil
 }

@@ -64,12 +64,12 @@ func (s *Site) needBlue(ctx context.Context) (blue, *cloudfoundry.App, *cloudfou
 // released names an app on a live route that is none of this run; "" if there is
 // none.
 func (s *Site) released(ctx context.Context, b blue) (string, error) {
-	greenApp, err := s.greenApp(ctx)
+	next, err := s.successorApp(ctx)
 	if err != nil {
 		return "", err
 	}
 	for _, route := range b.Routes {
-		if _, stranger, err := s.routeState(ctx, b, greenApp, route); err != nil || stranger != "" {
+		if _, stranger, err := s.routeState(ctx, b, next, route); err != nil || stranger != "" {
 			return stranger, err
 		}
 	}

@@ -74,12 +74,12 @@ func (s *Site) dropRoute(route *cloudfoundry.Route) runner.Task {
 			if err != nil {
 				return err
 			}
-			greenApp, err := s.greenApp(ctx)
+			app, err := s.findGreen(ctx)
 			if err != nil {
 				return err
 			}
 			for _, d := range now.Destinations {
-				if d.AppGUID != greenApp {
+				if app == nil || d.AppGUID != app.GUID {
 					return runner.Refuse("route %s leads to another app as well", now.Address)
 				}
 			}

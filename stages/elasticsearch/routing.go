@@ -248,16 +248,3 @@ func (s *Site) needGreen(ctx context.Context) (*cloudfoundry.App, error) {
 	}
 	return app, nil
 }
-
-// greenInstances is the new app and how many instances it should have.
-func (s *Site) greenInstances(ctx context.Context) (string, int, error) {
-	app, err := s.needGreen(ctx)
-	if err != nil {
-		return "", 0, err
-	}
-	process, err := s.cf.Process(ctx, app.GUID)
-	if err != nil {
-		return "", 0, err
-	}
-	return app.GUID, process.Instances, nil
-}

@@ -23,7 +23,7 @@ func (s *Site) Situation(ctx context.Context) (runner.Situation, error) {
 	if err != nil {
 		return runner.Situation{}, err
 	}
-	greenApp, err := s.greenApp(ctx)
+	next, err := s.successorApp(ctx)
 	if err != nil {
 		return runner.Situation{}, err
 	}
@@ -31,7 +31,7 @@ func (s *Site) Situation(ctx context.Context) (runner.Situation, error) {
 		if route.Address != s.Settings.LiveRoute {
 			continue
 		}
-		state, stranger, err := s.routeState(ctx, b, greenApp, route)
+		state, stranger, err := s.routeState(ctx, b, next, route)
 		if err != nil {
 			return runner.Situation{}, err
 		}
@@ -86,7 +86,7 @@ func complete(app string, run *journal.Run) runner.Situation {
 // situated names the apps by the names that they have now.
 func (s *Site) situated(ctx context.Context, b blue, state string) (runner.Situation, error) {
 	old, new := s.nameOf(ctx, b), s.Settings.NewApp
-	if app, err := s.findGreen(ctx); err == nil && app != nil {
+	if app, err := s.successor(ctx); err == nil && app != nil {
 		new = app.Name
 	}
 	names := map[string]string{
