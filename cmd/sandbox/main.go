@@ -53,6 +53,7 @@ type flags struct {
 	PortDataAPI int `name:"port-data-api" default:"0" help:"Port of the data API; 0 is any."`
 	PortControl int `default:"0" help:"Port of the control API; 0 is any."`
 
+	HTTPS            string `name:"https" placeholder:"FILE" help:"Serve the routes over HTTPS too, with a certificate made at the start and written here; env then says https."`
 	EnvFile          string `placeholder:"FILE" help:"Write the variables that cutover needs here, as export lines."`
 	UntilStdinCloses bool   `help:"End when standard input is closed: with the process that started this one."`
 }
@@ -75,6 +76,8 @@ A tester's knobs are on the control API ("control" among the addresses):
   curl $CONTROL/_sandbox/writes          every write, in order
   curl $CONTROL/_sandbox/snapshot        the state of everything
   curl "$CONTROL/_sandbox/compare?service=search_api_elasticsearch_new"   its indices against the data API
+  curl $CONTROL/_sandbox/workers         how busy the search API's workers are
+  curl -d '{"slots":2,"put_time":"50ms"}' $CONTROL/_sandbox/workers
   curl -d '{"move":"24h"}' $CONTROL/_sandbox/clock
   curl -d '{"rate":5}' $CONTROL/_sandbox/edit
   curl -d '{"image":"digitalmarketplace/search-api:release-1235"}' $CONTROL/_sandbox/release
@@ -166,7 +169,8 @@ func (f flags) options() (sandbox.Options, error) {
 		Stage: f.Stage, Documents: none(f.Documents), Briefs: none(f.Briefs), Seed: f.Seed, Drift: none(f.Drift),
 		Instances: f.Instances, Slots: f.Slots, PutTime: none(f.PutTime), Routers: f.Routers, Pace: pace,
 		ProvisionTime: none(f.ProvisionTime), Readers: f.Readers, LiveWriter: f.LiveWriter, Night: f.Faults,
-		PortCFAPI: f.PortCFAPI, PortRouter: f.PortRouter, PortDataAPI: f.PortDataAPI, PortControl: f.PortControl,
+		Certificate: f.HTTPS,
+		PortCFAPI:   f.PortCFAPI, PortRouter: f.PortRouter, PortDataAPI: f.PortDataAPI, PortControl: f.PortControl,
 	}
 	return o, nil
 }

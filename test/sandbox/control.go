@@ -41,6 +41,9 @@ func (s *Sandbox) control() http.Handler {
 	mux.HandleFunc("GET /_sandbox/release", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.releases.view()) })
 	mux.HandleFunc("POST /_sandbox/release", s.postRelease)
 
+	mux.HandleFunc("GET /_sandbox/workers", s.getWorkers)
+	mux.HandleFunc("POST /_sandbox/workers", s.postWorkers)
+
 	mux.HandleFunc("POST /_sandbox/engine", s.postEngine)
 	mux.HandleFunc("GET /_sandbox/clock", s.getClock)
 	mux.HandleFunc("POST /_sandbox/clock", s.postClock)

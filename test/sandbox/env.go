@@ -37,7 +37,7 @@ func makeEnv(o Options, a Addresses) map[string]string {
 	scaled := func(real, atLeast time.Duration) string {
 		return max(time.Duration(float64(real)*o.Pace), atLeast).String()
 	}
-	return map[string]string{
+	env := map[string]string{
 		"STAGE":                        o.Stage,
 		"CF_API":                       a.CFAPI,
 		"CF_ORG":                       "digitalmarketplace",
@@ -64,6 +64,12 @@ func makeEnv(o Options, a Addresses) map[string]string {
 		"WITNESS_RATE":                 "100",
 		"START_TIMEOUT":                scaled(10*time.Minute, 10*time.Second),
 	}
+	if o.Certificate != "" {
+		env["SEARCH_API_URL"] = "https://" + liveHost(o.Stage)
+		env["ROUTER_ADDRESS"], env["ROUTE_SCHEME"] = a.RouterHTTPS, "https"
+		env["SSL_CERT_FILE"] = o.Certificate
+	}
+	return env
 }
 
 // Exports is an environment as lines that a shell can source.

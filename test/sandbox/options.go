@@ -26,6 +26,10 @@ type Options struct {
 
 	Night string // the name of one of Nights, whose faults are armed once all is ready
 
+	// Certificate is a file to write a certificate to, made anew; where it is set, the router serves HTTPS too, and Env has
+	// its addresses and, as SSL_CERT_FILE, the file.
+	Certificate string
+
 	// Ports on 127.0.0.1; 0 is any.
 	PortCFAPI, PortRouter, PortDataAPI, PortControl int
 }

@@ -31,6 +31,11 @@
 //	                            hanging, unavailable, full, read-only, bad-gateway; "" ends it.
 //	                            {"fail_next_creation":"words"} makes the broker's next creation fail with them; 200 the same
 //
+//	GET    /_sandbox/workers    200 Workers: how busy the search API's workers are, app by app; connections. With ?forget the
+//	                            peaks begin anew
+//	POST   /_sandbox/workers    {"slots":4,"put_time":"50ms"} changes how many slots an instance of the search API has, and
+//	                            how long a document's PUT keeps one; 200 Workers
+//
 //	GET    /_sandbox/clock      200 {"now":"…","moved":"24h0m0s","pace":0.005}
 //	POST   /_sandbox/clock      {"move":"24h"} shifts the time of day; 200 the same
 //
@@ -42,6 +47,7 @@ package sandbox
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -55,8 +61,11 @@ import (
 
 // Addresses are where the sandbox answers.
 type Addresses struct {
-	CFAPI   string `json:"cf_api"`
-	Router  string `json:"router"` // host:port; the hosts of the apps are reached through it
+	CFAPI  string `json:"cf_api"`
+	Router string `json:"router"` // host:port; the hosts of the apps are reached through it
+	// RouterHTTPS is the same over HTTPS, where there is a certificate.
+	RouterHTTPS string `json:"router_https,omitempty"`
+
 	DataAPI string `json:"data_api"`
 	Control string `json:"control"`
 }
@@ -82,6 +91,9 @@ type Sandbox struct {
 	writer    *liveWriter
 	releases  *releases
 
+	connections connections
+	reading     reading
+
 	cancel  context.CancelFunc
 	closing sync.Once
 	servers []*http.Server
@@ -102,9 +114,13 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 }
 
 func (s *Sandbox) start(ctx context.Context) error {
-	listeners := make([]net.Listener, 4)
 	o := s.options
-	for i, port := range []int{o.PortCFAPI, o.PortRouter, o.PortDataAPI, o.PortControl} {
+	ports := []int{o.PortCFAPI, o.PortRouter, o.PortDataAPI, o.PortControl}
+	if o.Certificate != "" {
+		ports = append(ports, 0)
+	}
+	listeners := make([]net.Listener, len(ports))
+	for i, port := range ports {
 		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
 			for _, open := range listeners[:i] {
@@ -117,6 +133,9 @@ func (s *Sandbox) start(ctx context.Context) error {
 	at := func(i int) string { return listeners[i].Addr().String() }
 	s.addresses = Addresses{CFAPI: "http://" + at(0), Router: at(1), DataAPI: "http://" + at(2), Control: "http://" + at(3)}
 	s.ControlURL = s.addresses.Control
+	if o.Certificate != "" {
+		s.addresses.RouterHTTPS = at(4)
+	}
 
 	s.load = &load{
 		router: s.addresses.Router, host: liveHost(o.Stage), token: searchToken,
@@ -130,9 +149,16 @@ func (s *Sandbox) start(ctx context.Context) error {
 	s.writer = &liveWriter{edits: w.data, life: ctx}
 	s.releases = &releases{ctx: ctx, run: w.platform.Release}
 	s.serve(listeners[0], &http.Server{Handler: w.platform.API()})
-	s.serve(listeners[1], w.platform.Router())
-	s.serve(listeners[2], &http.Server{Handler: w.data})
+	router := w.platform.Router()
+	router.ConnState = s.connections.state
+	s.serve(listeners[1], router)
+	s.serve(listeners[2], &http.Server{Handler: s.reading.wrap(w.data)})
 	s.serve(listeners[3], &http.Server{Handler: s.control()})
+	if o.Certificate != "" {
+		if err := s.serveHTTPS(listeners[4]); err != nil {
+			return err
+		}
+	}
 	if err := w.settle(ctx); err != nil {
 		return err
 	}
@@ -149,6 +175,18 @@ func (s *Sandbox) start(ctx context.Context) error {
 	if o.LiveWriter > 0 {
 		return s.writer.start(o.LiveWriter)
 	}
+	return nil
+}
+
+// serveHTTPS serves the router over HTTPS too.
+func (s *Sandbox) serveHTTPS(l net.Listener) error {
+	own, err := certificate(s.options.Certificate)
+	if err != nil {
+		return err
+	}
+	router := s.world.platform.Router()
+	router.ConnState = s.connections.state
+	s.serve(tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{own}}), router)
 	return nil
 }
 

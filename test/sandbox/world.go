@@ -21,6 +21,7 @@ import (
 type world struct {
 	platform *platform.Platform
 	clusters *search.Clusters
+	program  *search.Program
 	data     *data.API
 	live     *indexer
 }
@@ -41,12 +42,12 @@ func newWorld(o Options, a Addresses, c *clock.Clock, e *faults.Engine) (*world,
 	w.data.SetLiveIndex(w.live)
 	w.data.SetSearchStatus(w.live.status)
 
-	program := search.New(search.Options{
+	w.program = search.New(search.Options{
 		Clock: c, Faults: e, Clusters: w.clusters, Build: search.NewBuild(), Version: "release-1234",
 		Slots: o.Slots, PutTime: o.PutTime, ReadTime: o.PutTime / 10, MinHarakiri: 30 * time.Second,
 	})
 	w.platform = platform.New(platform.Options{
-		Clock: c, Faults: e, Programs: registry(searchAPI{program}), Broker: w.clusters, Routers: o.Routers,
+		Clock: c, Faults: e, Programs: registry(searchAPI{w.program}), Broker: w.clusters, Routers: o.Routers,
 		Rand: rand.New(rand.NewSource(int64(o.Seed))), URL: a.CFAPI, RegistryAuth: registryAuth, ProvisionTime: o.ProvisionTime,
 	})
 	if err := w.platform.Seed(space(o)); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"time"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
 )
@@ -65,7 +66,7 @@ func (c *call) putDocument(name, docType, id string) {
 		flask.Error(c.w, http.StatusBadRequest, "Invalid JSON must have 'document' key.")
 		return
 	}
-	takes := c.program.opts.PutTime
+	takes := time.Duration(c.program.putTime.Load())
 	if !work(c.w, c.r, takes/2) {
 		return
 	}
@@ -183,7 +184,7 @@ func (c *call) getDocument(name, id string) {
 
 // deleteDocument is DELETE /<index>/<type>/<id> (views/update.py: delete_service).
 func (c *call) deleteDocument(name, docType, id string) {
-	takes := c.program.opts.PutTime
+	takes := time.Duration(c.program.putTime.Load())
 	if !work(c.w, c.r, takes/2) {
 		return
 	}

@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
@@ -46,6 +48,10 @@ type Options struct {
 type Program struct {
 	opts     Options
 	mappings map[string]*mapping
+	putTime  atomic.Int64
+
+	mu      sync.Mutex
+	running map[*instance]bool
 }
 
 // New is the program of one build.
@@ -56,7 +62,9 @@ func New(o Options) *Program {
 	if o.Slots == 0 {
 		o.Slots = 4
 	}
-	return &Program{opts: o, mappings: mappings(o.Build)}
+	p := &Program{opts: o, mappings: mappings(o.Build), running: map[*instance]bool{}}
+	p.putTime.Store(int64(o.PutTime))
+	return p
 }
 
 // Boot starts one instance. An error is a crash: the last line of a traceback, whose other lines go to the log.
@@ -86,9 +94,12 @@ func (p *Program) Boot(in platform.Instance) (http.Handler, error) {
 	if metrics == "" {
 		metrics = "/metrics"
 	}
+	p.mu.Lock()
 	i := &instance{
-		program: p, uri: uri, metrics: metrics, workers: newWorkers(p.opts.Slots),
+		program: p, app: in.AppName, uri: uri, metrics: metrics, workers: newWorkers(p.opts.Slots),
 	}
+	p.running[i] = true
+	p.mu.Unlock()
 	for t := range strings.SplitSeq(env["DM_SEARCH_API_AUTH_TOKENS"], ":") {
 		if t != "" {
 			i.tokens = append(i.tokens, t)
@@ -139,6 +150,7 @@ func serviceURI(vcap, name string) (string, error) {
 // instance is one running instance of the program.
 type instance struct {
 	program *Program
+	app     string
 	uri     string
 	tokens  []string
 	metrics string
@@ -151,6 +163,9 @@ func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) { i.handler
 // Close kills the instance: requests in flight are cut.
 func (i *instance) Close() error {
 	i.workers.close()
+	i.program.mu.Lock()
+	delete(i.program.running, i)
+	i.program.mu.Unlock()
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,16 +22,16 @@ const (
 	bodyLimit = 40 << 20
 )
 
-// workers are the slots of an instance's uwsgi.
+// workers are an instance's uwsgi.
 type workers struct {
-	slots  chan struct{}
+	slots  *slots
 	killed chan struct{}
 	once   sync.Once
 	served atomic.Int64
 }
 
 func newWorkers(n int) *workers {
-	return &workers{slots: make(chan struct{}, n), killed: make(chan struct{})}
+	return &workers{slots: newSlots(n), killed: make(chan struct{})}
 }
 
 func (w *workers) close() { w.once.Do(func() { close(w.killed) }) }
@@ -51,12 +52,13 @@ func (i *instance) serve(w http.ResponseWriter, r *http.Request) {
 		flask.HTML(w, http.StatusRequestEntityTooLarge)
 		return
 	}
-	select {
-	case i.workers.slots <- struct{}{}:
-	case <-i.workers.killed:
+	writes := isDocument(r)
+	if !i.workers.slots.take(writes, i.workers.killed) {
 		panic(http.ErrAbortHandler)
 	}
-	defer func() { <-i.workers.slots }()
+	answer := &answered{ResponseWriter: w}
+	w = answer
+	defer func() { i.workers.slots.release(writes, answer.status) }()
 	i.workers.served.Add(1)
 
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(r.Context()))
@@ -78,6 +80,22 @@ func (i *instance) serve(w http.ResponseWriter, r *http.Request) {
 	r = r.Clone(ctx)
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	i.route(w, r, body)
+}
+
+// isDocument tells a PUT or DELETE of one document.
+func isDocument(r *http.Request) bool {
+	return (r.Method == http.MethodPut || r.Method == http.MethodDelete) && strings.Count(r.URL.Path, "/") == 3
+}
+
+// answered notes the status of an answer.
+type answered struct {
+	http.ResponseWriter
+	status int
+}
+
+func (a *answered) WriteHeader(status int) {
+	a.status = status
+	a.ResponseWriter.WriteHeader(status)
 }
 
 var errKilled = errors.New("the instance was killed")

@@ -1,0 +1,176 @@
+package search
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// slots are the worker processes of an instance, and the queue before them: who comes first is served first.
+type slots struct {
+	mu    sync.Mutex
+	all   int
+	held  int
+	queue []chan struct{}
+
+	writing int // held by PUTs and DELETEs of documents
+	tally   Tally
+	counted time.Time
+}
+
+// Tally is what an app's workers have done since its instances started. The times are sums over the slots: 8 slots that
+// were all busy for a second have been busy for 8.
+type Tally struct {
+	Instances int `json:"instances"`
+	Slots     int `json:"slots"`
+	// Held, Writing and Queued are as of now: slots held, those of them by a document's PUT or DELETE, requests waiting.
+	Held    int `json:"held"`
+	Writing int `json:"writing"`
+	Queued  int `json:"queued"`
+
+	BusySeconds    float64 `json:"busy_s"`
+	WritingSeconds float64 `json:"writing_s"`
+	QueuedSeconds  float64 `json:"queued_s"`
+
+	// MostWriting and MostQueued are the most there were at once in one instance, since the last time they were forgotten.
+	MostWriting int `json:"most_writing"`
+	MostQueued  int `json:"most_queued"`
+
+	Documents    int `json:"documents"` // PUTs and DELETEs that were answered
+	Requests     int `json:"requests"`
+	ServerErrors int `json:"server_errors"` // answers of 500 and more
+}
+
+// add puts the instances of an app together.
+func (t Tally) add(u Tally) Tally {
+	return Tally{
+		Instances: t.Instances + u.Instances, Slots: t.Slots + u.Slots,
+		Held: t.Held + u.Held, Writing: t.Writing + u.Writing, Queued: t.Queued + u.Queued,
+		BusySeconds: t.BusySeconds + u.BusySeconds, WritingSeconds: t.WritingSeconds + u.WritingSeconds, QueuedSeconds: t.QueuedSeconds + u.QueuedSeconds,
+		MostWriting: max(t.MostWriting, u.MostWriting), MostQueued: max(t.MostQueued, u.MostQueued),
+		Documents: t.Documents + u.Documents, Requests: t.Requests + u.Requests, ServerErrors: t.ServerErrors + u.ServerErrors,
+	}
+}
+
+func newSlots(n int) *slots { return &slots{all: n, counted: time.Now()} }
+
+// count brings the sums up to now. The caller holds mu.
+func (s *slots) count() {
+	now := time.Now()
+	d := now.Sub(s.counted).Seconds()
+	s.counted = now
+	s.tally.BusySeconds += d * float64(s.held)
+	s.tally.WritingSeconds += d * float64(s.writing)
+	s.tally.QueuedSeconds += d * float64(len(s.queue))
+}
+
+// take waits for a slot; false if the instance is killed meanwhile.
+func (s *slots) take(writes bool, killed <-chan struct{}) bool {
+	s.mu.Lock()
+	s.count()
+	if s.held < s.all && len(s.queue) == 0 {
+		s.hold(writes)
+		s.mu.Unlock()
+		return true
+	}
+	turn := make(chan struct{})
+	s.queue = append(s.queue, turn)
+	s.tally.MostQueued = max(s.tally.MostQueued, len(s.queue))
+	s.mu.Unlock()
+	select {
+	case <-turn: // next has counted the slot as held
+		s.mu.Lock()
+		s.count()
+		s.held--
+		s.hold(writes)
+		s.mu.Unlock()
+		return true
+	case <-killed:
+		return false
+	}
+}
+
+// hold counts a slot as held. The caller holds mu.
+func (s *slots) hold(writes bool) {
+	s.held++
+	if writes {
+		s.writing++
+		s.tally.MostWriting = max(s.tally.MostWriting, s.writing)
+	}
+}
+
+func (s *slots) release(writes bool, status int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count()
+	s.held--
+	s.tally.Requests++
+	if writes {
+		s.writing--
+		s.tally.Documents++
+	}
+	if status >= 500 {
+		s.tally.ServerErrors++
+	}
+	s.next()
+}
+
+// next lets in who waits, as far as there is room. The caller holds mu.
+func (s *slots) next() {
+	for s.held < s.all && len(s.queue) > 0 {
+		close(s.queue[0])
+		s.queue = slices.Delete(s.queue, 0, 1)
+		s.held++
+	}
+}
+
+// resize changes how many slots there are; who holds one keeps it to the end.
+func (s *slots) resize(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count()
+	s.all = n
+	s.next()
+}
+
+// view is the tally as of now. forget begins the peaks anew.
+func (s *slots) view(forget bool) Tally {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count()
+	t := s.tally
+	t.Instances, t.Slots, t.Held, t.Writing, t.Queued = 1, s.all, s.held, s.writing, len(s.queue)
+	if forget {
+		s.tally.MostWriting, s.tally.MostQueued = s.writing, len(s.queue)
+	}
+	return t
+}
+
+// Workers tells of every running app what its workers have done, by the name that its container was started with.
+// forget begins the peaks anew.
+func (p *Program) Workers(forget bool) map[string]Tally {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := map[string]Tally{}
+	for i := range p.running {
+		all[i.app] = all[i.app].add(i.workers.slots.view(forget))
+	}
+	return all
+}
+
+// Change changes how many slots an instance has (0: leaves it), and how long a PUT takes (negative: leaves it), of all
+// instances that run and that will be started.
+func (p *Program) Change(n int, put time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if put >= 0 {
+		p.putTime.Store(int64(put))
+	}
+	if n <= 0 {
+		return
+	}
+	p.opts.Slots = n
+	for i := range p.running {
+		i.workers.slots.resize(n)
+	}
+}
