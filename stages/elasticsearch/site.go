@@ -85,7 +85,7 @@ func Open(ctx context.Context, settings Settings, o Options) (*Site, error) {
 		BaseURL: settings.dataAPI(), Token: settings.DataAPIToken, TokenVariable: s.perStage("DM_DATA_API_TOKEN"),
 		HTTP: httpclient.New(httpclient.Options{UserAgent: s.agent}),
 	})
-	s.journal = journal.New(s.cf, settings.LiveApp, journal.Options{})
+	s.journal = journal.New(s.cf, settings.LiveApp)
 	s.lease = journal.NewLease(s.cf, settings.LiveApp, settings.Lease, o.Log)
 	return s, nil
 }

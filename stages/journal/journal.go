@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
-	"github.com/digitalmarketplace/cutover/stages/httpclient"
 )
 
 // Platform is what the journal needs of a Cloud Foundry space.
@@ -67,31 +66,17 @@ type Mark struct {
 	LeftOut int `json:"left_out,omitempty"`
 }
 
-// Options of a Journal.
-type Options struct {
-	// Permit, where set, is asked before each write, in place of the context's own.
-	Permit httpclient.Permit
-}
-
 // Journal keeps the run of one app.
 type Journal struct {
 	platform Platform
 	app      string
-	options  Options
 }
 
 // New returns the journal of an app. It does no I/O.
-func New(platform Platform, app string, o Options) *Journal { return &Journal{platform, app, o} }
+func New(platform Platform, app string) *Journal { return &Journal{platform, app} }
 
 func (j *Journal) name() string { return "cutover-" + j.app }
 func (j *Journal) last() string { return "cutover-" + j.app + "-last" }
-
-func (j *Journal) writing(ctx context.Context) context.Context {
-	if j.options.Permit == nil {
-		return ctx
-	}
-	return httpclient.WithPermit(ctx, j.options.Permit)
-}
 
 // Load reads the run; nil where there is none.
 func (j *Journal) Load(ctx context.Context) (*Run, error) { return j.load(ctx, j.name()) }
@@ -131,7 +116,7 @@ func (j *Journal) Create(ctx context.Context, run *Run) error {
 	if err != nil {
 		return fmt.Errorf("record run %s: %w", run.ID, err)
 	}
-	made, err := j.platform.CreateUserProvided(j.writing(ctx), j.name(), map[string]string{cloudfoundry.RunLabel: run.ID}, annotations)
+	made, err := j.platform.CreateUserProvided(ctx, j.name(), map[string]string{cloudfoundry.RunLabel: run.ID}, annotations)
 	if err != nil {
 		return fmt.Errorf("record run %s: %w", run.ID, err)
 	}
@@ -231,17 +216,9 @@ func (j *Journal) SetDirection(ctx context.Context, run *Run, direction string) 
 }
 
 func (j *Journal) patch(ctx context.Context, run *Run, annotations map[string]*string) error {
-	err := j.platform.SetMetadata(j.writing(ctx), cloudfoundry.ServiceInstances, run.GUID, nil, annotations)
+	err := j.platform.SetMetadata(ctx, cloudfoundry.ServiceInstances, run.GUID, nil, annotations)
 	if err != nil {
 		return fmt.Errorf("record in run %s: %w", run.ID, err)
-	}
-	return nil
-}
-
-// Delete removes the run, as if it had never been.
-func (j *Journal) Delete(ctx context.Context, run *Run) error {
-	if err := j.platform.DeleteServiceInstance(j.writing(ctx), run.GUID); err != nil {
-		return fmt.Errorf("delete run %s: %w", run.ID, err)
 	}
 	return nil
 }
@@ -250,7 +227,6 @@ func (j *Journal) Delete(ctx context.Context, run *Run) error {
 // crash at any point it can be done again: until the rename there is a run, and
 // after it there is none.
 func (j *Journal) Retire(ctx context.Context, run *Run) error {
-	ctx = j.writing(ctx)
 	earlier, err := j.platform.ServiceInstanceByName(ctx, j.last())
 	if err != nil {
 		return fmt.Errorf("retire run %s: %w", run.ID, err)

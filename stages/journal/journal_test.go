@@ -20,7 +20,7 @@ func newRun() *journal.Run {
 
 func begun(t *testing.T, s *space) (*journal.Journal, *journal.Run) {
 	t.Helper()
-	j := journal.New(s, "search-api", journal.Options{})
+	j := journal.New(s, "search-api")
 	run := newRun()
 	if err := j.Create(t.Context(), run); err != nil {
 		t.Fatal(err)
@@ -135,7 +135,7 @@ func TestAnObjectOfThatNameThatIsNotOursIsRefused(t *testing.T) {
 	if _, err := s.CreateUserProvided(t.Context(), "cutover-search-api", nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	_, err := journal.New(s, "search-api", journal.Options{}).Load(t.Context())
+	_, err := journal.New(s, "search-api").Load(t.Context())
 	if runner.ClassOf(err) != runner.Refused {
 		t.Errorf("got %v, want a refusal", err)
 	}
@@ -187,14 +187,6 @@ func TestRetireCanBeDoneAgainAfterACrashAtAnyPoint(t *testing.T) {
 				}
 			})
 		}
-	}
-}
-
-func TestADeletedRunLeavesNothing(t *testing.T) {
-	s := newSpace()
-	j, run := begun(t, s)
-	if err := j.Delete(t.Context(), run); err != nil || loaded(t, j) != nil || len(s.instances) != 0 {
-		t.Errorf("%v, %v", err, s.instances)
 	}
 }
 

@@ -69,8 +69,9 @@ func add(t *testing.T, e *faults.Engine, f faults.Fault) string {
 func TestRunAndLeaseOnTheRehearsalPlatform(t *testing.T) {
 	c, engine := rehearsal(t)
 	lease := journal.NewLease(c, "search-api", brisk, nil)
-	j := journal.New(c, "search-api", journal.Options{Permit: lease.Permit})
-	if err := j.Create(t.Context(), newRun()); !errors.Is(err, journal.ErrNotHeld) {
+	j := journal.New(c, "search-api")
+	ctx := httpclient.WithPermit(t.Context(), lease.Permit)
+	if err := j.Create(ctx, newRun()); !errors.Is(err, journal.ErrNotHeld) {
 		t.Errorf("a run was recorded without the lease: %v", err)
 	}
 	// The answer to the lease's POST, and then to the run's, is lost.
@@ -79,12 +80,12 @@ func TestRunAndLeaseOnTheRehearsalPlatform(t *testing.T) {
 	defer lease.Abandon()
 	add(t, engine, faults.Fault{Method: "POST", Path: "^/v3/service_instances$", Kind: faults.ErrorAfter, N: 1})
 	run := newRun()
-	if err := j.Create(t.Context(), run); err != nil {
+	if err := j.Create(ctx, run); err != nil {
 		t.Fatal(err)
 	}
 	// A PATCH that is answered with an error was carried out all the same.
 	add(t, engine, faults.Fault{Method: "PATCH", Path: run.GUID, Kind: faults.ErrorAfter, N: 1})
-	if err := j.MarkStage(t.Context(), run, "check-release", journal.Mark{Verdict: "done"}); err != nil {
+	if err := j.MarkStage(ctx, run, "check-release", journal.Mark{Verdict: "done"}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(run, loaded(t, j)); diff != "" {
@@ -92,7 +93,7 @@ func TestRunAndLeaseOnTheRehearsalPlatform(t *testing.T) {
 	}
 	refused(t, journal.NewLease(c, "search-api", brisk, nil).Acquire(t.Context(), who("42")), "https://jenkins.invalid/41")
 
-	if err := j.Retire(t.Context(), run); err != nil {
+	if err := j.Retire(ctx, run); err != nil {
 		t.Fatal(err)
 	}
 	if last, err := j.LastRun(t.Context()); err != nil || last.ID != run.ID || loaded(t, j) != nil {
