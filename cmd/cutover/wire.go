@@ -23,10 +23,11 @@ const (
 
 // open reads the settings, all problems at once, and connects. first is the number
 // of the first stage that will run, since not every stage needs every setting.
-func (p *program) open(ctx context.Context, g *grammar, first int) (*elasticsearch.Site, error) {
+// also are problems that are known already.
+func (p *program) open(ctx context.Context, g *grammar, first int, also ...environ.Problem) (*elasticsearch.Site, error) {
 	settings, problems := environ.Load[elasticsearch.Settings](ctx, p.lookup)
 	p.redact.Add(environ.Secrets(reflect.TypeFor[elasticsearch.Settings](), p.lookup)...)
-	problems = append(problems, settings.Problems(first)...)
+	problems = append(append(problems, settings.Problems(first)...), also...)
 	if len(problems) > 0 {
 		return nil, problems
 	}
@@ -48,9 +49,6 @@ func (p *program) runner(site *elasticsearch.Site, g *grammar) *runner.Runner {
 	if g.Elasticsearch.LogFormat == "json" {
 		log.JSON = p.log("json")
 	}
-	files := &report.Files{Dir: g.Elasticsearch.Reports, Redact: p.redact.Redact, Failed: func(err error) {
-		fmt.Fprintln(p.stderr, "cutover:", err)
-	}}
 	return &runner.Runner{
 		Options: runner.Options{
 			Environment: s.Stage, Runbook: "elasticsearch", App: s.LiveApp, Version: version, Build: p.build(),
@@ -58,8 +56,23 @@ func (p *program) runner(site *elasticsearch.Site, g *grammar) *runner.Runner {
 			Situation: site.Situation, Command: command,
 		},
 		Journal: site.Journal(), Lease: site.Lease(),
-		Observer: runner.Observers{files, log, told{p}},
+		Observer: runner.Observers{p.files(g), log, told{p}},
 	}
+}
+
+func (p *program) files(g *grammar) *report.Files {
+	return &report.Files{Dir: g.Elasticsearch.Reports, Redact: p.redact.Redact, Failed: func(err error) {
+		fmt.Fprintln(p.stderr, "cutover:", err)
+	}}
+}
+
+// unwritable is a folder for reports that cannot be one: known before anything is
+// changed whose report would be lost.
+func (p *program) unwritable(g *grammar) []environ.Problem {
+	if err := p.files(g).Writable(); err != nil {
+		return []environ.Problem{{Variable: "REPORTS", What: "reports cannot be written there: " + err.Error()}}
+	}
+	return nil
 }
 
 // stages runs the stages from one to another; "" is the runbook's first or last.
@@ -91,7 +104,7 @@ func number(steps runner.Runbook, name string, standard runner.Step) (int, error
 }
 
 func (p *program) between(ctx context.Context, g *grammar, first, last int) error {
-	site, err := p.open(ctx, g, first)
+	site, err := p.open(ctx, g, first, p.unwritable(g)...)
 	if err != nil {
 		return err
 	}
@@ -104,7 +117,7 @@ func (p *program) between(ctx context.Context, g *grammar, first, last int) erro
 }
 
 func (p *program) rollback(ctx context.Context, g *grammar) error {
-	site, err := p.open(ctx, g, noStage)
+	site, err := p.open(ctx, g, noStage, p.unwritable(g)...)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ package report
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,9 +22,25 @@ type Files struct {
 	Dir string
 	// Redact blanks secrets in what is written.
 	Redact func(string) string
-	// Failed is told of a report that could not be written. A lost report must
-	// not stop a migration, nor go unseen.
+	// Failed is told of the first report that could not be written: a lost report
+	// must not stop a migration, nor go unseen.
 	Failed func(error)
+
+	failed bool
+}
+
+// Writable tells whether reports can be written at all: in the folder, or where it
+// is still to be made. It leaves nothing behind.
+func (f *Files) Writable() error {
+	at := filepath.Clean(f.Dir)
+	for _, err := os.Stat(at); errors.Is(err, os.ErrNotExist) && at != filepath.Dir(at); _, err = os.Stat(at) {
+		at = filepath.Dir(at)
+	}
+	tmp, err := os.CreateTemp(at, ".part-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(tmp.Close(), os.Remove(tmp.Name()))
 }
 
 // StageStarted replaces what an earlier build may have left: Jenkins would read
@@ -43,7 +60,8 @@ func (f *Files) TaskDone(r *runner.Result) { f.write(r) }
 func (f *Files) StageDone(r *runner.Result) { f.write(r) }
 
 func (f *Files) write(r *runner.Result) {
-	if err := f.both(r); err != nil {
+	if err := f.both(r); err != nil && !f.failed {
+		f.failed = true
 		f.Failed(fmt.Errorf("write the report of %s: %w", r.Stage, err))
 	}
 }

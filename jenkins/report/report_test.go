@@ -108,10 +108,32 @@ func TestAReportThatCannotBeWrittenIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	var told error
-	f := &report.Files{Dir: blocked, Redact: func(s string) string { return s }, Failed: func(err error) { told = err }}
+	times := 0
+	f := &report.Files{Dir: blocked, Redact: func(s string) string { return s }, Failed: func(err error) { told, times = err, times+1 }}
 	f.StageStarted(result())
+	f.TaskDone(result())
+	f.StageDone(result())
+	if times != 1 {
+		t.Errorf("told %d times, want once", times)
+	}
 	var path *os.PathError
 	if !errors.As(told, &path) || !strings.Contains(told.Error(), "map-live-route") {
 		t.Errorf("told: %v", told)
+	}
+}
+
+func TestAFolderThatCannotBeOneIsKnownBefore(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for folder, well := range map[string]bool{dir: true, filepath.Join(dir, "a", "b"): true, file: false, filepath.Join(file, "a"): false} {
+		if err := (&report.Files{Dir: folder}).Writable(); (err == nil) != well {
+			t.Errorf("%s: %v", folder, err)
+		}
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 1 {
+		t.Errorf("something was left behind: %v", left)
 	}
 }
