@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 )
 
 // NetworkPolicy lets one app connect to another inside the platform.
@@ -69,8 +70,21 @@ func (c *Client) AddNetworkPolicies(ctx context.Context, policies []NetworkPolic
 	resp, err := c.send(ctx, request{
 		method: http.MethodPost, path: c.links.networkPolicy + "/policies", body: body, contentType: "application/json",
 	})
+	if err != nil && isAmbiguous(err) && c.haveNetworkPolicies(ctx, policies) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("add network policies: %w", err)
 	}
 	return resp.Body.Close()
+}
+
+func (c *Client) haveNetworkPolicies(ctx context.Context, policies []NetworkPolicy) bool {
+	for _, p := range policies {
+		there, err := c.NetworkPolicies(ctx, p.SourceGUID)
+		if err != nil || !slices.Contains(there, p) {
+			return false
+		}
+	}
+	return true
 }

@@ -25,8 +25,14 @@ type Package struct {
 
 // Droplet is a package that was staged.
 type Droplet struct {
-	GUID, State, Image string
-	Created            time.Time
+	GUID, State string
+	// Image is the reference that the platform hands to each container that it
+	// starts: as it was pushed, so with a digest only where it was pushed by one. A
+	// tag is looked up in the registry at each start, and the platform does not tell
+	// what it found (cloud_controller_ng: app/models/runtime/droplet_model.rb,
+	// docker_receipt_image).
+	Image   string
+	Created time.Time
 }
 
 func packageOf(p resource.Package) Package {

@@ -75,9 +75,9 @@ func (l *Log) Progress(r *runner.Result, task string, since time.Duration, p *ru
 }
 
 func progress(p runner.Progress) string {
-	text := fmt.Sprintf("%s %s", Count(p.Done), p.What)
+	text := fmt.Sprintf("%s %s", runner.Number(p.Done), p.What)
 	if p.Total > 0 {
-		text = fmt.Sprintf("%s of %s %s", Count(p.Done), Count(p.Total), p.What)
+		text = fmt.Sprintf("%s of %s %s", runner.Number(p.Done), runner.Number(p.Total), p.What)
 	}
 	if rate := p.Rate(); rate > 0 {
 		text += fmt.Sprintf(", %.0f/s", rate)
@@ -196,13 +196,4 @@ func short(d time.Duration) string {
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	}
 	return d.Round(time.Second).String()
-}
-
-// Count writes a count with separated thousands: 36,311.
-func Count(n int) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

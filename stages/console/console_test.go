@@ -114,7 +114,7 @@ func TestAPlanMarksWhatIsMadeChangedAndTakenAway(t *testing.T) {
 20. remove-old-service  ! no way back from here  (took 2.0 s last time)
     = already so
 
-1 to make, 1 to change, 1 to take away; 1 stages are complete, 1 wait for an earlier one.
+1 to make, 1 to change, 1 to take away; 1 stage is complete, 1 waits for an earlier one.
 `
 	if diff := cmp.Diff(want, text.String()); diff != "" {
 		t.Errorf("plan (-want +got):\n%s", diff)
@@ -125,13 +125,5 @@ func TestAPlanMarksWhatIsMadeChangedAndTakenAway(t *testing.T) {
 	want = "# 12. Unmap\ncf create-app x\ncf unmap-route\n# apply the manifest\n# the counts hold\n# 19. Reindex\n# waits for 12\n# 20. Remove\n"
 	if diff := cmp.Diff(want, commands.String()); diff != "" {
 		t.Errorf("commands (-want +got):\n%s", diff)
-	}
-}
-
-func TestCountsHaveSeparators(t *testing.T) {
-	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 36311: "36,311", 1234567: "1,234,567", -1000: "-1,000", -100: "-100"} {
-		if got := console.Count(n); got != want {
-			t.Errorf("%d is %s, want %s", n, got, want)
-		}
 	}
 }

@@ -111,8 +111,8 @@ func (p *Plan) summary() string {
 			}
 		}
 	}
-	return fmt.Sprintf("%d to make, %d to change, %d to take away; %d stages are complete, %d wait for an earlier one.",
-		count["+"], count["~"], count["-"], complete, waits)
+	return fmt.Sprintf("%d to make, %d to change, %d to take away; %s complete, %s for an earlier one.",
+		count["+"], count["~"], count["-"], runner.Count(complete, "stage is", "stages are"), runner.Count(waits, "waits", "wait"))
 }
 
 // AsCommands writes what a person would type, stage by stage.

@@ -50,7 +50,8 @@ func (c *checkRelease) liveApp(ctx context.Context, o *runner.Observation) error
 			return runner.Refuse("run %s began with app %s, and the live route leads to %s now: somebody released in between", c.run.ID, was.App, b.App)
 		}
 	}
-	o.Say("%s, %d instances of %d MB, image %s, %d routes, service %s", b.Name, b.Instances, b.MemoryMB, b.Image, len(b.Routes), b.ServiceName)
+	o.Say("%s, %s of %d MB, image %s, %s, service %s", b.Name, runner.Count(b.Instances, "instance", "instances"), b.MemoryMB, b.Image,
+		runner.Count(len(b.Routes), "route", "routes"), b.ServiceName)
 	o.Set("instances", b.Instances)
 	return nil
 }
@@ -78,7 +79,7 @@ func (c *checkRelease) searchAPI(ctx context.Context, o *runner.Observation) err
 	if len(mappings) == 0 {
 		return fmt.Errorf("%s names no mapping: something else answers there", c.Settings.searchAPI())
 	}
-	o.Say("%s, %d mappings", c.Settings.searchAPI(), len(mappings))
+	o.Say("%s, %s", c.Settings.searchAPI(), runner.Count(len(mappings), "mapping", "mappings"))
 	return nil
 }
 
@@ -91,7 +92,7 @@ func (c *checkRelease) liveHost(ctx context.Context, o *runner.Observation) erro
 	if len(status.Indices) == 0 {
 		return fmt.Errorf("%s has no index: something else answers there, or the live app's backend is empty", address)
 	}
-	o.Say("%d indices", len(status.Indices))
+	o.Say("%s", runner.Count(len(status.Indices), "index", "indices"))
 	return nil
 }
 
@@ -129,10 +130,10 @@ func (c *checkRelease) room(ctx context.Context, o *runner.Observation) error {
 	var all []error
 	for _, n := range need {
 		if n.has != cloudfoundry.Unlimited && n.has < n.want {
-			all = append(all, fmt.Errorf("%d %s are needed, %d are left", n.want, n.what, n.has))
+			all = append(all, fmt.Errorf("%s: %d wanted, %d left", n.what, n.want, n.has))
 		}
 	}
-	o.Say("%d MB for %d instances", need[0].want, b.Instances)
+	o.Say("%d MB for %s", need[0].want, runner.Count(b.Instances, "instance", "instances"))
 	return errors.Join(all...)
 }
 

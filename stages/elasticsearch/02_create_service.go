@@ -94,7 +94,7 @@ func (c *createService) remove(instance *cloudfoundry.ServiceInstance, name stri
 				return err
 			}
 			if len(bindings) > 0 {
-				return runner.Refuse("%d apps are bound to service %s; deleting it would unbind them", len(bindings), instance.Name)
+				return runner.Refuse("%s bound to service %s; deleting it would unbind all", runner.Count(len(bindings), "app is", "apps are"), instance.Name)
 			}
 			ctx = cloudfoundry.WithProgress(ctx, func(note string) { o.Progress(runner.Progress{What: note}) })
 			return c.cf.DeleteServiceInstance(ctx, instance.GUID)

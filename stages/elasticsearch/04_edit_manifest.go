@@ -37,7 +37,7 @@ func (e *editManifest) carried(ctx context.Context, o *runner.Observation) error
 	for i, w := range services {
 		names[i] = w.Name
 	}
-	o.Say("services %s; %d network policies", strings.Join(names, ", "), len(policies))
+	o.Say("services %s; %s", strings.Join(names, ", "), runner.Count(len(policies), "network policy", "network policies"))
 	return nil
 }
 

@@ -88,7 +88,7 @@ func (p *pushApp) running(ctx context.Context, o *runner.Observation) error {
 	if err != nil {
 		return err
 	}
-	o.Say("%d of %d instances", ready, want)
+	o.Say("%d of %s", ready, runner.Count(want, "instance", "instances"))
 	o.Set("routable instances", ready)
 	if ready >= want && want > 0 {
 		return nil
@@ -99,7 +99,7 @@ func (p *pushApp) running(ctx context.Context, o *runner.Observation) error {
 		crashed = crashed || i.State == "CRASHED"
 		states = append(states, strings.TrimSpace(fmt.Sprintf("%d %s %s", i.Index, i.State, i.Details)))
 	}
-	err = fmt.Errorf("%d of %d instances run and are routable: %s", ready, want, strings.Join(states, ", "))
+	err = fmt.Errorf("%d of %s run and are routable: %s", ready, runner.Count(want, "instance", "instances"), strings.Join(states, ", "))
 	if !crashed {
 		p.crashes = 0
 		return err
@@ -137,7 +137,7 @@ func (p *pushApp) answers(ctx context.Context, o *runner.Observation) error {
 	if err != nil {
 		return err
 	}
-	o.Say("%s, %d indices", p.Settings.TemporaryRoute, len(status.Names()))
+	o.Say("%s, %s", p.Settings.TemporaryRoute, runner.Count(len(status.Names()), "index", "indices"))
 	return nil
 }
 

@@ -80,7 +80,7 @@ func (c *checkApps) only(ctx context.Context, o *runner.Observation, app, want, 
 	if err != nil {
 		return err
 	}
-	o.Say("%d services", len(services))
+	o.Say("%s", runner.Count(len(services), "service", "services"))
 	if !slices.Contains(services, want) {
 		return runner.Final(fmt.Errorf("app %s is not bound to service %s", app, want))
 	}
@@ -107,7 +107,7 @@ func (c *checkApps) different(ctx context.Context, o *runner.Observation) error 
 			both = append(both, name)
 		}
 	}
-	o.Say("%d indices behind the old app, %d behind the new one", len(old.Indices), len(now.Indices))
+	o.Say("%s behind the old app, %d behind the new one", runner.Count(len(old.Indices), "index", "indices"), len(now.Indices))
 	if len(both) > 0 && len(both) == len(old.Indices) {
 		return runner.Final(fmt.Errorf("both answer with the same indices, %s: they may share one backend", strings.Join(both, ", ")))
 	}

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/digitalmarketplace/cutover/stages/console"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/indexer"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/searchapi"
 	"github.com/digitalmarketplace/cutover/stages/runner"
@@ -46,7 +45,7 @@ func (b *buildIndices) mappings(ctx context.Context, o *runner.Observation) erro
 			all = append(all, runner.Misconfigure("the new app has no mapping %q (INDICES), but %s", index.Mapping, strings.Join(known, ", ")))
 		}
 	}
-	o.Say("%d mappings", len(known))
+	o.Say("%s", runner.Count(len(known), "mapping", "mappings"))
 	return errors.Join(all...)
 }
 
@@ -60,7 +59,7 @@ func (b *buildIndices) listed(ctx context.Context, o *runner.Observation) error 
 		if total == 0 {
 			return runner.Misconfigure("the data API lists no %s of %v (INDICES): a misspelt framework looks like an empty one", index.Kind, index.Frameworks)
 		}
-		parts = append(parts, fmt.Sprintf("%s %s", index.Alias, console.Count(total)))
+		parts = append(parts, fmt.Sprintf("%s %s", index.Alias, runner.Number(total)))
 	}
 	o.Say("%s", strings.Join(parts, ", "))
 	return nil
@@ -158,8 +157,8 @@ func (b *buildIndices) fill(t indexer.Target) runner.Task {
 }
 
 func tellFill(o *runner.Observation, r indexer.FillReport) {
-	o.Say("%s put, %s by an earlier process, %s passed over, %s failed, %.0f/s", console.Count(r.Documents), console.Count(r.Before),
-		console.Count(r.Skipped), console.Count(len(r.Failed)), r.Rate())
+	o.Say("%s put, %s by an earlier process, %s passed over, %s failed, %.0f/s", runner.Number(r.Documents), runner.Number(r.Before),
+		runner.Number(r.Skipped), runner.Number(len(r.Failed)), r.Rate())
 	o.Set("documents", r.Documents)
 	o.Set("documents by an earlier process", r.Before)
 	o.Set("documents a second", int(r.Rate()))
@@ -213,7 +212,7 @@ func (b *buildIndices) Verify() []runner.Task {
 				all = append(all, fmt.Errorf("alias %s points at %q, not at %s", t.Alias, now, t.Name))
 			}
 		}
-		o.Say("%d aliases", len(b.targets()))
+		o.Say("%s", runner.Count(len(b.targets()), "alias", "aliases"))
 		return errors.Join(all...)
 	}}}
 }

@@ -77,7 +77,7 @@ func (v *verifyIndices) likeBlue(ctx context.Context, o *runner.Observation) err
 			all = append(all, fmt.Errorf("%s has a result window of %d, the live app of %d", name, g.Window, u.Window))
 		}
 	}
-	o.Say("%d aliases compared, same image: %t", len(v.indices), same)
+	o.Say("%s compared, same image: %t", runner.Count(len(v.indices), "alias", "aliases"), same)
 	if len(all) > 0 {
 		return runner.Final(errors.Join(all...))
 	}

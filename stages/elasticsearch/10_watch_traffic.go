@@ -26,7 +26,7 @@ func (w *watchTraffic) Plan(ctx context.Context) ([]runner.Task, error) {
 	if _, err := w.needGreen(ctx); err != nil {
 		return nil, err
 	}
-	return []runner.Task{{Name: "send probes to the live host", Do: w.send}}, nil
+	return []runner.Task{{Name: "send probes to the live host", Proves: true, Do: w.send}}, nil
 }
 
 // send asks often enough that each router, which takes the apps' instances in
@@ -48,7 +48,7 @@ func (w *watchTraffic) send(ctx context.Context, o *runner.Observation) error {
 			return fmt.Errorf("probe %d of %d was answered %d", i+1, n, resp.StatusCode)
 		}
 	}
-	o.Say("%d probes, over fresh connections", n)
+	o.Say("%s, over fresh connections", runner.Count(n, "probe", "probes"))
 	o.Set("probes", n)
 	return nil
 }
@@ -90,7 +90,7 @@ func (w *watchTraffic) seen(ctx context.Context, o *runner.Observation, app, nam
 			n++
 		}
 	}
-	o.Say("%d probes in the log of %s", n, name)
+	o.Say("%s in the log of %s", runner.Count(n, "probe", "probes"), name)
 	o.Set("probes answered by "+name, n)
 	if n == 0 {
 		return fmt.Errorf("no probe is in the log of %s", name)

@@ -86,7 +86,7 @@ func (s *Site) blueInstances(ctx context.Context) (string, int, error) {
 }
 
 func (u *unmapOldApp) drain() runner.Task {
-	return runner.Task{Name: "let the requests in flight end", Do: func(ctx context.Context, o *runner.Observation) error {
+	return runner.Task{Name: "let the requests in flight end", Proves: true, Do: func(ctx context.Context, o *runner.Observation) error {
 		o.Say("%s", u.Settings.Drain)
 		select {
 		case <-ctx.Done():

@@ -51,7 +51,7 @@ func (s *Site) routeless(ctx context.Context, o *runner.Observation) error {
 		return err
 	}
 	if len(routes) > 0 {
-		return runner.Refuse("app %s is on %d routes, %s among them: it is in use", app.Name, len(routes), routes[0].Address)
+		return runner.Refuse("app %s is on %s, %s among them: it is in use", app.Name, runner.Count(len(routes), "route", "routes"), routes[0].Address)
 	}
 	o.Say("%s, %s", app.Name, app.State)
 	return nil
@@ -108,7 +108,7 @@ func (r *removeOldApp) Plan(ctx context.Context) ([]runner.Task, error) {
 // drained waits until DRAIN has passed since the old app was proved to be off the
 // live routes; most often it has.
 func (r *removeOldApp) drained() runner.Task {
-	return runner.Task{Name: "let the requests in flight end", Do: func(ctx context.Context, o *runner.Observation) error {
+	return runner.Task{Name: "let the requests in flight end", Proves: true, Do: func(ctx context.Context, o *runner.Observation) error {
 		off := r.timeOf(factDrained)
 		if off.IsZero() {
 			return runner.Refuse("the run does not say when the old app was taken off the live routes")
@@ -223,7 +223,7 @@ func (r *removeOldApp) Undo(ctx context.Context) ([]runner.Task, error) {
 			Do: func(ctx context.Context, _ *runner.Observation) error { return r.cf.StartApp(ctx, app.GUID) },
 		},
 		runner.Task{
-			Name: "every instance of the old app runs", Wait: r.Settings.StartTimeout,
+			Name: "every instance of the old app runs", Wait: r.Settings.StartTimeout, Proves: true,
 			Do: func(ctx context.Context, o *runner.Observation) error { return r.allRun(ctx, o, app) },
 		},
 	), nil
@@ -238,9 +238,9 @@ func (r *removeOldApp) allRun(ctx context.Context, o *runner.Observation, app *c
 	if err != nil {
 		return err
 	}
-	o.Say("%d of %d instances", ready, process.Instances)
+	o.Say("%d of %s", ready, runner.Count(process.Instances, "instance", "instances"))
 	if ready < max(process.Instances, 1) {
-		return fmt.Errorf("%d of %d instances of %s run", ready, process.Instances, app.Name)
+		return fmt.Errorf("%d of %s of %s run", ready, runner.Count(process.Instances, "instance", "instances"), app.Name)
 	}
 	return nil
 }

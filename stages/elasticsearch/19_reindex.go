@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/digitalmarketplace/cutover/stages/console"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/indexer"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
@@ -76,9 +75,9 @@ func (r *reindex) oneServes(ctx context.Context, o *runner.Observation) error {
 	if route == nil {
 		return runner.Misconfigure("there is no route %s in this space (LIVE_ROUTE)", r.Settings.LiveRoute)
 	}
-	o.Say("%d app", len(route.Destinations))
+	o.Say("%s", runner.Count(len(route.Destinations), "app", "apps"))
 	if len(route.Destinations) != 1 {
-		return runner.Refuse("the live route %s leads to %d apps; a release is under way", route.Address, len(route.Destinations))
+		return runner.Refuse("the live route %s leads to %s; a release is under way", route.Address, runner.Count(len(route.Destinations), "app", "apps"))
 	}
 	return nil
 }
@@ -138,8 +137,8 @@ func (r *reindex) rewrite(ctx context.Context, o *runner.Observation, t indexer.
 	})
 	tellFill(o, report.FillReport)
 	o.Set("removed", len(report.Removed))
-	o.Say("%s put, %d removed, %d failed, %.0f/s; then %d events carried over",
-		console.Count(report.Documents), len(report.Removed), len(report.Failed), report.Rate(), report.CatchUp.Events)
+	o.Say("%s put, %d removed, %d failed, %.0f/s; then %s carried over",
+		runner.Number(report.Documents), len(report.Removed), len(report.Failed), report.Rate(), runner.Count(report.CatchUp.Events, "event", "events"))
 	if len(report.Gone) > len(report.Removed) {
 		o.Detail("gone from the source, and not removed:\n" + strings.Join(report.Gone, "\n"))
 	}

@@ -12,15 +12,17 @@ import (
 // blue is what was live when the run began. Objects are known by their GUIDs:
 // names change in the course of the run.
 type blue struct {
-	App         string      `json:"app"`
-	Name        string      `json:"name"`
-	Service     string      `json:"service"`
-	ServiceName string      `json:"service_name"`
-	BindingName string      `json:"binding_name,omitempty"`
-	Image       string      `json:"image"`
-	Instances   int         `json:"instances"`
-	MemoryMB    int         `json:"memory_mb"`
-	Routes      []liveRoute `json:"routes"`
+	App         string `json:"app"`
+	Name        string `json:"name"`
+	Service     string `json:"service"`
+	ServiceName string `json:"service_name"`
+	BindingName string `json:"binding_name,omitempty"`
+	// Image is the reference that the platform starts instances from: with a digest
+	// where the release was pushed by one, else a tag, which somebody may move.
+	Image     string      `json:"image"`
+	Instances int         `json:"instances"`
+	MemoryMB  int         `json:"memory_mb"`
+	Routes    []liveRoute `json:"routes"`
 }
 
 type liveRoute struct {
@@ -119,4 +121,28 @@ func (c *checkRelease) bound(ctx context.Context, b *blue) error {
 		}
 	}
 	return runner.Refuse("app %s is not bound to service %s (SERVICE)", b.Name, c.Settings.Service)
+}
+
+// sameImage sees that blue is what it was: a release that replaces the app's image
+// in place leaves its GUID, and its routes, as they are.
+func (s *Site) sameImage() runner.Task {
+	return runner.Task{Name: "the old app has the image that it had", Do: func(ctx context.Context, o *runner.Observation) error {
+		b, err := s.recorded()
+		if err != nil {
+			return err
+		}
+		droplet, err := s.cf.CurrentDroplet(ctx, b.App)
+		if err != nil {
+			return err
+		}
+		if droplet == nil {
+			o.Say("the app is deleted")
+			return nil
+		}
+		o.Say("%s", droplet.Image)
+		if droplet.Image != b.Image {
+			return runner.Refuse("app %s has image %s, and had %s when run %s began: somebody released in between", s.nameOf(ctx, b), droplet.Image, b.Image, s.run.ID)
+		}
+		return nil
+	}}
 }

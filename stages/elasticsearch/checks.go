@@ -29,6 +29,7 @@ func (s *Site) ordinary(allowed ...string) []runner.Task {
 			}
 			return s.routesAre(ctx, b, o, allowed)
 		}},
+		s.sameImage(),
 	}
 }
 

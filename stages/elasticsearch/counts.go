@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/digitalmarketplace/cutover/stages/console"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/indexer"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/searchapi"
 	"github.com/digitalmarketplace/cutover/stages/runner"
@@ -24,7 +23,7 @@ func (s *Site) counts(ctx context.Context, target *searchapi.Client, targets []i
 func said(counts []indexer.Count) string {
 	var parts []string
 	for _, n := range counts {
-		parts = append(parts, fmt.Sprintf("%s %s of %s", n.Alias, console.Count(n.Documents), console.Count(n.Expected)))
+		parts = append(parts, fmt.Sprintf("%s %s of %s", n.Alias, runner.Number(n.Documents), runner.Number(n.Expected)))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -34,7 +33,7 @@ func said(counts []indexer.Count) string {
 // objects as were changed since the last catch-up, which will carry them over.
 func (s *Site) countsHold(wait time.Duration) runner.Task {
 	return runner.Task{
-		Name: "the document counts of the new app are the data API's", Wait: wait,
+		Name: "the document counts of the new app are the data API's", Wait: wait, Proves: true,
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			if _, err := s.needGreen(ctx); err != nil {
 				return err
@@ -51,7 +50,7 @@ func (s *Site) countsHold(wait time.Duration) runner.Task {
 // when on that is green alone and gets every write itself.
 func (s *Site) liveCountsHold(wait time.Duration) runner.Task {
 	return s.waitsFor("unmap-old-app", stillServes, runner.Task{
-		Name: "the document counts of the live app are the data API's", Wait: wait,
+		Name: "the document counts of the live app are the data API's", Wait: wait, Proves: true,
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			return s.compare(ctx, o, s.live(), s.indices.Live(), s.timeOf(factCursor))
 		},
@@ -83,13 +82,13 @@ func (s *Site) compare(ctx context.Context, o *runner.Observation, target *searc
 		}
 		changed += pending[t.Alias]
 	}
-	o.Say("%s; %d objects changed since the last catch-up", said(counts), changed)
+	o.Say("%s; %s changed since the last catch-up", said(counts), runner.Count(changed, "object", "objects"))
 	o.Set("changed since the last catch-up", changed)
 	var all []error
 	for _, n := range counts {
 		if off := n.Documents - n.Expected; off > pending[n.Alias] || -off > pending[n.Alias] {
-			all = append(all, fmt.Errorf("%s has %s documents, the data API %s: %+d, and %d objects changed since the last catch-up",
-				n.Alias, console.Count(n.Documents), console.Count(n.Expected), off, pending[n.Alias]))
+			all = append(all, fmt.Errorf("%s has %s, the data API %s: %+d, and %s changed since the last catch-up",
+				n.Alias, runner.Count(n.Documents, "document", "documents"), runner.Number(n.Expected), off, runner.Count(pending[n.Alias], "object", "objects")))
 		}
 	}
 	return errors.Join(all...)
@@ -115,7 +114,8 @@ func (s *Site) replay(ctx context.Context, o *runner.Observation, target *search
 	report, err := indexer.CatchUp(ctx, s.data, target, indexer.CatchUpOptions{
 		Pace: s.pace(), Targets: targets, Since: since.Add(-indexer.Overlap), For: s.Settings.CatchUpTimeout, Progress: o.Progress,
 	})
-	o.Say("%d events, %d objects: %d put, %d deleted, in %d passes", report.Events, report.Objects, report.Put, report.Deleted, report.Passes)
+	o.Say("%s, %s: %d put, %d deleted, in %s", runner.Count(report.Events, "event", "events"), runner.Count(report.Objects, "object", "objects"),
+		report.Put, report.Deleted, runner.Count(report.Passes, "pass", "passes"))
 	o.Set("put", report.Put)
 	o.Set("deleted", report.Deleted)
 	o.Set("passes", report.Passes)

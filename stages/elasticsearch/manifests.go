@@ -210,7 +210,7 @@ func fileHolds(path, app string) runner.Task {
 		if m.Name() != app {
 			return runner.Final(fmt.Errorf("%s holds app %s, not %s", path, m.Name(), app))
 		}
-		o.Say("%s, %d bytes", path, len(text))
+		o.Say("%s, %s", path, runner.Count(len(text), "byte", "bytes"))
 		return nil
 	}}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/manifest"
@@ -170,37 +171,61 @@ func (m *making) theManifest(ctx context.Context, app *cloudfoundry.App) ([]runn
 		return nil, err
 	}
 	if app != nil {
-		have, err := m.cf.Manifest(ctx, app.GUID)
-		if err != nil {
+		if have, err := m.covered(ctx, app); err != nil || have {
 			return nil, err
-		}
-		now, err := manifest.Parse(have)
-		if err != nil {
-			return nil, err
-		}
-		if covers, _ := now.Covers(m.manifest, "services", "docker"); covers {
-			return nil, nil
 		}
 	}
 	return []runner.Task{{
 		Name: "apply the manifest", ByHand: "cf push -f " + m.manifestPath(m.name) + " --no-start",
-		Do: func(ctx context.Context, _ *runner.Observation) error { return m.cf.ApplyManifest(ctx, text) },
+		Do: func(ctx context.Context, o *runner.Observation) error {
+			err := m.cf.ApplyManifest(ctx, text)
+			if runner.ClassOf(err) == runner.Unavailable && m.applied(ctx) {
+				o.Say("done, though it was answered with an error")
+				return nil
+			}
+			return err
+		},
 	}}, nil
+}
+
+// applied tells whether the app became what the manifest says, when nobody said so:
+// the platform may be at it still, so it is looked at more than once.
+func (m *making) applied(ctx context.Context) bool {
+	for range 5 {
+		if app, err := m.find(ctx); err == nil && app != nil {
+			if have, err := m.covered(ctx, app); err == nil && have {
+				return true
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(m.Settings.Poll):
+		}
+	}
+	return false
+}
+
+// covered tells whether the manifest that the platform generates from the app
+// holds all of the wanted one.
+func (m *making) covered(ctx context.Context, app *cloudfoundry.App) (bool, error) {
+	have, err := m.cf.Manifest(ctx, app.GUID)
+	if err != nil {
+		return false, err
+	}
+	now, err := manifest.Parse(have)
+	if err != nil {
+		return false, err
+	}
+	covers, _ := now.Covers(m.manifest, "services", "docker")
+	return covers, nil
 }
 
 // thePolicies gives the app network policies, which no manifest holds.
 func (m *making) thePolicies(ctx context.Context, app *cloudfoundry.App) ([]runner.Task, error) {
-	if len(m.policies) == 0 {
-		return nil, nil
-	}
-	if app != nil {
-		have, err := m.cf.NetworkPolicies(ctx, app.GUID)
-		if err != nil {
-			return nil, err
-		}
-		if len(have) >= len(m.policies) {
-			return nil, nil
-		}
+	missing, err := m.missingPolicies(ctx, app)
+	if err != nil || len(missing) == 0 {
+		return nil, err
 	}
 	return []runner.Task{{
 		Name: "copy the network policies", ByHand: "cf add-network-policy " + m.name + " …",
@@ -209,10 +234,27 @@ func (m *making) thePolicies(ctx context.Context, app *cloudfoundry.App) ([]runn
 			if err != nil {
 				return err
 			}
-			o.Say("%d policies", len(m.policies))
-			return m.cf.AddNetworkPolicies(ctx, renamed(m.policies, m.like, app.GUID))
+			missing, err := m.missingPolicies(ctx, app)
+			if err != nil {
+				return err
+			}
+			o.Say("%s", runner.Count(len(missing), "policy", "policies"))
+			return m.cf.AddNetworkPolicies(ctx, missing)
 		},
 	}}, nil
+}
+
+// missingPolicies are those that the app has not; all of them where there is no
+// app yet.
+func (m *making) missingPolicies(ctx context.Context, app *cloudfoundry.App) ([]cloudfoundry.NetworkPolicy, error) {
+	if app == nil || len(m.policies) == 0 {
+		return m.policies, nil
+	}
+	have, err := m.cf.NetworkPolicies(ctx, app.GUID)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(renamed(m.policies, m.like, app.GUID), func(p cloudfoundry.NetworkPolicy) bool { return slices.Contains(have, p) }), nil
 }
 
 // bluePolicies are blue's, as source and as destination.

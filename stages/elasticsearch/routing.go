@@ -110,7 +110,7 @@ func (s *Site) everyRouter(ctx context.Context, o *runner.Observation, address, 
 	if first != nil {
 		return first
 	}
-	o.Say("%d instances, %d fresh connections each, on %s", instances, k, address)
+	o.Say("%s, %s each, on %s", runner.Count(instances, "instance", "instances"), runner.Count(k, "fresh connection", "fresh connections"), address)
 	o.Set("fresh connections", k*instances)
 	return ctx.Err()
 }
@@ -139,7 +139,7 @@ func (s *Site) onEveryRouter(who string, routes []liveRoute, app func(context.Co
 	for _, route := range routes {
 		tasks = append(tasks, runner.Task{
 			Name: fmt.Sprintf("every instance of %s %s on %s", who, verb, route.Address),
-			Wait: s.Settings.RouteTimeout,
+			Wait: s.Settings.RouteTimeout, Proves: true,
 			Do: func(ctx context.Context, o *runner.Observation) error {
 				guid, instances, err := app(ctx)
 				if err != nil {

@@ -90,7 +90,7 @@ func (s *Site) situated(ctx context.Context, b blue, state string) (runner.Situa
 		new = app.Name
 	}
 	names := map[string]string{
-		toBlue:  fmt.Sprintf("%s, %d instances", old, b.Instances),
+		toBlue:  fmt.Sprintf("%s, %s", old, runner.Count(b.Instances, "instance", "instances")),
 		toBoth:  fmt.Sprintf("%s and %s", old, new),
 		toGreen: new,
 		toNone:  "the live route leads nowhere",

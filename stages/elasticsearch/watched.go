@@ -67,7 +67,7 @@ func (s *Site) retreat(ctx context.Context) ([]runner.Task, error) {
 		for _, i := range instances {
 			states = append(states, i.State)
 		}
-		return nil, runner.Refuse("the old app has %d of %d instances that are routable (%s): the live routes stay as they are", routable, b.Instances, strings.Join(states, ", "))
+		return nil, runner.Refuse("the old app has %d of %s that are routable (%s): the live routes stay as they are", routable, runner.Count(b.Instances, "instance", "instances"), strings.Join(states, ", "))
 	}
 	back, err := (&unmapOldApp{Site: s}).mapBack(ctx)
 	if err != nil {

@@ -97,7 +97,7 @@ func (r *Runner) card(ctx context.Context, result *Result, step Step, err error)
 		c.Failed = fmt.Sprintf("%d. %s: %s", result.Number, result.Stage, err)
 	}
 	for _, t := range result.Tasks {
-		if t.List != ListApply && t.List != ListAbort && t.List != ListUndo {
+		if t.Proves || t.List != ListApply && t.List != ListAbort && t.List != ListUndo {
 			continue
 		}
 		if t.Verdict == Done {

@@ -30,14 +30,16 @@ const (
 
 // TaskResult is the outcome of one task.
 type TaskResult struct {
-	List     List          `json:"list"`
-	Name     string        `json:"name"`
-	Verdict  Verdict       `json:"verdict"`
-	Said     string        `json:"said,omitempty"`
-	Detail   string        `json:"detail,omitempty"`
-	Error    string        `json:"error,omitempty"`
-	ByHand   string        `json:"by_hand,omitempty"`
-	Facts    []Fact        `json:"facts,omitempty"`
+	List    List    `json:"list"`
+	Name    string  `json:"name"`
+	Verdict Verdict `json:"verdict"`
+	Said    string  `json:"said,omitempty"`
+	Detail  string  `json:"detail,omitempty"`
+	Error   string  `json:"error,omitempty"`
+	ByHand  string  `json:"by_hand,omitempty"`
+	Facts   []Fact  `json:"facts,omitempty"`
+	// Proves tells that the task changes nothing.
+	Proves   bool          `json:"proves,omitempty"`
 	Started  time.Time     `json:"started"`
 	Duration time.Duration `json:"duration_ns"`
 	// Err is the error itself, for whoever decides on its class.
@@ -64,7 +66,7 @@ type Result struct {
 	Started     time.Time     `json:"started"`
 	Duration    time.Duration `json:"duration_ns"`
 	Tasks       []TaskResult  `json:"tasks"`
-	// NotBegun are the names of the tasks that a failure kept from being begun.
+	// NotBegun are the names of the changes that a failure kept from being begun.
 	NotBegun []string `json:"not_begun,omitempty"`
 	ExitCode int      `json:"exit_code"`
 	Card     *Card    `json:"card,omitempty"`
@@ -83,7 +85,9 @@ func (r *Result) Err() error {
 
 func (r *Result) notBegun(tasks []Task) {
 	for _, t := range tasks {
-		r.NotBegun = append(r.NotBegun, t.Name)
+		if !t.Proves {
+			r.NotBegun = append(r.NotBegun, t.Name)
+		}
 	}
 }
 

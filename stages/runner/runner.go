@@ -266,7 +266,7 @@ func (r *Runner) planned(result *Result, list List, tasks []Task, err error) err
 	result.Verdict = Planned
 	for _, t := range tasks {
 		result.Tasks = append(result.Tasks, TaskResult{
-			List: list, Name: t.Name, Verdict: Planned, Said: t.ByHand, Detail: t.Shows, Started: time.Now().UTC(),
+			List: list, Name: t.Name, Verdict: Planned, Said: t.ByHand, Detail: t.Shows, Proves: t.Proves, Started: time.Now().UTC(),
 		})
 		r.Observer.TaskDone(result)
 	}

@@ -421,6 +421,29 @@ func TestWhatWasNotBegunIsNotChanged(t *testing.T) {
 	}
 }
 
+func TestACardListsChangesAndNoProofs(t *testing.T) {
+	w := newWorld()
+	a := &toy{w: w, name: "a"}
+	steps := book(a)
+	steps[0].Open = func() Stage { return provedChanges{a} }
+	_ = w.runner(false).Run(t.Context(), steps, steps)
+	card := w.results[0].Card
+	if diff := cmp.Diff([][]string{{"one"}, {"two", "three"}}, [][]string{card.Changed, card.NotChanged}); diff != "" {
+		t.Errorf("changed, not changed (-want +got):\n%s", diff)
+	}
+}
+
+type provedChanges struct{ *toy }
+
+func (provedChanges) Plan(context.Context) ([]Task, error) {
+	well := func(context.Context, *Observation) error { return nil }
+	no := func(context.Context, *Observation) error { return errors.New("no") }
+	return []Task{
+		{Name: "one", Do: well}, {Name: "it is seen", Proves: true, Do: well}, {Name: "two", Do: no},
+		{Name: "it is seen again", Proves: true, Do: well}, {Name: "three", Do: well},
+	}, nil
+}
+
 type twoChanges struct{ *toy }
 
 func (twoChanges) Plan(context.Context) ([]Task, error) {

@@ -26,6 +26,9 @@ type Task struct {
 	// Wait is how long the task is polled until it holds. Zero: once in Check and
 	// Apply, the runner's own deadline in Verify. Negative: no deadline.
 	Wait time.Duration
+	// Proves tells that the task changes nothing, also where it is applied between
+	// changes: no card lists it among them.
+	Proves bool
 	// Do asks or does it. What was measured goes into the observation, also
 	// when it fails. A nil error means: it holds, or it is done.
 	Do func(context.Context, *Observation) error

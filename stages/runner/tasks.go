@@ -45,7 +45,7 @@ func (r *Runner) task(ctx context.Context, result *Result, list List, t Task, wa
 		wait = t.Wait
 	}
 	r.Observer.TaskStarted(result, list, t.Name)
-	done := TaskResult{List: list, Name: t.Name, ByHand: t.ByHand, Started: time.Now().UTC(), Verdict: Done}
+	done := TaskResult{List: list, Name: t.Name, ByHand: t.ByHand, Proves: t.Proves, Started: time.Now().UTC(), Verdict: Done}
 	begun := time.Now()
 	watch := r.watch(result, t.Name)
 	o, err := r.poll(ctx, t, wait, watch)

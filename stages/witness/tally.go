@@ -83,12 +83,12 @@ func (t *Tally) Err(url string) error {
 	if !t.beyond() {
 		return nil
 	}
-	return runner.Final(fmt.Errorf("%s failed %d of %d requests: %s", url, t.Failed, t.Sent, strings.Join(t.Failures, "; ")))
+	return runner.Final(fmt.Errorf("%s failed %d of %s: %s", url, t.Failed, runner.Count(t.Sent, "request", "requests"), strings.Join(t.Failures, "; ")))
 }
 
 func (t *Tally) tell(o *runner.Observation) {
 	rate := float64(t.Sent) / max(t.ended.Sub(t.began).Seconds(), 0.001)
-	text := fmt.Sprintf("%d of %d requests failed, %.0f/s", t.Failed, t.Sent, rate)
+	text := fmt.Sprintf("%d of %s failed, %.0f/s", t.Failed, runner.Count(t.Sent, "request", "requests"), rate)
 	if t.Failed == 0 {
 		text += fmt.Sprintf("; at most %.2f %% fail (95 %%)", 100*t.Bound())
 	}

@@ -84,7 +84,7 @@ func (w *Witness) Start(ctx context.Context) (<-chan error, error) {
 	base := w.tally
 	if base.Failed > 0 && float64(base.Failed) > worst*float64(base.Sent) {
 		stop()
-		return nil, fmt.Errorf("%s failed %d of %d requests before anything was changed: %s", w.o.URL, base.Failed, base.Sent, base.Failures[0])
+		return nil, fmt.Errorf("%s failed %d of %s before anything was changed: %s", w.o.URL, base.Failed, runner.Count(base.Sent, "request", "requests"), base.Failures[0])
 	}
 	w.tally.baseline(base.Sent, base.Failed)
 	return w.breach, nil

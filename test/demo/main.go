@@ -16,7 +16,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/digitalmarketplace/cutover/stages/console"
+	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
 func main() {
@@ -40,7 +40,7 @@ const instances = 2
 func (s size) String() string {
 	return fmt.Sprintf("%s services and %s briefs; %d instances of the search API with %d workers each, %s a document;\n"+
 		"%d live requests and %d edits a second meanwhile; the platform's own delays at 1/200; %d cores",
-		console.Count(s.services), console.Count(s.briefs), instances, s.slots, s.put, s.readers, s.edits, runtime.NumCPU())
+		runner.Number(s.services), runner.Number(s.briefs), instances, s.slots, s.put, s.readers, s.edits, runtime.NumCPU())
 }
 
 // run is main without its process: it returns the exit code.

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/digitalmarketplace/cutover/stages/console"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dataapi"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/indexer"
@@ -206,7 +205,7 @@ func number(n int) string {
 	if n < 0 {
 		return "-"
 	}
-	return console.Count(n)
+	return runner.Number(n)
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }

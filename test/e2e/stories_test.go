@@ -31,7 +31,7 @@ import (
 //	begin NAME cutover ARGS             starts it and goes on; says NAME REGEXP, signal NAME TERM, ends NAME CODE
 //	fault NAME JSON                     arms a fault; held NAME, release NAME do|drop, hit NAME, mend NAME
 //	control METHOD PATH [JSON]          asks the control API; the answer is on stdout
-//	until PATH REGEXP                   asks it again and again until the answer matches
+//	until PATH REGEXP                   asks it, or the platform (/v3/…), again and again until the answer matches
 //	cf METHOD PATH [JSON]               asks the platform, as an operator would; {green}, {blue} are the apps' GUIDs
 //	edit JSON                           makes one edit in the data API; $EDITED is its object's id
 //	capture NAME REGEXP                 puts what the first group matches in stdout into $NAME

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/google/go-cmp/cmp"
@@ -78,21 +79,28 @@ func (s *story) until(args []string) {
 	pattern := regexp.MustCompile(args[1])
 	s.world.eventually(args[0]+" says "+args[1], func() bool {
 		var answer json.RawMessage
-		s.world.call("GET", args[0], nil, &answer)
+		if strings.HasPrefix(args[0], "/v3/") {
+			s.world.cf("GET", args[0], nil, &answer)
+		} else {
+			s.world.call("GET", args[0], nil, &answer)
+		}
 		return pattern.Match(answer)
 	})
 }
 
-// platform asks the Cloud Controller. {green} and {blue}
-// in a path are the GUIDs of the new app and of the one called search-api.
+// platform asks the Cloud Controller. {green} and {blue} in path and body are the
+// GUIDs of the new app and of the one called search-api.
 func (s *story) platform(args []string) {
 	s.need(args, 2, 3)
-	path := args[1]
-	for word, app := range map[string]string{"{green}": "elasticsearch-migration", "{blue}": "search-api"} {
-		if strings.Contains(path, word) {
-			path = strings.ReplaceAll(path, word, s.world.app(app))
+	args = slices.Clone(args)
+	for i := range args {
+		for word, app := range map[string]string{"{green}": "elasticsearch-migration", "{blue}": "search-api"} {
+			if strings.Contains(args[i], word) {
+				args[i] = strings.ReplaceAll(args[i], word, s.world.app(app))
+			}
 		}
 	}
+	path := args[1]
 	if args[0] == "DELETE" {
 		s.world.cf(args[0], path, nil, nil)
 		return

@@ -77,8 +77,8 @@ func (c *catching) passes() error {
 	since := c.o.Since
 	for {
 		if c.report.Passes == c.o.MaxPasses || c.meter.elapsed() > c.o.For {
-			return runner.Depend("changes kept coming: after %d passes in %s there were still new ones, %d objects so far",
-				c.report.Passes, c.meter.elapsed().Round(time.Second), c.report.Objects)
+			return runner.Depend("changes kept coming: after %s in %s there were still new ones, %s so far",
+				runner.Count(c.report.Passes, "pass", "passes"), c.meter.elapsed().Round(time.Second), runner.Count(c.report.Objects, "object", "objects"))
 		}
 		latest, found, err := c.pass(since)
 		if err != nil {
@@ -158,7 +158,7 @@ func (c *catching) objects(all []object) error {
 		for i, f := range c.report.Failed {
 			failed[i] = f
 		}
-		return fmt.Errorf("%d of %d objects failed: %w", len(failed), len(all), errors.Join(failed[:min(len(failed), 10)]...))
+		return fmt.Errorf("%d of %s failed: %w", len(failed), runner.Count(len(all), "object", "objects"), errors.Join(failed[:min(len(failed), 10)]...))
 	}
 	return nil
 }

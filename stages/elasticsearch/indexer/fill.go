@@ -118,8 +118,8 @@ func (f *filling) scans() error {
 			return nil
 		}
 		if scan == maxScans {
-			return runner.Depend("the listing of %s does not hold still: %d different documents were seen of %d, reading it %d times",
-				f.target.Alias, distinct, total, scan)
+			return runner.Depend("the listing of %s does not hold still: %s seen of %d, reading it %s",
+				f.target.Alias, runner.Count(distinct, "different document was", "different documents were"), total, runner.Count(scan, "time", "times"))
 		}
 		f.report.Rescans++
 	}
@@ -236,7 +236,7 @@ func (f *filling) document(o *openPage, d *dataapi.Document) {
 	}
 	f.report.Failed = append(f.report.Failed, Failure{d.ID, err})
 	if n := len(f.report.Failed); n > f.o.MaxFailed {
-		f.pool.halt(fmt.Errorf("%d documents failed, %d may; the first: %w", n, f.o.MaxFailed, f.report.Failed[0]))
+		f.pool.halt(fmt.Errorf("%s failed, %d may; the first: %w", runner.Count(n, "document", "documents"), f.o.MaxFailed, f.report.Failed[0]))
 	}
 }
 

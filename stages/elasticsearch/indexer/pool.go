@@ -87,7 +87,7 @@ func unanswered(err error, n int) error {
 	if err == nil || n == 0 {
 		return err
 	}
-	return fmt.Errorf("%w; %d documents: %w", err, n, httpclient.ErrUnanswered)
+	return fmt.Errorf("%w; %s: %w", err, runner.Count(n, "document", "documents"), httpclient.ErrUnanswered)
 }
 
 // stopped is the error of work that was asked to stop, and can go on later.

@@ -179,8 +179,8 @@ func (r *reindexing) limit() error {
 	if gone > len(shown) {
 		more = fmt.Sprintf(" and %d more", gone-len(shown))
 	}
-	return runner.Refuse("%d documents of %d are gone from the source, and %d may be removed: none was: %s%s",
-		gone, r.report.Indexed, max(most, 0), strings.Join(shown, ", "), more)
+	return runner.Refuse("%s of %d gone from the source, and %d may be removed: none was: %s%s",
+		runner.Count(gone, "document", "documents"), r.report.Indexed, max(most, 0), strings.Join(shown, ", "), more)
 }
 
 // remove deletes what is gone, unless it is back by then.
