@@ -51,6 +51,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	recap := flags.Bool("recap", false, "leave out the stages' log, which is kept beside the reports")
 	bin := flags.String("bin", "bin", "folder of the binaries")
 	reports := flags.String("reports", filepath.Join("reports", "demo"), "folder of the reports; what is in it is removed")
+	transcript := flags.String("transcript", "", "recorded log; where this one tells of other tasks, that is a failure")
+	record := flags.Bool("record", false, "write that file instead")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
@@ -62,7 +64,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if *quick {
 		s.services, s.briefs = 2_000, 200
 	}
-	err := rehearse(ctx, s, options{bin: *bin, reports: *reports, log: !*recap}, stdout)
+	err := rehearse(ctx, s, options{bin: *bin, reports: *reports, log: !*recap, transcript: *transcript, record: *record}, stdout)
 	switch {
 	case ctx.Err() != nil:
 		fmt.Fprintln(stderr, "demo: interrupted; what it had started has ended")
@@ -77,6 +79,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 type options struct {
 	bin, reports string
 	log          bool
+	// transcript is the file of a recorded log, to compare this one with, or to record it.
+	transcript string
+	record     bool
 }
 
 // rehearse runs the migration and writes the recap; the error says what did not hold.
@@ -141,6 +146,9 @@ func rehearse(ctx context.Context, s size, o options, stdout io.Writer) error {
 	}
 	r.reports, r.took = o.reports, time.Since(began)
 	r.judge()
+	if err := transcribed(o, log.Name()); err != nil {
+		r.wrong = append(r.wrong, err)
+	}
 	r.write(stdout)
 	return errors.Join(r.wrong...)
 }
