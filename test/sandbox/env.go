@@ -13,6 +13,8 @@ import (
 const (
 	cfUser         = "cutover@example.com"
 	cfPassword     = "sandbox-cf-password"
+	cfClient       = "cutover"
+	cfClientSecret = "sandbox-cf-client-secret"
 	dataToken      = "sandbox-data-api-token"
 	searchToken    = "sandbox-search-api-token"
 	dockerUser     = "sandbox-docker"

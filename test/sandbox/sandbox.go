@@ -242,6 +242,7 @@ func (s *Sandbox) Ready() Ready {
 		Ready: true, Addresses: s.addresses, Env: s.Env(),
 		Credentials: map[string]string{
 			"cf_username": cfUser, "cf_password": cfPassword,
+			"cf_client_id": cfClient, "cf_client_secret": cfClientSecret,
 			"data_api_token": dataToken, "search_api_token": searchToken,
 			"docker_username": dockerUser, "docker_password": dockerPassword,
 		},

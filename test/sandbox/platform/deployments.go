@@ -342,7 +342,7 @@ func cancelDeployment(c *call, d *deployment) error {
 		c.p.step(d)
 	}
 	c.event("audit.app.deployment.cancel", "app", &d.app.record, d.app.space, obj{"deployment_guid": d.guid})
-	return c.reply(200, presentDeployment(c, d))
+	return c.reply(200, nil) // and nothing shown (ccng: app/controllers/v3/deployments_controller.rb)
 }
 
 func continueDeployment(c *call, d *deployment) error {
@@ -353,5 +353,5 @@ func continueDeployment(c *call, d *deployment) error {
 	d.status(c.p, "ACTIVE", "DEPLOYING")
 	c.p.step(d)
 	c.event("audit.app.deployment.continue", "app", &d.app.record, d.app.space, obj{"deployment_guid": d.guid})
-	return c.reply(200, presentDeployment(c, d))
+	return c.reply(200, nil) // and nothing shown (ccng: app/controllers/v3/deployments_controller.rb)
 }

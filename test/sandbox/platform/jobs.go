@@ -1,5 +1,7 @@
 package platform
 
+import "strings"
+
 // States of a job (ccng: app/models/jobs/pollable_job_model.rb). POLLING is a job that waits for a broker.
 const (
 	jobProcessing = "PROCESSING"
@@ -53,9 +55,18 @@ func showJob(c *call) error {
 		"links": obj{"self": c.link("/v3/jobs/" + j.guid)},
 	}
 	if c.p.exists(j.kind, j.target) {
-		out["links"].(obj)[j.kind] = c.link("/v3/" + j.kind + "/" + j.target)
+		out["links"].(obj)[j.linkName()] = c.link("/v3/" + j.kind + "/" + j.target)
 	}
 	return c.reply(200, out)
+}
+
+// linkName is the resource's name: singular, but for two jobs (ccng: app/jobs/v3/create_service_instance_job.rb and
+// update_service_instance_job.rb, resource_type).
+func (j *job) linkName() string {
+	if j.operation == "service_instance.create" || j.operation == "service_instance.update" {
+		return j.kind
+	}
+	return strings.TrimSuffix(j.kind, "s")
 }
 
 func (p *Platform) exists(kind, guid string) bool {

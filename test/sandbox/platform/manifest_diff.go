@@ -55,10 +55,13 @@ func normal(key string, v any) any {
 		out := []any{}
 		for _, one := range list {
 			if s, ok := one.(map[string]any); ok {
-				if _, more := s["parameters"]; !more {
-					out = append(out, obj{"name": s["name"]})
-					continue
+				kept := obj{}
+				for _, key := range []string{"name", "parameters"} {
+					if value, ok := s[key]; ok {
+						kept[key] = value
+					}
 				}
+				one = kept
 			}
 			out = append(out, one)
 		}

@@ -40,7 +40,7 @@ type Options struct {
 	LogKeep         int           // lines kept for each app; default 20,000
 	EmptyPool503    bool          // a route that has lost its last container answers 503 no_endpoints instead of 404
 	AsyncUnbind     bool          // the broker unbinds asynchronously: the first job that deletes what is bound fails
-	TokenLife       time.Duration // of access tokens; default 10 min, never under 30 s on the wall
+	TokenLife       time.Duration // of access tokens; default 10 min, never under 2 min on the wall
 }
 
 func (o *Options) defaults() {

@@ -10,7 +10,6 @@ func root(c *call) error {
 	ws := "ws" + strings.TrimPrefix(c.base, "http")
 	return c.reply(200, obj{"links": obj{
 		"self":                obj{"href": c.base},
-		"bits_service":        nil,
 		"cloud_controller_v2": nil,
 		"cloud_controller_v3": obj{"href": c.base + "/v3", "meta": obj{"version": apiVersion}},
 		"network_policy_v0":   obj{"href": c.base + "/networking/v0/external"},

@@ -19,6 +19,7 @@ func (p *Platform) routeRoutes(on func(string, handler)) {
 	on("PATCH /v3/routes/{guid}/destinations/{destination}", withRoute(updateDestination))
 	on("DELETE /v3/routes/{guid}/destinations/{destination}", withRoute(deleteDestination))
 	on("GET /v3/apps/{guid}/routes", withApp(listRoutes))
+	on("DELETE /v3/spaces/{guid}/routes", withSpace(deleteUnmappedRoutes))
 }
 
 func withRoute(h func(*call, *route) error) handler {
@@ -226,9 +227,39 @@ func deleteRoute(c *call, r *route) error {
 	p, by := c.p, c.user
 	j := p.startJob("route.delete", "routes", r.guid)
 	p.runJob(j, func() error {
-		p.rbinds.remove(func(b *routeBinding) bool { return b.route == r })
-		p.routes.delete(r.guid)
-		p.event(by, "audit.route.delete-request", "route", &r.record, r.space, nil)
+		p.removeRoute(by, r)
+		p.reroute()
+		return nil
+	})
+	return c.accepted(j)
+}
+
+func (p *Platform) removeRoute(by *account, r *route) {
+	p.rbinds.remove(func(b *routeBinding) bool { return b.route == r })
+	p.routes.delete(r.guid)
+	p.event(by, "audit.route.delete-request", "route", &r.record, r.space, nil)
+}
+
+// deleteUnmappedRoutes takes those that have neither a destination nor a route service
+// (ccng: app/actions/space_delete_unmapped_routes.rb).
+func deleteUnmappedRoutes(c *call, s *space) error {
+	q, err := c.only("unmapped")
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(q.values["unmapped"], []string{"true"}) {
+		return unprocessable("Mass delete not supported for routes. Use 'unmapped=true' parameter to delete all unmapped routes.")
+	}
+	p, by := c.p, c.user
+	j := p.startJob("space.delete_unmapped_routes", "spaces", s.guid)
+	p.runJob(j, func() error {
+		bound := func(r *route) bool {
+			_, ok := p.rbinds.find(func(b *routeBinding) bool { return b.route == r })
+			return ok
+		}
+		for _, r := range p.routes.where(func(r *route) bool { return r.space == s && len(r.destinations) == 0 && !bound(r) }) {
+			p.removeRoute(by, r)
+		}
 		p.reroute()
 		return nil
 	})

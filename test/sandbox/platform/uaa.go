@@ -123,9 +123,10 @@ func (c *call) grant(a *account, kind string, refreshable bool) error {
 	return c.reply(200, out)
 }
 
-// tokenLife is scaled, but never under half a minute: clients renew a token some ten seconds before its end.
+// tokenLife is scaled, but never under two minutes: the cf CLI renews a token whenever
+// less than one is left of it, and cannot where it logged in as a client.
 func (p *Platform) tokenLife() time.Duration {
-	return max(p.opts.Clock.Scale(p.opts.TokenLife), 30*time.Second).Truncate(time.Second)
+	return max(p.opts.Clock.Scale(p.opts.TokenLife), 2*time.Minute).Truncate(time.Second)
 }
 
 func (p *Platform) token(a *account, kind, issuer string, life time.Duration) string {
