@@ -123,13 +123,14 @@ func (c *rollbackCommand) Run(ctx context.Context, p *program, g *grammar) error
 }
 
 type planCommand struct {
-	As string `help:"text: what each stage would do; cf: the commands a person would type." enum:"text,cf" default:"text"`
+	As  string `help:"text: what each stage would do; cf: the commands a person would type; json: for a program." enum:"text,cf,json" default:"text"`
+	For string `help:"Stages that are to be approved, such as map-live-route..rename-new-app: what a person is asked goes to plan.question in the reports, if there is anything left to do in them." env:"PLAN_FOR" placeholder:"FIRST..LAST"`
 }
 
 // Run is a dry run of the whole runbook, printed in one piece.
 func (c *planCommand) Run(ctx context.Context, p *program, g *grammar) error {
 	g.Elasticsearch.DryRun = true
-	return p.plan(ctx, g, c.As)
+	return p.plan(ctx, g, c.As, c.For)
 }
 
 type unlockCommand struct {

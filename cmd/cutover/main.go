@@ -102,7 +102,7 @@ func (p *program) exit(err error) int {
 // clearEmpty unsets the variables of switches that are set but empty, which kong
 // would take for a value.
 func clearEmpty(lookup environ.Lookup) {
-	for _, name := range []string{"DRY_RUN", "REPORTS", "LOG_FORMAT", "FROM", "STOP_AFTER", "RUN"} {
+	for _, name := range []string{"DRY_RUN", "REPORTS", "LOG_FORMAT", "FROM", "STOP_AFTER", "RUN", "PLAN_FOR"} {
 		if value, set := lookup(name); set && value == "" {
 			os.Unsetenv(name)
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"reflect"
 	"time"
@@ -110,6 +109,9 @@ func (p *program) between(ctx context.Context, g *grammar, first, last int) erro
 	}
 	all := elasticsearch.Steps(site)
 	r := p.runner(site, g)
+	if site.Settings.PlanDigest != "" {
+		r.Approved = site.Approved
+	}
 	if first <= 9 && last >= 11 {
 		r.Beside = site.Beside()
 	}
@@ -122,26 +124,6 @@ func (p *program) rollback(ctx context.Context, g *grammar) error {
 		return err
 	}
 	return p.runner(site, g).Back(ctx, elasticsearch.WayBack(site))
-}
-
-// plan prints what a dry run of the whole runbook found; a check that failed
-// decides the exit code, as it would in a real run.
-func (p *program) plan(ctx context.Context, g *grammar, as string) error {
-	site, err := p.open(ctx, g, 1)
-	if err != nil {
-		return err
-	}
-	all := elasticsearch.Steps(site)
-	gathered := &console.Plan{Last: site.Took(ctx)}
-	r := p.runner(site, g)
-	r.Observer = runner.Observers{gathered, told{p}}
-	failed := r.Run(ctx, all, all)
-	if as == "cf" {
-		err = gathered.AsCommands(p.stdout)
-	} else {
-		err = gathered.Print(p.stdout, elasticsearch.NoWayBack)
-	}
-	return errors.Join(failed, err)
 }
 
 func (p *program) guard(ctx context.Context, g *grammar) error {

@@ -93,6 +93,25 @@ func name(r *runner.Result) string {
 	return junit.Name(r)
 }
 
+// Keep writes a file of another kind into the folder, whole or not at all.
+func (f *Files) Keep(name, text string) error {
+	if err := os.MkdirAll(f.Dir, 0o755); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	if err := f.replace(filepath.Join(f.Dir, name), text); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
+// Drop removes a file that an earlier process may have left there.
+func (f *Files) Drop(name string) error {
+	if err := os.Remove(filepath.Join(f.Dir, name)); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	return nil
+}
+
 // replace writes beside and renames, so that a reader never sees half a file.
 func (f *Files) replace(path, text string) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".part-*")

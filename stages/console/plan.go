@@ -1,6 +1,7 @@
 package console
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -12,8 +13,15 @@ import (
 // Plan is an observer that gathers what a dry run of the whole runbook would do,
 // to print it in one piece.
 type Plan struct {
-	// Last tells how long a stage took in the run before; zero where it is not known.
-	Last    func(stage string) time.Duration
+	// Last tells how long a stage took the last time; zero where it is not known.
+	Last func(stage string) time.Duration
+	// NoWayBack tells from which stages there is none.
+	NoWayBack func(stage string) bool
+	// WaysBack are what going back costs, point by point.
+	WaysBack []runner.WayBack
+	// World is what the plan is made of. Where it is empty there is no digest.
+	World []runner.Subject
+
 	results []*runner.Result
 }
 
@@ -32,52 +40,102 @@ func (p *Plan) TaskDone(*runner.Result) {}
 // StageDone keeps the stage's result.
 func (p *Plan) StageDone(r *runner.Result) { p.results = append(p.results, r) }
 
-// sign is the mark before what is planned, by the verb that its name begins with:
-// "+" is made, "-" is taken away, "~" is changed, "·" is proved.
-func sign(name string) string {
+// The marks before what is planned.
+const (
+	made    = "+"
+	taken   = "-"
+	changed = "~"
+	proved  = "·"
+	final   = "!"
+)
+
+// sign is the mark of a task, by the verb that its name begins with.
+func (p *Plan) sign(stage, name string) string {
 	verb, _, _ := strings.Cut(name, " ")
 	switch verb {
 	case "create", "record", "write", "bind", "copy", "stage", "put", "map":
-		return "+"
+		return made
 	case "delete", "remove", "unmap", "stop":
-		return "-"
-	case "the", "every", "all", "let", "send":
-		return "·"
+		if p.NoWayBack(stage) {
+			return final
+		}
+		return taken
+	case "the", "every", "all", "let", "send", "wait":
+		return proved
 	}
-	return "~"
+	return changed
 }
 
 // Print writes the plan: "=" is complete or already so, "+", "~" and "-" will be
-// done, "·" is proved, "!" has no way back, "…" waits for an earlier stage.
-func (p *Plan) Print(w io.Writer, noWayBack func(stage string) bool) error {
+// done, "!" will be done and has no way back, "·" is proved, "…" waits for an
+// earlier stage. Its last line is the digest.
+func (p *Plan) Print(w io.Writer) error {
 	var b strings.Builder
-	if len(p.results) > 0 {
-		first := p.results[0]
-		fmt.Fprintf(&b, "%s · %s · traffic: %s · nothing was written\n", first.Environment, first.App, first.Traffic)
-	}
+	fmt.Fprintf(&b, "%s · nothing was written\n", p.head())
 	for _, r := range p.results {
-		p.stage(&b, r, noWayBack(r.Stage))
+		p.stage(&b, r)
 	}
-	fmt.Fprintf(&b, "\n%s\n", p.summary())
+	fmt.Fprintf(&b, "\nGoing back\n")
+	for _, back := range p.WaysBack {
+		fmt.Fprintf(&b, "    after %-6s %s: %s\n", span(back.First, back.Last), back.Cost, back.End)
+	}
+	if len(p.World) > 0 {
+		fmt.Fprintf(&b, "\nWhat this was made of\n")
+		for _, s := range p.World {
+			if s.Now != "" {
+				fmt.Fprintf(&b, "    %s\n", s.Line())
+			}
+		}
+	}
+	fmt.Fprintf(&b, "\n%s\n", p.total(p.results))
+	if digest := p.Digest(); digest != "" {
+		fmt.Fprintf(&b, "plan digest %s\n", digest)
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-func (p *Plan) stage(b *strings.Builder, r *runner.Result, final bool) {
+// Digest is what a stage compares the world with; "" where there is no plan that
+// could be approved.
+func (p *Plan) Digest() string {
+	if len(p.World) == 0 {
+		return ""
+	}
+	return runner.Digest(p.World)
+}
+
+func (p *Plan) head() string {
+	if len(p.results) == 0 {
+		return "no stage"
+	}
+	first := p.results[0]
+	parts := []string{first.Environment, first.App}
+	if first.Run != "" {
+		parts = append(parts, "run "+first.Run)
+	}
+	return strings.Join(append(parts, "traffic: "+first.Traffic), " · ")
+}
+
+func span(first, last int) string {
+	if first == last {
+		return fmt.Sprint(first)
+	}
+	return fmt.Sprintf("%d–%d", first, last)
+}
+
+func (p *Plan) stage(b *strings.Builder, r *runner.Result) {
 	head := fmt.Sprintf("%2d. %s", r.Number, r.Stage)
-	if final {
+	if p.NoWayBack(r.Stage) {
 		head += "  ! no way back from here"
 	}
-	if p.Last != nil {
-		if took := p.Last(r.Stage); took > 0 {
-			head += fmt.Sprintf("  (took %s last time)", short(took))
-		}
+	if took := p.Last(r.Stage); took > 0 {
+		head += fmt.Sprintf("  (took %s last time)", short(took))
 	}
 	fmt.Fprintf(b, "\n%s\n", head)
 	for _, t := range r.Tasks {
 		switch {
 		case t.Verdict == runner.Planned:
-			fmt.Fprintf(b, "    %s %s\n", sign(t.Name), t.Name)
+			fmt.Fprintf(b, "    %s %s\n", p.sign(r.Stage, t.Name), t.Name)
 			for line := range strings.Lines(t.Detail) {
 				fmt.Fprintf(b, "        │ %s\n", strings.TrimRight(line, "\n"))
 			}
@@ -95,24 +153,97 @@ func (p *Plan) stage(b *strings.Builder, r *runner.Result, final bool) {
 	}
 }
 
-func (p *Plan) summary() string {
+func complete(r *runner.Result) bool {
+	return r.Verdict == runner.Skipped || r.Verdict == runner.Nothing
+}
+
+// total is what some stages will do, in one sentence.
+func (p *Plan) total(results []*runner.Result) string {
 	count := map[string]int{}
-	waits, complete := 0, 0
-	for _, r := range p.results {
+	waits, done := 0, 0
+	for _, r := range results {
 		if r.Verdict == runner.Waits {
 			waits++
 		}
-		if r.Verdict == runner.Skipped || r.Verdict == runner.Nothing {
-			complete++
+		if complete(r) {
+			done++
 		}
 		for _, t := range r.Tasks {
 			if t.Verdict == runner.Planned {
-				count[sign(t.Name)]++
+				count[p.sign(r.Stage, t.Name)]++
 			}
 		}
 	}
-	return fmt.Sprintf("%d to make, %d to change, %d to take away; %s complete, %s for an earlier one.",
-		count["+"], count["~"], count["-"], runner.Count(complete, "stage is", "stages are"), runner.Count(waits, "waits", "wait"))
+	text := fmt.Sprintf("%d to make, %d to change, %d to take away", count[made], count[changed], count[taken])
+	if count[final] > 0 {
+		text += fmt.Sprintf(", %d for good", count[final])
+	}
+	return text + fmt.Sprintf("; %s complete, %s for an earlier one.",
+		runner.Count(done, "stage is", "stages are"), runner.Count(waits, "waits", "wait"))
+}
+
+// Question is what a person is asked to approve: the stages from one number to
+// another, in a few lines. It is "" where they are complete.
+func (p *Plan) Question(first, last int) string {
+	var b strings.Builder
+	var some []*runner.Result
+	open := false
+	for _, r := range p.results {
+		if r.Number >= first && r.Number <= last {
+			some = append(some, r)
+			open = open || !complete(r)
+		}
+	}
+	if !open {
+		return ""
+	}
+	fmt.Fprintf(&b, "%s\n", p.head())
+	for _, r := range some {
+		fmt.Fprintf(&b, "%d. %s: %s\n", r.Number, r.Title, p.does(r))
+	}
+	fmt.Fprintf(&b, "%s\n", p.total(some))
+	for _, back := range p.WaysBack {
+		if back.First <= last && last <= back.Last {
+			fmt.Fprintf(&b, "Going back after %d: %s: %s.\n", last, back.Cost, back.End)
+		}
+	}
+	return b.String()
+}
+
+// does is what a stage does, in a few words.
+func (p *Plan) does(r *runner.Result) string {
+	if r.Verdict == runner.Nothing {
+		return "already so"
+	}
+	if r.Why != "" {
+		return r.Why
+	}
+	var names []string
+	for _, t := range r.Tasks {
+		if t.Verdict == runner.Planned && p.sign(r.Stage, t.Name) != proved {
+			names = append(names, t.Name)
+		}
+	}
+	if len(names) == 0 {
+		return "proofs alone"
+	}
+	return strings.Join(names, "; ")
+}
+
+// JSON writes the plan for a program: the stages as their reports have them.
+func (p *Plan) JSON(w io.Writer) error {
+	text, err := json.MarshalIndent(struct {
+		Digest   string           `json:"digest,omitempty"`
+		Total    string           `json:"total"`
+		Stages   []*runner.Result `json:"stages"`
+		WaysBack []runner.WayBack `json:"ways_back"`
+		World    []runner.Subject `json:"made_of"`
+	}{p.Digest(), p.total(p.results), p.results, p.WaysBack, p.World}, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(text, '\n'))
+	return err
 }
 
 // AsCommands writes what a person would type, stage by stage.

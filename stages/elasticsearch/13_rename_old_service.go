@@ -97,6 +97,19 @@ func (s *Site) tell(ctx context.Context, b blue, app *cloudfoundry.App, name str
 	return append(tasks, s.setVariable(app, variable{was.Name, &name})), nil
 }
 
+// variableWas is what the run recorded of blue's variable; nil where it has not
+// changed it.
+func (s *Site) variableWas() (*variable, error) {
+	if s.run == nil || s.run.Facts[factVariable] == "" {
+		return nil, nil
+	}
+	var was variable
+	if err := json.Unmarshal([]byte(s.run.Facts[factVariable]), &was); err != nil {
+		return nil, fmt.Errorf("read the variable from the run: %w", err)
+	}
+	return &was, nil
+}
+
 func (v variable) String() string {
 	if v.Value == nil {
 		return "not set"
@@ -160,19 +173,16 @@ func (r *renameOldService) Undo(ctx context.Context) ([]runner.Task, error) {
 	if instance != nil && instance.Name != b.ServiceName {
 		tasks = append(tasks, r.renameService(instance, b.ServiceName))
 	}
-	if r.run.Facts[factVariable] == "" {
-		return tasks, nil
-	}
-	var was variable
-	if err := json.Unmarshal([]byte(r.run.Facts[factVariable]), &was); err != nil {
-		return nil, fmt.Errorf("read the variable from the run: %w", err)
+	was, err := r.variableWas()
+	if err != nil || was == nil {
+		return tasks, err
 	}
 	app, err := r.blueApp(ctx, b)
 	if err != nil {
 		return nil, err
 	}
 	if app != nil {
-		tasks = append(tasks, r.setVariable(app, was))
+		tasks = append(tasks, r.setVariable(app, *was))
 	}
 	return append(tasks, runner.Task{
 		Name: "forget what " + was.Name + " was",

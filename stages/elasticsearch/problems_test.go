@@ -60,6 +60,7 @@ func TestEachWrongSettingIsNamedAlone(t *testing.T) {
 		"POLL_INTERVAL":        {"0s"},
 		"OLD_APP":              {"burn"},
 		"ON_BREACH":            {"panic"},
+		"PLAN_DIGEST":          {"nonsense", "1:", "2:traffic=0123456789", "1:traffic=blue"},
 		"HOLD_OLD_SERVICE_FOR": {"-1h"},
 		"LEASE_STALE_AFTER":    {"31s"},
 	} {

@@ -30,6 +30,7 @@ type Settings struct {
 	Waiting
 	Witness
 	Ending
+	Approval
 
 	Lease journal.LeaseSettings
 }
@@ -104,6 +105,12 @@ type Ending struct {
 	AlsoBound  string        `env:"ALSO_BOUND" help:"apps and service keys, with commas between, that may use an Elasticsearch service when it gets another name, besides the app whose it is"`
 	OldAppThen string        `env:"OLD_APP, default=stop" help:"what becomes of the replaced app in step 17: stop keeps it, stopped, as the quick way back until step 20; delete deletes it"`
 	Hold       time.Duration `env:"HOLD_OLD_SERVICE_FOR, default=0s" help:"how long after step 17 the old service must have been kept before step 20 deletes it"`
+}
+
+// Approval says which plan was approved, and by whom.
+type Approval struct {
+	PlanDigest string `env:"PLAN_DIGEST" help:"digest of the plan that was approved, as plan prints it: every stage refuses where the world is neither the one of that plan nor on its way"`
+	ApprovedBy string `env:"APPROVED_BY" help:"who approved it, for the record"`
 }
 
 // indices are the entries of INDICES, or the Digital Marketplace's own.

@@ -86,9 +86,6 @@ func (s *Site) Guard(ctx context.Context) (string, error) {
 	return "migration " + record.Run + " has ended", nil
 }
 
-// NoWayBack tells which stages cannot be undone.
-func NoWayBack(stage string) bool { return stage == "remove-old-service" }
-
 // Took tells how long each stage took: in this run, or else in the one before.
 func (s *Site) Took(ctx context.Context) func(stage string) time.Duration {
 	marks := map[string]journal.Mark{}

@@ -66,8 +66,11 @@ type Options struct {
 	ReportEvery time.Duration
 	// Situation reads where live traffic is.
 	Situation func(context.Context) (Situation, error)
-	// Again is the command line without the stage: "cutover elasticsearch".
+	// Command is the command line without the stage: "cutover elasticsearch".
 	Command string
+	// Approved, where set, is each stage's first check: that the world is the one
+	// whose plan was approved, or on the way of that plan.
+	Approved func(context.Context, *Observation) error
 }
 
 // Runner executes stages.
@@ -134,6 +137,12 @@ func (r *Runner) stage(ctx context.Context, all []Step, step Step, result *Resul
 			return err
 		}
 		return r.stage(ctx, all, step, result)
+	}
+	if r.Approved != nil {
+		check := Task{Name: "the world is the one that was approved", Do: r.Approved}
+		if err := r.inTurn(httpclient.WithoutPermit(ctx), result, ListCheck, []Task{check}); err != nil {
+			return err
+		}
 	}
 	working, err := r.accompanied(ctx, result, step)
 	if err != nil {

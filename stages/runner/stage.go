@@ -81,6 +81,15 @@ type Step struct {
 	Open func() Stage
 }
 
+// WayBack says what going back costs after one of the steps from First to Last, and
+// where it ends.
+type WayBack struct {
+	First int    `json:"after"`
+	Last  int    `json:"to"`
+	Cost  string `json:"cost"`
+	End   string `json:"end"`
+}
+
 // Admission is what a step's Gate decides.
 type Admission struct {
 	// Act tells whether the stage acts; if not, it is skipped and Why says why.

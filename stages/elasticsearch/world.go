@@ -1,0 +1,338 @@
+package elasticsearch
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+// theRun is its id. A rollback makes the run the last one, so that neither what it
+// left nor a run that begins after it is taken for the approved one.
+func (w *world) theRun(ctx context.Context) ([]runner.Subject, error) {
+	before := "none"
+	last, err := w.journal.LastRun(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if last != nil {
+		before = last.ID
+	}
+	run := runner.Subject{Name: "run", None: "not begun", Was: []string{""}}
+	if w.begun {
+		run.Now = w.run.ID
+	}
+	return []runner.Subject{run, {Name: "run-before", Now: before}}, nil
+}
+
+// theOldApp is blue and its service, and what green is made of.
+func (w *world) theOldApp(ctx context.Context) ([]runner.Subject, error) {
+	who := runner.Subject{Name: "old-app", Now: "app " + w.blue.App + " on service " + w.blue.Service}
+	made := []runner.Subject{{Name: "old-image"}, {Name: "old-bindings"}, {Name: "old-variables"}, {Name: "old-policies"}}
+	if w.service == nil && !w.done("reindex") {
+		who.Now += ", which is deleted"
+	}
+	if w.app == nil && !w.mayBeGone() {
+		who.Now += "; the app is deleted"
+	}
+	for i, read := range []func(context.Context) (now, hidden string, err error){w.image, w.bindings, w.variables, w.policiesOf} {
+		made[i].Gone, made[i].None = w.mayBeGone(), "gone with the app"
+		if w.app == nil {
+			continue
+		}
+		var err error
+		if made[i].Now, made[i].Hidden, err = read(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return append([]runner.Subject{who}, made...), nil
+}
+
+func (w *world) image(ctx context.Context) (string, string, error) {
+	droplet, err := w.cf.CurrentDroplet(ctx, w.blue.App)
+	if err != nil {
+		return "", "", err
+	}
+	if droplet == nil {
+		return "none", "", nil
+	}
+	return droplet.Image + " (droplet " + droplet.GUID + ")", "", nil
+}
+
+func (w *world) bindings(ctx context.Context) (string, string, error) {
+	now, err := w.boundTo(ctx, w.blue.App)
+	return now, "", err
+}
+
+// boundTo lists the services that an app is bound to, by GUID.
+func (s *Site) boundTo(ctx context.Context, app string) (string, error) {
+	bindings, err := s.cf.Bindings(ctx, cloudfoundry.BindingFilter{App: app})
+	if err != nil {
+		return "", err
+	}
+	var all []string
+	for _, b := range bindings {
+		all = append(all, strings.TrimSpace(b.InstanceGUID+" "+b.Name))
+	}
+	return listed(all), nil
+}
+
+// variables are blue's, by name; their values are hidden. The one that step 13
+// changes counts as what it was before.
+func (w *world) variables(ctx context.Context) (string, string, error) {
+	env, err := w.cf.Environment(ctx, w.blue.App)
+	if err != nil {
+		return "", "", err
+	}
+	all := maps.Clone(env.User)
+	was, err := w.variableWas()
+	if err != nil {
+		return "", "", err
+	}
+	if was != nil && all[was.Name] == w.Settings.OldService {
+		delete(all, was.Name)
+		if was.Value != nil {
+			all[was.Name] = *was.Value
+		}
+	}
+	names, values := listedEnv(all)
+	return names, values, nil
+}
+
+func (w *world) policiesOf(ctx context.Context) (string, string, error) {
+	policies, err := w.cf.NetworkPolicies(ctx, w.blue.App)
+	var all []string
+	for _, p := range policies {
+		all = append(all, fmt.Sprintf("%s to %s %s %d-%d", p.SourceGUID, p.DestinationGUID, p.Protocol, p.Start, p.End))
+	}
+	return listed(all), "", err
+}
+
+// theRoutes are the live routes with the strangers on them, other routes of the two
+// apps, and how far the live traffic has moved.
+func (w *world) theRoutes(ctx context.Context) ([]runner.Subject, error) {
+	var said []string
+	order := []string{toBlue, toBoth, toGreen}
+	furthest := len(order) - 1
+	for _, route := range w.blue.Routes {
+		text, at, err := w.liveRoute(ctx, route, order)
+		if err != nil {
+			return nil, err
+		}
+		said, furthest = append(said, text), min(furthest, at)
+	}
+	traffic := runner.Subject{Name: "traffic", Now: order[furthest], Was: order[:furthest]}
+	others, err := w.otherRoutes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return []runner.Subject{{Name: "routes", Now: listed(said)}, {Name: "other-routes", Now: listed(others)}, traffic}, nil
+}
+
+// liveRoute tells of a live route what is not of this run, and how far it has moved.
+func (w *world) liveRoute(ctx context.Context, route liveRoute, order []string) (text string, at int, err error) {
+	text = route.Address + " (" + route.GUID + ")"
+	now, err := w.cf.Route(ctx, route.GUID)
+	if cloudfoundry.IsNotFound(err) {
+		return text + " is deleted", 0, nil
+	}
+	if err != nil {
+		return "", 0, err
+	}
+	var strangers []string
+	for _, d := range now.Destinations {
+		if w.part(d.AppGUID) == "" && !w.awaitsRelease() {
+			strangers = append(strangers, w.appName(ctx, d.AppGUID))
+		}
+	}
+	slices.Sort(strangers)
+	for _, one := range strangers {
+		text += " leads to app " + one
+	}
+	guard, err := w.cf.RouteService(ctx, route.GUID)
+	if err != nil {
+		return "", 0, err
+	}
+	if guard != nil {
+		text += " guarded by " + guard.InstanceGUID
+	}
+	switch {
+	case now.Reaches(w.blue.App) && w.green != nil && now.Reaches(w.green.GUID):
+		return text, slices.Index(order, toBoth), nil
+	case now.Reaches(w.blue.App):
+		return text, slices.Index(order, toBlue), nil
+	}
+	return text, slices.Index(order, toGreen), nil
+}
+
+// otherRoutes are routes that the run does not know and one of its apps is on, and
+// strangers on the temporary route.
+func (w *world) otherRoutes(ctx context.Context) ([]string, error) {
+	known := map[string]bool{}
+	for _, route := range w.blue.Routes {
+		known[route.GUID] = true
+	}
+	apps := []string{w.blue.App}
+	if w.green != nil {
+		apps = append(apps, w.green.GUID)
+	}
+	var all []string
+	for _, app := range apps {
+		routes, err := w.cf.RoutesOfApp(ctx, app)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range routes {
+			if !known[r.GUID] && !(w.begun && w.ours(r.Metadata) && app != w.blue.App) {
+				all = append(all, fmt.Sprintf("%s leads to %s", r.Address, w.part(app)))
+			}
+		}
+	}
+	route, err := w.cf.RouteByAddress(ctx, w.Settings.TemporaryRoute)
+	if err != nil || route == nil {
+		return all, err
+	}
+	for _, d := range route.Destinations {
+		if w.part(d.AppGUID) == "" {
+			all = append(all, route.Address+" leads to app "+w.appName(ctx, d.AppGUID))
+		}
+	}
+	return all, nil
+}
+
+// theUsers are who else uses one of the two services: apps and keys.
+func (w *world) theUsers(ctx context.Context) ([]runner.Subject, error) {
+	old, err := w.strangersTo(ctx, w.blue.Service)
+	if err != nil {
+		return nil, err
+	}
+	var now []string
+	if w.newGUID != "" {
+		if now, err = w.strangersTo(ctx, w.newGUID); err != nil {
+			return nil, err
+		}
+	}
+	return []runner.Subject{{Name: "old-service-users", Now: listed(old)}, {Name: "new-service-users", Now: listed(now)}}, nil
+}
+
+func (w *world) strangersTo(ctx context.Context, service string) ([]string, error) {
+	bindings, err := w.cf.Bindings(ctx, cloudfoundry.BindingFilter{Instance: service})
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, b := range bindings {
+		if w.part(b.AppGUID) == "" && !(service == w.newGUID && w.awaitsRelease()) {
+			all = append(all, "app "+w.appName(ctx, b.AppGUID))
+		}
+	}
+	keys, err := w.cf.KeysOf(ctx, service)
+	for _, k := range keys {
+		all = append(all, "key "+k.Name+" ("+k.GUID+")")
+	}
+	return all, err
+}
+
+// theNames are names that the run has given to nobody: of its own objects, and
+// those of strangers who have one that it needs.
+func (w *world) theNames(ctx context.Context) ([]runner.Subject, error) {
+	var odd []string
+	if w.app != nil && w.app.Name != w.blue.Name && w.app.Name != w.Settings.OldApp {
+		odd = append(odd, "the old app is "+w.app.Name)
+	}
+	if w.service != nil && w.service.Name != w.blue.ServiceName && w.service.Name != w.Settings.OldService {
+		odd = append(odd, "the old service is "+w.service.Name)
+	}
+	if w.green != nil && !w.awaitsRelease() && w.green.Name != w.Settings.NewApp && w.green.Name != w.Settings.LiveApp {
+		odd = append(odd, "the new app is "+w.green.Name)
+	}
+	for _, name := range []string{w.Settings.LiveApp, w.Settings.OldApp, w.Settings.NewApp} {
+		guid, err := w.appNamed(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if guid != "" && w.part(guid) == "" && !w.awaitsRelease() {
+			odd = append(odd, name+" is app "+guid)
+		}
+	}
+	for _, name := range []string{w.Settings.Service, w.Settings.OldService, w.Settings.NewService} {
+		guid, err := w.serviceNamed(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if guid != "" && guid != w.blue.Service && guid != w.newGUID {
+			odd = append(odd, name+" is service "+guid)
+		}
+	}
+	if len(odd) == 0 {
+		odd = []string{"as they should be"}
+	}
+	return []runner.Subject{{Name: "names", Now: listed(odd)}}, nil
+}
+
+// theNewApp is green and its service, from when on they are complete. After step
+// 17 a release takes green's place; from 18 on it is that app that serves.
+func (w *world) theNewApp(ctx context.Context) ([]runner.Subject, error) {
+	service := runner.Subject{Name: "new-service", Was: []string{""}}
+	if w.done("create-service") {
+		service.Now = w.newGUID
+	}
+	app := runner.Subject{Name: "new-app", Was: []string{""}, None: "replaced", Gone: w.done("remove-old-app")}
+	released := runner.Subject{Name: "released-app", Now: w.next, Was: []string{""}}
+	if !w.done("push-app") || w.done("remove-old-app") {
+		return []runner.Subject{service, app, released}, nil
+	}
+	var err error
+	app.Now, app.Hidden, err = w.greenNow(ctx)
+	return []runner.Subject{service, app, released}, err
+}
+
+func (w *world) greenNow(ctx context.Context) (now, hidden string, err error) {
+	if w.green == nil {
+		return "deleted", "", nil
+	}
+	bound, err := w.boundTo(ctx, w.green.GUID)
+	if err != nil {
+		return "", "", err
+	}
+	env, err := w.cf.Environment(ctx, w.green.GUID)
+	if err != nil {
+		return "", "", err
+	}
+	droplet, err := w.cf.CurrentDroplet(ctx, w.green.GUID)
+	if err != nil {
+		return "", "", err
+	}
+	image := "none"
+	if droplet != nil {
+		image = droplet.Image
+	}
+	names, values := listedEnv(env.User)
+	return fmt.Sprintf("app %s, image %s, services %s, variables %s", w.green.GUID, image, bound, names), values, nil
+}
+
+// awaitsRelease tells that the next app on the live routes is the release that the
+// runbook has after step 17.
+func (w *world) awaitsRelease() bool { return w.done("remove-old-app") && !w.done("await-release") }
+
+// listedEnv are the names of variables, and their values in the same order.
+func listedEnv(variables map[string]string) (names, values string) {
+	sorted := slices.Sorted(maps.Keys(variables))
+	for _, name := range sorted {
+		values += fmt.Sprintf("%q ", variables[name])
+	}
+	return listed(sorted), values
+}
+
+// listed is a list in one order, so that it is the same whatever order it was read in.
+func listed(all []string) string {
+	if len(all) == 0 {
+		return "none"
+	}
+	slices.Sort(all)
+	return strings.Join(all, ", ")
+}
