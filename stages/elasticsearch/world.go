@@ -176,7 +176,10 @@ func (w *world) otherRoutes(ctx context.Context) ([]string, error) {
 	for _, route := range w.blue.Routes {
 		known[route.GUID] = true
 	}
-	apps := []string{w.blue.App}
+	var apps []string
+	if w.app != nil {
+		apps = append(apps, w.blue.App)
+	}
 	if w.green != nil {
 		apps = append(apps, w.green.GUID)
 	}
