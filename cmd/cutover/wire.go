@@ -144,11 +144,11 @@ func (p *program) unlock(ctx context.Context, g *grammar, run string) error {
 		return err
 	}
 	if g.Elasticsearch.DryRun {
-		status, err := site.Status(ctx, command)
+		held, err := site.Holder(ctx)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(p.stdout, "dry run: the lease is left as it is: %s\n", status.Lease)
+		fmt.Fprintf(p.stdout, "dry run: the lease is left as it is: %s\n", held)
 		return nil
 	}
 	held, err := site.Unlock(ctx, run)

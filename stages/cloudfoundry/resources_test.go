@@ -327,16 +327,16 @@ func TestAPollerHearsAnInterruption(t *testing.T) {
 	}
 }
 
-func TestEventsAreAskedForBySpaceTargetAndTime(t *testing.T) {
+func TestEventsAreAskedForBySpaceTargetTypeAndTime(t *testing.T) {
 	s := newServer(t)
 	var query string
 	s.on("GET /v3/audit_events", answer{do: func(w http.ResponseWriter, r *http.Request) {
-		query = r.URL.Query().Get("target_guids") + " " + r.URL.Query().Get("created_ats[gte]")
-		_, _ = fmt.Fprint(w, `{"pagination":{"next":null},"resources":[{"guid":"e1","type":"audit.app.unmap-route","actor":{"name":"jenkins"},"target":{"guid":"a1"},"created_at":"2026-11-23T15:42:00Z"}]}`)
+		query = r.URL.Query().Get("target_guids") + " " + r.URL.Query().Get("types") + " " + r.URL.Query().Get("created_ats[gte]")
+		_, _ = fmt.Fprint(w, `{"pagination":{"next":null},"resources":[{"guid":"e1","type":"audit.app.unmap-route","actor":{"name":"jenkins"},"target":{"guid":"a1","type":"app"},"data":{"route_guid":"r1"},"created_at":"2026-11-23T15:42:00Z"}]}`)
 	}})
 	at := time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
-	all := must[[]cloudfoundry.Event](t)(s.open().Events(t.Context(), []string{"a1", "a2"}, at))
-	if len(all) != 1 || all[0].Actor != "jenkins" || query != "a1,a2 2026-11-23T15:00:00Z" {
+	all := must[[]cloudfoundry.Event](t)(s.open().Events(t.Context(), cloudfoundry.EventFilter{Targets: []string{"a1", "a2"}, Types: []string{"audit.app.map-route"}}, at))
+	if len(all) != 1 || all[0].Actor != "jenkins" || all[0].TargetType != "app" || all[0].RouteGUID != "r1" || query != "a1,a2 audit.app.map-route 2026-11-23T15:00:00Z" {
 		t.Errorf("got %+v for %s", all, query)
 	}
 }

@@ -177,7 +177,17 @@ func TestAMigrationsCallsOnTheRehearsalPlatform(t *testing.T) {
 		}
 	}
 	logs(t, c, green.GUID, "starting up")
-	if events := must[[]cloudfoundry.Event](t)(c.Events(ctx, []string{green.GUID}, c.Now().Add(-time.Hour))); len(events) == 0 || events[0].Actor != "jenkins@example.com" {
+	var marked []string
+	for _, one := range must[[]cloudfoundry.Labelled](t)(c.Labelled(ctx, cloudfoundry.RunLabel)) {
+		if one.Run() != "r1" || one.Created.IsZero() {
+			t.Errorf("listed: %+v", one)
+		}
+		marked = append(marked, string(one.Kind)+" "+one.Name)
+	}
+	if !slices.Contains(marked, "apps "+green.Name) || !slices.Contains(marked, "service_instances "+es.Name) || !slices.Contains(marked, "routes "+temporary.Address) {
+		t.Errorf("labelled are %q", marked)
+	}
+	if events := must[[]cloudfoundry.Event](t)(c.Events(ctx, cloudfoundry.EventFilter{Targets: []string{green.GUID}}, c.Now().Add(-time.Hour))); len(events) == 0 || events[0].Actor != "jenkins@example.com" {
 		t.Errorf("the events are %+v", events)
 	}
 

@@ -9,34 +9,146 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-// Status prints how far a run is: the stages passed in one line, then the next
-// one and those to come, and the card.
+// Status prints how far a run is, as a tree that has the same branches at any time:
+// traffic, lease, the stages, what others have done and what lies around; then the card.
 func Status(w io.Writer, s runner.Status) error {
 	var b strings.Builder
-	if s.Run == "" {
-		fmt.Fprintf(&b, "%s · %s · no run has begun\n", s.Environment, s.App)
-	} else if s.Started.IsZero() {
-		fmt.Fprintf(&b, "%s · %s · run %s is complete\n", s.Environment, s.App, s.Run)
-	} else {
-		fmt.Fprintf(&b, "%s · %s · run %s, begun %s\n", s.Environment, s.App, s.Run, s.Started.UTC().Format("2006-01-02 15:04 MST"))
+	fmt.Fprintf(&b, "%s · %s · %s\n", s.Environment, s.App, begun(s))
+	branches := []branch{
+		{head: "traffic: " + s.Traffic},
+		{head: "lease: " + lease(s.Lease)},
+		{"stages", stages(s)},
+		others(s.Others),
+		around(s.LiesAround),
 	}
-	fmt.Fprintf(&b, "lease: %s\n\n", s.Lease)
-	open := true
-	for _, line := range s.Stages {
-		mark := "    "
-		switch {
-		case line.Complete:
-			mark = "done"
-		case open:
-			mark, open = "next", false
+	for i, one := range branches {
+		stem, rest := "├── ", "│   "
+		if i == len(branches)-1 {
+			stem, rest = "└── ", "    "
 		}
-		fmt.Fprintf(&b, "  %-4s %2d. %-21s %s", mark, line.Number, line.Name, line.Title)
-		if line.Complete {
-			fmt.Fprintf(&b, "  %s, in %s", line.Ended.UTC().Format("2006-01-02 15:04:05"), line.Took.Round(time.Millisecond))
+		fmt.Fprintf(&b, "%s%s\n", stem, one.head)
+		for j, leaf := range one.leaves {
+			mark := "├── "
+			if j == len(one.leaves)-1 {
+				mark = "└── "
+			}
+			fmt.Fprintf(&b, "%s%s%s\n", rest, mark, oneLine(leaf))
 		}
-		fmt.Fprintln(&b)
 	}
 	b.WriteString(Card(s.Card))
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+type branch struct {
+	head   string
+	leaves []string
+}
+
+func begun(s runner.Status) string {
+	switch {
+	case s.Run == "":
+		return "no run has begun"
+	case s.Started.IsZero():
+		return "run " + s.Run + " is complete"
+	case s.Back:
+		return fmt.Sprintf("run %s, begun %s, goes back", s.Run, minute(s.Started))
+	}
+	return fmt.Sprintf("run %s, begun %s", s.Run, minute(s.Started))
+}
+
+func lease(l runner.LeaseStatus) string {
+	if !l.Held {
+		return "free"
+	}
+	who := []string{}
+	for _, part := range []string{l.Build, l.Process} {
+		if part != "" {
+			who = append(who, part)
+		}
+	}
+	text := fmt.Sprintf("%s, held for %s, last heartbeat %s ago", strings.Join(who, ", "), seconds(l.Age), seconds(l.HeartbeatAge))
+	if l.Stale {
+		text += ": stale, the next process takes it over"
+	}
+	return text
+}
+
+func seconds(n int) string { return (time.Duration(n) * time.Second).String() }
+
+// stages are the steps, those that are complete and those to come folded to a line
+// each as far as they follow one another.
+func stages(s runner.Status) []string {
+	var lines []string
+	for i := 0; i < len(s.Stages); {
+		first, isNext := s.Stages[i], s.Next != nil && s.Stages[i].Number == s.Next.Number
+		j := i + 1
+		for ; j < len(s.Stages) && !isNext && s.Stages[j].Complete == first.Complete; j++ {
+		}
+		switch {
+		case isNext:
+			lines = append(lines, fmt.Sprintf("next %2d. %s: %s", first.Number, first.Name, s.Next.Will))
+		case first.Complete:
+			lines = append(lines, fmt.Sprintf("done %s  %s", fold(s.Stages[i:j]), when(s.Stages[i:j])))
+		default:
+			lines = append(lines, "then "+fold(s.Stages[i:j]))
+		}
+		i = j
+	}
+	return lines
+}
+
+func fold(some []runner.StageStatus) string {
+	first, last := some[0], some[len(some)-1]
+	if len(some) == 1 {
+		return fmt.Sprintf("%2d. %s", first.Number, first.Name)
+	}
+	return fmt.Sprintf("%2d. %s to %d. %s", first.Number, first.Name, last.Number, last.Name)
+}
+
+// when is from the begin of the first to the end of the last.
+func when(some []runner.StageStatus) string {
+	from, to := some[0].Ended.Add(-some[0].Took).UTC(), some[len(some)-1].Ended.UTC()
+	if from.Format(time.DateOnly) == to.Format(time.DateOnly) {
+		return from.Format("2006-01-02 15:04:05") + " to " + to.Format(time.TimeOnly)
+	}
+	return from.Format("2006-01-02 15:04:05") + " to " + to.Format("2006-01-02 15:04:05")
+}
+
+func minute(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 MST") }
+
+// shown is how many changes of others fit on a screen; JSON has them all.
+const shown = 12
+
+func others(o runner.OthersStatus) branch {
+	if o.Since.IsZero() {
+		return branch{head: "changes by others: not asked, no run is under way"}
+	}
+	b := branch{head: fmt.Sprintf("changes by others: %d (%s of ours)", len(o.Changes), runner.Count(o.Ours, "event is", "events are"))}
+	from := max(len(o.Changes)-shown, 0)
+	if from > 0 {
+		b.leaves = append(b.leaves, runner.Count(from, "earlier one", "earlier ones"))
+	}
+	for _, c := range o.Changes[from:] {
+		text := fmt.Sprintf("%s  %s of %s by %s", c.Last.UTC().Format("2006-01-02 15:04:05"), c.Event, c.Object, c.Actor)
+		if c.Times > 1 {
+			text += fmt.Sprintf(", %d times", c.Times)
+		}
+		if c.Unsure != "" {
+			text += ": " + c.Unsure
+		}
+		b.leaves = append(b.leaves, text)
+	}
+	return b
+}
+
+func around(left []runner.LeftOver) branch {
+	if len(left) == 0 {
+		return branch{head: "lies around: nothing"}
+	}
+	b := branch{head: "lies around"}
+	for _, one := range left {
+		b.leaves = append(b.leaves, fmt.Sprintf("%s %s, since %s: %s", one.Kind, one.Name, minute(one.Since), one.Goes))
+	}
+	return b
 }

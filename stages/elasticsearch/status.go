@@ -2,7 +2,9 @@ package elasticsearch
 
 import (
 	"context"
+	"errors"
 	"maps"
+	"sync"
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/journal"
@@ -30,22 +32,61 @@ func (s *Site) Status(ctx context.Context, command string) (runner.Status, error
 	if err != nil {
 		return runner.Status{}, err
 	}
-	held, err := s.lease.Peek(ctx)
-	if err != nil {
-		return runner.Status{}, err
-	}
-	status := runner.StatusOf(Steps(s), record, situation, command)
-	status.Environment, status.Runbook, status.App, status.Lease = s.Settings.Stage, "elasticsearch", s.Settings.LiveApp, "free"
-	if held != nil {
-		status.Lease = held.String()
-	}
+	steps := Steps(s)
+	status := runner.StatusOf(steps, record, situation, command)
+	status.Environment, status.Runbook, status.App = s.Settings.Stage, "elasticsearch", s.Settings.LiveApp
 	if ended {
 		status.Card.Again = "a new migration begins with check-release"
 	}
 	if s.run != nil {
 		status.Started = s.run.Started
 	}
+	if status.Lease, err = s.leaseStatus(ctx); err != nil {
+		return runner.Status{}, err
+	}
+	if err := s.around(ctx, &status); err != nil {
+		return runner.Status{}, err
+	}
+	if status.Next != nil {
+		status.Next.Will = runner.Will(ctx, *steps.Named(status.Next.Stage))
+	}
 	return status, nil
+}
+
+// around reads what others have done and what lies around, both at once: a person
+// waits for it.
+func (s *Site) around(ctx context.Context, status *runner.Status) error {
+	var byOthers, lying error
+	var both sync.WaitGroup
+	both.Go(func() { status.Others, byOthers = s.others(ctx, status.Lease) })
+	both.Go(func() { status.LiesAround, lying = s.liesAround(ctx, status.Lease) })
+	both.Wait()
+	return errors.Join(byOthers, lying)
+}
+
+// leaseStatus tells who holds the lease, by the platform's clock.
+func (s *Site) leaseStatus(ctx context.Context) (runner.LeaseStatus, error) {
+	held, err := s.lease.Peek(ctx)
+	if err != nil || held == nil {
+		return runner.LeaseStatus{}, err
+	}
+	// Both the heartbeat and the platform's clock are told in whole seconds.
+	const rounding = 2 * time.Second
+	now := s.cf.Now()
+	return runner.LeaseStatus{
+		Held: true, Build: held.Build, Process: held.Process, Run: held.Run, Since: held.Since.UTC(), Heartbeat: held.Heartbeat.UTC(),
+		Age: int(max(now.Sub(held.Since), 0).Seconds()), HeartbeatAge: int(max(now.Sub(held.Heartbeat), 0).Seconds()),
+		Stale: now.Sub(held.Heartbeat) > s.Settings.Lease.StaleAfter+rounding,
+	}, nil
+}
+
+// Holder says who holds the lease.
+func (s *Site) Holder(ctx context.Context) (string, error) {
+	held, err := s.lease.Peek(ctx)
+	if err != nil || held == nil {
+		return "nobody", err
+	}
+	return held.String(), nil
 }
 
 // Unlock deletes the lease of the run that is named; another run's is left.

@@ -1,6 +1,12 @@
 package runner
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
+
+// Called is number and name: "9. map-live-route".
+func (s Step) Called() string { return fmt.Sprintf("%d. %s", s.Number, s.Name) }
 
 // Runbook is the ordered list of steps: the pipeline, the subcommands and the
 // table of contents in one.

@@ -1,21 +1,63 @@
 package runner
 
-import "time"
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
 
-// Status is how far a run is, for a person or a program to read at any time.
+	"github.com/digitalmarketplace/cutover/stages/httpclient"
+)
+
+// Status is how far a run is, for a person or a program to read at any time. As
+// JSON its fields are stable: some may be added, none is renamed or taken away.
+// Times are in UTC, ages in seconds; a list that is empty is [], never null.
 type Status struct {
-	Environment string        `json:"environment"`
-	Runbook     string        `json:"runbook"`
-	App         string        `json:"app"`
-	Run         string        `json:"run,omitempty"`
-	Started     time.Time     `json:"started,omitzero"`
-	Back        bool          `json:"back"`
-	Lease       string        `json:"lease"`
-	Stages      []StageStatus `json:"stages"`
-	Card        Card          `json:"card"`
+	// Environment, Runbook and App say of what: "preview", "elasticsearch", "search-api".
+	Environment string `json:"environment"`
+	Runbook     string `json:"runbook"`
+	App         string `json:"app"`
+	// Run is the id of the run, or of the last one where that came to its end and no
+	// other has begun; Started is left out then. Both are left out before any run.
+	Run     string    `json:"run,omitempty"`
+	Started time.Time `json:"started,omitzero"`
+	// Back tells that a rollback has begun.
+	Back bool `json:"back"`
+	// Traffic is where live traffic goes: "blue", "both", "green", "nobody", "another
+	// app" or "not known".
+	Traffic string      `json:"traffic"`
+	Lease   LeaseStatus `json:"lease"`
+	// Stages are all steps of the runbook, in their order.
+	Stages []StageStatus `json:"stages"`
+	// Next is the stage that comes next; left out where none can go on.
+	Next *NextStatus `json:"next,omitempty"`
+	// Others is what others have done to the run's objects.
+	Others OthersStatus `json:"changes_by_others"`
+	// LiesAround is what carries a run's label, or waits to be removed.
+	LiesAround []LeftOver `json:"lies_around"`
+	Card       Card       `json:"card"`
 }
 
-// StageStatus is one line of it.
+// LeaseStatus is who has the right to write. All but Held is left out where nobody has.
+type LeaseStatus struct {
+	Held bool `json:"held"`
+	// Build is the address of the holder's build, Process its host and process id,
+	// Run the id of its run.
+	Build   string `json:"build,omitempty"`
+	Process string `json:"process,omitempty"`
+	Run     string `json:"run,omitempty"`
+	// Since is when it was taken, Heartbeat when its holder was last heard of; the
+	// ages are by the platform's clock.
+	Since        time.Time `json:"since,omitzero"`
+	Age          int       `json:"age_seconds,omitempty"`
+	Heartbeat    time.Time `json:"heartbeat,omitzero"`
+	HeartbeatAge int       `json:"heartbeat_age_seconds,omitempty"`
+	// Stale tells that the next process will take it over.
+	Stale bool `json:"stale"`
+}
+
+// StageStatus is one step of the runbook. Build, Ended and Took are of one that is
+// complete.
 type StageStatus struct {
 	Number   int           `json:"number"`
 	Name     string        `json:"name"`
@@ -26,10 +68,59 @@ type StageStatus struct {
 	Took     time.Duration `json:"took_ns,omitempty"`
 }
 
+// NextStatus is the stage that comes next, and in a line what it will do.
+type NextStatus struct {
+	Number int    `json:"number"`
+	Stage  string `json:"stage"`
+	Will   string `json:"will"`
+}
+
+// OthersStatus is what the platform's audit events show of changes that are not
+// ours, since the run began. It is left empty where there is no run.
+type OthersStatus struct {
+	Since time.Time `json:"since,omitzero"`
+	// Changes are in their order; those that cannot be told from ours are marked Unsure.
+	Changes []Change `json:"changes"`
+	// Ours is how many events were taken for our own.
+	Ours int `json:"ours"`
+}
+
+// Change is one kind of change of one object by one actor, which may have been made
+// several times.
+type Change struct {
+	// Event is the platform's word for it: "audit.app.stop".
+	Event string `json:"event"`
+	// Object is kind and name: "app search-api".
+	Object string `json:"object"`
+	GUID   string `json:"guid"`
+	Actor  string `json:"actor"`
+	// Times is how often, First and Last when.
+	Times int       `json:"times"`
+	First time.Time `json:"first"`
+	Last  time.Time `json:"last"`
+	// Unsure says why it may be ours all the same; "" where it is not.
+	Unsure string `json:"unsure,omitempty"`
+}
+
+// LeftOver is an object on the platform that somebody or something has to remove.
+type LeftOver struct {
+	// Kind is "app", "service" or "route".
+	Kind  string    `json:"kind"`
+	Name  string    `json:"name"`
+	GUID  string    `json:"guid"`
+	Run   string    `json:"run,omitempty"`
+	Since time.Time `json:"since"`
+	// Goes says what removes it.
+	Goes string `json:"goes"`
+}
+
 // StatusOf makes the status of a runbook from its record and from where live
 // traffic is. command is what a person types before a stage's name.
 func StatusOf(steps Runbook, record *Record, now Situation, command string) Status {
-	s := Status{Card: Card{Traffic: now.Traffic + ": " + now.Detail, Back: now.Back}}
+	s := Status{
+		Traffic: now.Traffic, Others: OthersStatus{Changes: []Change{}}, LiesAround: []LeftOver{},
+		Card: Card{Traffic: now.Traffic + ": " + now.Detail, Back: now.Back},
+	}
 	var next *Step
 	for i, step := range steps {
 		line := StageStatus{Number: step.Number, Name: step.Name, Title: step.Title}
@@ -55,9 +146,50 @@ func StatusOf(steps Runbook, record *Record, now Situation, command string) Stat
 		s.Card.Again = "yes: complete stages are skipped"
 		s.Card.Onward = "yes, with " + next.Name
 		s.Card.Next = command + " " + next.Name
+		s.Next = &NextStatus{Number: next.Number, Stage: next.Name}
 	}
 	if record != nil {
 		s.Run = record.Run
 	}
 	return s
+}
+
+// Will says in a line what a step would do now: the changes that it plans, or, of
+// one that only looks or cannot tell yet, what it is for.
+func Will(ctx context.Context, step Step) string {
+	if step.Looks {
+		return purpose(step)
+	}
+	tasks, err := step.Open().Plan(httpclient.WithoutPermit(ctx))
+	var wait *NotYet
+	switch {
+	case errors.As(err, &wait):
+		return purpose(step)
+	case err != nil:
+		return "it cannot plan: " + err.Error()
+	}
+	var names []string
+	for _, t := range tasks {
+		if !t.Proves {
+			names = append(names, t.Name)
+		}
+	}
+	switch n := len(names); {
+	case len(tasks) == 0:
+		return "nothing: it is so already, and will be proved"
+	case n == 0:
+		return purpose(step)
+	case n > 4:
+		names = append(names[:3], Count(n-3, "more change", "more changes"))
+	}
+	return strings.Join(names, "; ")
+}
+
+// purpose is the first sentence of the step's paragraph.
+func purpose(step Step) string {
+	first, _, _ := strings.Cut(step.Help, ". ")
+	if first == "" {
+		return ""
+	}
+	return strings.ToLower(first[:1]) + strings.TrimSuffix(first[1:], ".")
 }
