@@ -50,6 +50,31 @@ type world struct {
 	t       testing.TB
 	control string
 	env     map[string]string
+	pace    float64
+}
+
+// slower is the options at the pace of SANDBOX_PACE (slow, real or a number), where that is slower: no story may
+// depend on a platform that is kind.
+//
+//	SANDBOX_PACE=slow go test ./test/e2e -run TestStories -timeout 60m -parallel 8
+func slower(t testing.TB, o sandbox.Options) sandbox.Options {
+	t.Helper()
+	text := os.Getenv("SANDBOX_PACE")
+	if text == "" {
+		return o
+	}
+	pace, err := sandbox.ParsePace(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Pace = max(o.Pace, pace)
+	return o
+}
+
+// patience is how long something may take that takes so long where nothing is delayed: the broker's 20 minutes and a
+// day's waiting are scaled by the pace too.
+func (w *world) patience(undelayed time.Duration) time.Duration {
+	return undelayed + time.Duration(w.pace*float64(2*time.Hour))
 }
 
 // small is a world with few documents and no delays but those of the routers.
@@ -59,6 +84,7 @@ func small() sandbox.Options {
 
 func start(t testing.TB, o sandbox.Options) *world {
 	t.Helper()
+	o = slower(t, o)
 	s, err := sandbox.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -69,17 +95,18 @@ func start(t testing.TB, o sandbox.Options) *world {
 	// Short enough for a test to wait out, and never beating while a stage runs,
 	// so that the writes of a stage are always the same.
 	env["LEASE_HEARTBEAT"], env["LEASE_STALE_AFTER"] = "300ms", "1s"
-	return &world{t: t, control: s.Addresses().Control, env: env}
+	return &world{t: t, control: s.Addresses().Control, env: env, pace: o.Pace}
 }
 
 // process is one run of the program, in a folder of its own.
 type process struct {
-	t    testing.TB
-	cmd  *exec.Cmd
-	dir  string
-	out  output
-	log  output
-	done chan struct{}
+	t     testing.TB
+	cmd   *exec.Cmd
+	dir   string
+	out   output
+	log   output
+	done  chan struct{}
+	limit time.Duration
 }
 
 // output is what a process has written so far.
@@ -106,7 +133,7 @@ func (w *world) begin(extra map[string]string, args ...string) *process {
 // beginIn starts the program in a folder, with this environment and no other.
 func (w *world) beginIn(dir string, env map[string]string, args ...string) *process {
 	w.t.Helper()
-	p := &process{t: w.t, dir: dir, done: make(chan struct{})}
+	p := &process{t: w.t, dir: dir, done: make(chan struct{}), limit: w.patience(time.Minute)}
 	p.cmd = exec.Command(binary, args...)
 	p.cmd.Dir = p.dir
 	for k, v := range env {
@@ -143,9 +170,9 @@ func (p *process) wait() int {
 	select {
 	case <-p.done:
 		return p.cmd.ProcessState.ExitCode()
-	case <-time.After(60 * time.Second):
+	case <-time.After(p.limit):
 		p.kill()
-		p.t.Fatalf("the program did not end within a minute:\n%s", p.log.String())
+		p.t.Fatalf("the program did not end within %s:\n%s", p.limit, p.log.String())
 		return -1
 	}
 }
@@ -226,7 +253,7 @@ func (w *world) fault(f map[string]any) string {
 // awaitHeld waits until the fault holds its request.
 func (w *world) awaitHeld(id string) {
 	w.t.Helper()
-	w.call("GET", "/_sandbox/faults/"+id+"?wait=held&timeout_ms=20000", nil, nil)
+	w.call("GET", fmt.Sprintf("/_sandbox/faults/%s?wait=held&timeout_ms=%d", id, w.patience(20*time.Second).Milliseconds()), nil, nil)
 }
 
 func (w *world) release(id, action string) {
@@ -237,7 +264,7 @@ func (w *world) release(id, action string) {
 // eventually waits until a condition holds.
 func (w *world) eventually(what string, holds func() bool) {
 	w.t.Helper()
-	deadline := time.NewTimer(20 * time.Second)
+	deadline := time.NewTimer(w.patience(20 * time.Second))
 	defer deadline.Stop()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -245,7 +272,7 @@ func (w *world) eventually(what string, holds func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			w.t.Fatalf("%s: not within 20 s", what)
+			w.t.Fatalf("%s: not within %s", what, w.patience(20*time.Second))
 		}
 	}
 }
