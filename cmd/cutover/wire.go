@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"time"
@@ -123,7 +124,14 @@ func (p *program) rollback(ctx context.Context, g *grammar) error {
 	if err != nil {
 		return err
 	}
-	return p.runner(site, g).Back(ctx, elasticsearch.WayBack(site))
+	r := p.runner(site, g)
+	r.Beside = site.BesideBack()
+	err = r.Back(ctx, elasticsearch.WayBack(site))
+	var blemish *runner.Blemish
+	if errors.As(err, &blemish) {
+		fmt.Fprintln(p.stderr, "cutover: the way back is complete, but", blemish)
+	}
+	return err
 }
 
 func (p *program) guard(ctx context.Context, g *grammar) error {

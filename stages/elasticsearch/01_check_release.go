@@ -121,7 +121,8 @@ func (c *checkRelease) room(ctx context.Context, o *runner.Observation) error {
 		{"MB of memory", b.Instances * b.MemoryMB, room.MemoryMB},
 		{"instances", b.Instances, room.Instances},
 		{"services", 1, room.Services},
-		{"routes", 1, room.Routes},
+		// The temporary one, and the private one of a way back.
+		{"routes", 2, room.Routes},
 	}
 	if c.run != nil {
 		o.Say("not asked again: part of it may be in use by run %s", c.run.ID)
@@ -174,14 +175,17 @@ func (c *checkRelease) names(ctx context.Context, o *runner.Observation) error {
 			all = append(all, c.notOurs("service", name, instance.Metadata))
 		}
 	}
-	route, err := c.cf.RouteByAddress(ctx, c.Settings.TemporaryRoute)
-	if err != nil {
-		return err
+	for _, address := range []string{c.Settings.TemporaryRoute, c.Settings.PrivateRoute} {
+		route, err := c.cf.RouteByAddress(ctx, address)
+		if err != nil {
+			return err
+		}
+		if route != nil && !c.ours(route.Metadata) {
+			all = append(all, c.notOurs("route", address, route.Metadata))
+		}
 	}
-	if route != nil && !c.ours(route.Metadata) {
-		all = append(all, c.notOurs("route", c.Settings.TemporaryRoute, route.Metadata))
-	}
-	o.Say("%s, %s, %s, %s and %s are free", c.Settings.NewApp, c.Settings.OldApp, c.Settings.NewService, c.Settings.OldService, c.Settings.TemporaryRoute)
+	o.Say("%s, %s, %s, %s, %s and %s are free", c.Settings.NewApp, c.Settings.OldApp, c.Settings.NewService, c.Settings.OldService,
+		c.Settings.TemporaryRoute, c.Settings.PrivateRoute)
 	return errors.Join(all...)
 }
 

@@ -152,5 +152,6 @@ func (c *createService) Undo(ctx context.Context) ([]runner.Task, error) {
 	if err != nil || instance == nil {
 		return nil, err
 	}
+	instance.Name = c.then(instance.Name, c.Settings.NewService)
 	return []runner.Task{c.remove(instance, "delete service "+instance.Name)}, nil
 }

@@ -43,14 +43,18 @@ func (m *mapLiveRoute) Plan(ctx context.Context) ([]runner.Task, error) {
 	return tasks, nil
 }
 
-// noteShared notes up to when blue alone got the live writes: a way back carries
-// over to blue what came after.
+// noteShared notes up to when blue alone got the live writes, and how true it was
+// then: a way back carries over to blue what came after.
 func (m *mapLiveRoute) noteShared() runner.Task {
 	return runner.Task{Name: "note from when on both apps get live writes", Do: func(ctx context.Context, o *runner.Observation) error {
-		m.entered(witness.During)
 		at := m.timeOf(factCursor)
+		drift, err := m.noteDrift(ctx)
+		if err != nil {
+			return err
+		}
+		m.entered(witness.During)
 		o.Say("%s", at.Format("15:04:05 MST"))
-		return m.setTime(ctx, factShared, at)
+		return m.journal.SetAll(ctx, m.run, map[string]string{factShared: stamp(at), factDrift: drift})
 	}}
 }
 
@@ -82,12 +86,30 @@ func (m *mapLiveRoute) Verify() []runner.Task {
 }
 
 // Abort takes green off the live routes at once.
-func (m *mapLiveRoute) Abort(ctx context.Context) ([]runner.Task, error) { return m.Undo(ctx) }
+func (m *mapLiveRoute) Abort(ctx context.Context) ([]runner.Task, error) { return m.off(ctx) }
 
-// Undo takes green off the live routes, one by one, each only when blue is there:
-// a live route is never left to nobody. Then what was written to green while both
-// served is carried over to blue.
+// Undo takes green off the live routes, and deletes the route by which blue was
+// brought level.
 func (m *mapLiveRoute) Undo(ctx context.Context) ([]runner.Task, error) {
+	tasks, err := m.off(ctx, m.dropPrivate)
+	if err != nil || !m.timeOf(factShared).IsZero() {
+		return tasks, err
+	}
+	b, err := m.recorded()
+	if err != nil {
+		return nil, err
+	}
+	route, err := m.cf.RouteByAddress(ctx, m.Settings.PrivateRoute)
+	if err == nil && route != nil && m.ours(route.Metadata) {
+		tasks = append(tasks, m.dropPrivate(b))
+	}
+	return tasks, err
+}
+
+// off takes green off the live routes, one by one, each only when blue is there: a
+// live route is never left to nobody. Then what was written to green while both
+// served is carried over to blue, and what is left to do is done.
+func (m *mapLiveRoute) off(ctx context.Context, then ...func(blue) runner.Task) ([]runner.Task, error) {
 	b, err := m.recorded()
 	if err != nil {
 		return nil, err
@@ -96,7 +118,11 @@ func (m *mapLiveRoute) Undo(ctx context.Context) ([]runner.Task, error) {
 	if err != nil || m.timeOf(factShared).IsZero() {
 		return tasks, err
 	}
-	return append(tasks, m.carryBack(b), m.forgetShared()), nil
+	tasks = append(tasks, m.carryBack(b))
+	for _, task := range then {
+		tasks = append(tasks, task(b))
+	}
+	return append(tasks, m.forgetShared()), nil
 }
 
 func (m *mapLiveRoute) takeOff(ctx context.Context, b blue) ([]runner.Task, error) {
@@ -133,29 +159,12 @@ func (m *mapLiveRoute) takeOff(ctx context.Context, b blue) ([]runner.Task, erro
 	return append(tasks, m.onEveryRouter("the new app", mapped, m.successorInstances, "is off", unknown)...), nil
 }
 
-// carryBack carries over to blue what was changed while it was off, or shared,
-// the live routes. Each request names an instance of blue, since green may still
-// be mapped.
-func (s *Site) carryBack(b blue) runner.Task {
-	return runner.Task{
-		Name: "carry over to the old app what was changed meanwhile",
-		Do: func(ctx context.Context, o *runner.Observation) error {
-			since := s.timeOf(factShared)
-			if since.IsZero() {
-				since = s.timeOf(factBegan)
-			}
-			_, err := s.replay(ctx, o, s.blue(b), s.indices.Live(), since)
-			return err
-		},
-	}
-}
-
 // forgetShared notes that blue alone gets the live writes again, and has them all.
 func (m *mapLiveRoute) forgetShared() runner.Task {
 	return runner.Task{
 		Name: "note that the old app has every live write",
 		Do: func(ctx context.Context, _ *runner.Observation) error {
-			return m.journal.Unset(ctx, m.run, factShared)
+			return m.journal.Unset(ctx, m.run, factShared, factDrift)
 		},
 	}
 }

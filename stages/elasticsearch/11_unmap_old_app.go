@@ -3,6 +3,7 @@ package elasticsearch
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/runner"
@@ -125,30 +126,60 @@ func (u *unmapOldApp) Abort(ctx context.Context) ([]runner.Task, error) {
 	return u.mapBack(ctx)
 }
 
-// Undo maps the old app back, proves it, and carries over to it what was
-// written to the new app alone.
-func (u *unmapOldApp) Undo(ctx context.Context) ([]runner.Task, error) { return u.mapBack(ctx) }
+// Undo brings the old app level by a route of its own, maps it back and proves it:
+// nobody meets an app that lacks what was changed. Where nobody serves it is
+// mapped first.
+func (u *unmapOldApp) Undo(ctx context.Context) ([]runner.Task, error) {
+	b, err := u.recorded()
+	if err != nil {
+		return nil, err
+	}
+	states, err := u.liveStates(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(states, func(state string) bool { return state != toBlue }) {
+		return nil, nil
+	}
+	urgent, err := u.unserved(ctx, states)
+	if err != nil {
+		return nil, err
+	}
+	if urgent {
+		return u.mapBack(ctx)
+	}
+	tasks, err := u.level(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	mapping, err := u.onLive(ctx, b)
+	return append(tasks, mapping...), err
+}
 
+// mapBack is the quick way: the old app is mapped at once, and gets what it lacks
+// while it serves.
 func (u *unmapOldApp) mapBack(ctx context.Context) ([]runner.Task, error) {
 	b, err := u.recorded()
 	if err != nil {
 		return nil, err
 	}
-	next, err := u.successorApp(ctx)
+	tasks, err := u.onLive(ctx, b)
+	if err != nil || len(tasks) == 0 {
+		return nil, err
+	}
+	return append(tasks, u.carryBack(b)), nil
+}
+
+// onLive maps the old app to every live route, and proves it.
+func (u *unmapOldApp) onLive(ctx context.Context, b blue) ([]runner.Task, error) {
+	states, err := u.liveStates(ctx, b)
 	if err != nil {
 		return nil, err
 	}
 	name := u.nameOf(ctx, b)
 	var tasks []runner.Task
-	for _, route := range b.Routes {
-		state, stranger, err := u.routeState(ctx, b, next, route)
-		if err != nil {
-			return nil, err
-		}
-		if stranger != "" {
-			return nil, &runner.Irreversible{Why: "the live routes lead to " + stranger + ", which is none of this run, and stay so", Covered: true}
-		}
-		if state == toGreen || state == toNone {
+	for i, route := range b.Routes {
+		if states[i] == toGreen || states[i] == toNone {
 			tasks = append(tasks, u.mapTask(name, b.App, route))
 		}
 	}
@@ -156,7 +187,6 @@ func (u *unmapOldApp) mapBack(ctx context.Context) ([]runner.Task, error) {
 		return nil, nil
 	}
 	tasks = append(tasks, u.onEveryRouter("the old app", b.Routes, u.blueInstances, "answers", served)...)
-	tasks = append(tasks, u.carryBack(b))
 	if !u.timeOf(factDrained).IsZero() {
 		tasks = append(tasks, runner.Task{Name: "note that the old app serves again", Do: func(ctx context.Context, _ *runner.Observation) error {
 			return u.journal.Unset(ctx, u.run, factDrained)

@@ -182,6 +182,7 @@ func (r *renameOldService) Undo(ctx context.Context) ([]runner.Task, error) {
 		return nil, err
 	}
 	if app != nil {
+		app.Name = r.then(app.Name, b.Name)
 		tasks = append(tasks, r.setVariable(app, *was))
 	}
 	return append(tasks, runner.Task{

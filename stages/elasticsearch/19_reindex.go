@@ -163,7 +163,7 @@ func (r *reindex) Verify() []runner.Task {
 	return []runner.Task{{
 		Name: "the document counts of the live app are the data API's",
 		Do: func(ctx context.Context, o *runner.Observation) error {
-			return r.compare(ctx, o, r.live(), r.indices.Live(), r.caughtUp)
+			return r.compare(ctx, o, r.live(), r.indices.Live(), r.caughtUp, nil)
 		},
 	}}
 }

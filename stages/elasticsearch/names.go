@@ -93,6 +93,15 @@ func (s *Site) settled() []runner.Task {
 	return append(s.ordinary(toGreen), s.liveCountsHold(s.Settings.VerifyTimeout))
 }
 
+// then is the name that an object has when its turn comes on the way back: a dry
+// run prints commands that are right in their order, after the names went back.
+func (s *Site) then(now, back string) string {
+	if s.o.DryRun {
+		return back
+	}
+	return now
+}
+
 func (s *Site) renameApp(app *cloudfoundry.App, name string) runner.Task {
 	return runner.Task{
 		Name: "rename app " + app.Name + " to " + name, ByHand: "cf rename " + app.Name + " " + name,

@@ -66,6 +66,7 @@ func (s *Settings) names(p *problems) {
 		}
 	}
 	p.wrong(s.LiveRoute == s.TemporaryRoute, "TEMPORARY_ROUTE", "is the live route, %s", s.LiveRoute)
+	p.wrong(s.PrivateRoute == s.LiveRoute || s.PrivateRoute == s.TemporaryRoute, "PRIVATE_ROUTE", "is %s, and so is another route", s.PrivateRoute)
 }
 
 func (s *Settings) addresses(p *problems) {

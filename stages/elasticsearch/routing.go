@@ -233,10 +233,6 @@ func (s *Site) made(ctx context.Context, role string) (*cloudfoundry.App, error)
 	return nil, runner.Refuse("%d apps carry the label of run %s for %s; only one can", len(apps), s.run.ID, role)
 }
 
-// serving is the app that is live once green serves alone: the one that a way
-// back takes off the live routes, and whose environment it copies.
-func (s *Site) serving(ctx context.Context) (*cloudfoundry.App, error) { return s.findGreen(ctx) }
-
 // needGreen finds the new app, or says which stage makes it.
 func (s *Site) needGreen(ctx context.Context) (*cloudfoundry.App, error) {
 	app, err := s.findGreen(ctx)

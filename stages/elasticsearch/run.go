@@ -21,7 +21,8 @@ const (
 	factImage    = "image"          // docker image of green
 	factBegan    = "indexing-began" // when build-indices began, by the data API's clock
 	factCursor   = "catch-up"       // up to when changes were carried over
-	factShared   = "shared"         // up to when changes were carried over before both served
+	factShared   = "shared"         // up to when blue has every change, from when on others get live writes
+	factDrift    = "drift"          // how far blue's counts were from the data API's when it last served alone
 	factDrained  = "drained"        // when the last catch-up after unmapping ended
 	factVariable = "variable"       // what blue's variable said before it followed its service's new name
 )
@@ -67,8 +68,10 @@ func (s *Site) set(ctx context.Context, name string, value any) error {
 }
 
 func (s *Site) setTime(ctx context.Context, name string, at time.Time) error {
-	return s.set(ctx, name, at.UTC().Format(time.RFC3339Nano))
+	return s.set(ctx, name, stamp(at))
 }
+
+func stamp(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }
 
 // timeOf reads a fact that is a time; zero where it is not set.
 func (s *Site) timeOf(name string) time.Time {

@@ -44,6 +44,7 @@ type Names struct {
 	OldService     string `env:"OLD_SERVICE, default=search_api_elasticsearch_old" help:"name that the replaced service gets"`
 	NewApp         string `env:"NEW_APP, default=elasticsearch-migration" help:"name of the app that is built beside the live one"`
 	TemporaryRoute string `env:"TEMPORARY_ROUTE, default=dm-elasticsearch-migration-$STAGE.cloudapps.digital" help:"route of the new app until it takes the live one"`
+	PrivateRoute   string `env:"PRIVATE_ROUTE, default=dm-search-api-rollback-$STAGE.cloudapps.digital" help:"route of the replaced app alone while a rollback brings it up to date; deleted when it serves again"`
 	NewService     string `env:"NEW_SERVICE, default=search_api_elasticsearch_new" help:"name of the new Elasticsearch service while both exist"`
 	ServiceVar     string `env:"SERVICE_VARIABLE, default=DM_ELASTICSEARCH_SERVICE_NAME" help:"variable that tells the app its service's name"`
 }

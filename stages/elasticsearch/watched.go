@@ -12,6 +12,18 @@ import (
 
 // Beside is the witness of the live address, beside the steps that move traffic.
 func (s *Site) Beside() *runner.Beside {
+	s.watch()
+	return &runner.Beside{First: 9, Last: 12, Command: "switch", Companion: s.eyes, Retreat: s.retreat}
+}
+
+// BesideBack is the same witness, beside the part of the way back that moves
+// traffic.
+func (s *Site) BesideBack() *runner.Beside {
+	s.watch()
+	return &runner.Beside{First: 9, Last: 11, Command: "rollback", Companion: watchedBack{s.eyes, s}}
+}
+
+func (s *Site) watch() {
 	s.eyes = witness.New(witness.Options{
 		// The status asks the backend too, also when told to ignore what it
 		// depends on (search API: app/status/views.py).
@@ -19,7 +31,6 @@ func (s *Site) Beside() *runner.Beside {
 		Kept: s.once, Fresh: s.fresh, Rate: s.Settings.WitnessRate,
 		Baseline: s.Settings.WitnessBaseline, After: s.Settings.WitnessAfter, Who: s.who,
 	})
-	return &runner.Beside{First: 9, Last: 12, Command: "switch", Companion: s.eyes, Retreat: s.retreat}
 }
 
 // who tells which app answered by the indices that it has: those of this run
@@ -73,7 +84,7 @@ func (s *Site) retreat(ctx context.Context) ([]runner.Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	off, err := (&mapLiveRoute{Site: s}).Undo(ctx)
+	off, err := (&mapLiveRoute{Site: s}).off(ctx)
 	return append(append(back, off...), s.restoreTemporary()), err
 }
 

@@ -14,17 +14,27 @@ import (
 // class Refused, nothing done, where one has none. It records that the run goes
 // back before it undoes anything, so that no forward stage can start in between,
 // and it can be run again after a crash at any point: each Undo reads the world anew.
+//
+// A bad verdict of the companion keeps nothing from being undone: the way back is
+// the remedy. It is the error in the end, as a Blemish.
 func (r *Runner) Back(ctx context.Context, order Runbook) error {
 	defer r.letGo(ctx)
+	defer r.endBeside()
+	var blemish *Blemish
 	for _, step := range order {
-		if none, err := r.undo(ctx, order, step); err != nil || none {
+		none, err := r.undo(ctx, order, step)
+		if err != nil && !errors.As(err, &blemish) || none {
 			return err
 		}
 	}
-	if record, err := r.Journal.Record(ctx); r.DryRun || err != nil || record == nil {
+	record, err := r.Journal.Record(ctx)
+	if r.DryRun || err != nil || record == nil {
 		return err
 	}
-	return r.Journal.Retire(r.permitted(ctx))
+	if err := r.Journal.Retire(r.permitted(ctx)); err != nil || blemish == nil {
+		return err
+	}
+	return blemish
 }
 
 // undo undoes one step, and tells whether there was no run to undo it of.
@@ -71,6 +81,9 @@ func (r *Runner) undone(ctx context.Context, order Runbook, step Step, result *R
 	if err := r.turnBack(ctx, record, result); err != nil {
 		return err
 	}
+	if err := r.besideBack(ctx, result, step, tasks); err != nil {
+		return err
+	}
 	if err := r.inTurn(r.permitted(ctx), result, ListUndo, tasks); err != nil {
 		return err
 	}
@@ -82,7 +95,10 @@ func (r *Runner) undone(ctx context.Context, order Runbook, step Step, result *R
 		result.Verdict, result.Why = Nothing, why
 		r.note(result, ListUndo, "the stage is undone", Nothing, why)
 	}
-	return r.unmark(ctx, step, result)
+	if err := r.unmark(ctx, step, record, result); err != nil {
+		return err
+	}
+	return r.verdictBack(ctx, order, step, result)
 }
 
 // noRun ends a rollback that has nothing to go back from: no run was begun, or the
@@ -128,8 +144,9 @@ func (r *Runner) turnBack(ctx context.Context, record *Record, result *Result) e
 	return nil
 }
 
-func (r *Runner) unmark(ctx context.Context, step Step, result *Result) error {
-	if r.DryRun {
+// unmark takes the mark of a step away, where it has one.
+func (r *Runner) unmark(ctx context.Context, step Step, record *Record, result *Result) error {
+	if _, marked := record.Marks[step.Name]; r.DryRun || !marked {
 		return nil
 	}
 	if err := r.Journal.Unmark(r.permitted(ctx), step.Name); err != nil {

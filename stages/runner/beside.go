@@ -29,8 +29,11 @@ type Beside struct {
 	// before the range; an error says why that is not done.
 	Retreat func(context.Context) ([]Task, error)
 
-	// ctx is what the stages of the range work in; a breach ends it.
+	// ctx is what the stages of the range work in; a breach ends it, but on the
+	// way back.
 	ctx context.Context
+	// tried tells that it was to start on the way back.
+	tried bool
 }
 
 // accompanied starts the companion before the first step of its range, and
@@ -125,3 +128,56 @@ func (r *Runner) endBeside() {
 		r.Beside.Companion.End()
 	}
 }
+
+// besideBack starts the companion on the way back, before the first step of its
+// range that has anything to undo. One that cannot start, since what it watches
+// is sick, is no reason not to go back.
+func (r *Runner) besideBack(ctx context.Context, result *Result, step Step, tasks []Task) error {
+	b := r.Beside
+	if b == nil || r.DryRun || b.tried || len(tasks) == 0 || step.Number < b.First || step.Number > b.Last {
+		return nil
+	}
+	b.tried = true
+	return r.inTurn(ctx, result, ListCheck, []Task{{
+		Name: "the live address is watched on the way back", Proves: true,
+		Do: func(ctx context.Context, o *Observation) error {
+			if _, err := b.Companion.Start(ctx); err != nil && ctx.Err() == nil {
+				o.Say("it is not: %s", err)
+				return nil
+			} else if err != nil {
+				return err
+			}
+			b.ctx = ctx
+			o.Say("from now on it is asked all the time")
+			return nil
+		},
+	}})
+}
+
+// verdictBack tells the companion's verdict after the last step of its range on
+// the way back.
+func (r *Runner) verdictBack(ctx context.Context, order Runbook, step Step, result *Result) error {
+	b := r.Beside
+	if b == nil || b.ctx == nil || r.DryRun {
+		return nil
+	}
+	passed := false
+	for _, s := range order {
+		if passed && s.Number >= b.First && s.Number <= b.Last {
+			return nil
+		}
+		passed = passed || s.Name == step.Name
+	}
+	b.ctx = nil
+	if err := r.each(ctx, result, ListVerify, b.Companion.Stop(), 0); err != nil && ctx.Err() == nil {
+		return &Blemish{err}
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// Blemish is what was seen to fail on a way back that is complete all the same.
+type Blemish struct{ error }
+
+func (b *Blemish) Unwrap() error { return b.error }
