@@ -38,7 +38,7 @@ var migration = []step{
 }
 
 // approvals are the stages in which production waits for a person, by the stage that comes after.
-var approvals = map[string]string{"17. Remove the old app": "Approve 17", "20. Remove the old service": "Approve 20"}
+var approvals = map[string]string{"9-16. Switch": "Approve 9-16", "17. Remove the old app": "Approve 17", "20. Remove the old service": "Approve 20"}
 
 var actions = []string{"Plan", "Status", "Roll back", "Unlock"}
 

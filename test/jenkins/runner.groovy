@@ -489,9 +489,13 @@ class Steps {
 
     Map booleanParam(Object... given) { args('booleanParam', given, null, [name: [String], value: [Boolean]], ['name', 'value']) }
 
+    /** With a submitterParameter and no other, the step returns who answered; the directive puts it into the environment. */
     def input(Object... given) {
-        build.ask(args('input', given, 'message', [message: [String], ok: [String], id: [String], submitter: [String],
-                                                   submitterParameter: [String], parameters: [List]], ['message']))
+        Map a = args('input', given, 'message', [message: [String], ok: [String], id: [String], submitter: [String],
+                                                 submitterParameter: [String], parameters: [List]], ['message'])
+        if (a.parameters) { throw new Invalid('input: parameters of a step are not known here') }
+        String who = build.ask(a)
+        return a.submitterParameter ? who : null
     }
 
     def readFile(Object... given) {
@@ -784,7 +788,11 @@ class Build {
             boolean decided = when.beforeOptions || when.beforeInput
             if (decided && !when.holds()) { skipped(s, 'when'); return }
             locked(options.locks) {
-                if (s.input) { ask(new InputBlock(build: this, of: s.where()).read(s.input).values) }
+                if (s.input) {
+                    Map question = new InputBlock(build: this, of: s.where()).read(s.input).values
+                    String who = ask(question)
+                    if (question.submitterParameter) { env[question.submitterParameter] = who }
+                }
                 if (!decided && when.beforeAgent) {
                     decided = true
                     if (!when.holds()) { skipped(s, 'when'); return }
@@ -835,10 +843,11 @@ class Build {
         }
     }
 
-    def ask(Map question) {
+    /** Asks, and returns who answered. */
+    String ask(Map question) {
         event('step', [step: 'input', args: question.findAll { it.key != 'parameters' }, agent: workspace != null])
         if (scenario.inputs?.get(question.id ?: question.message) != 'proceed') { throw new Interrupted("rejected: ${question.message}") }
-        if (question.submitterParameter) { env[question.submitterParameter] = 'someone' }
+        return 'someone'
     }
 
     def locked(List resources, Closure body) {
