@@ -11,6 +11,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch"
 	"github.com/digitalmarketplace/cutover/stages/environ"
 	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/test/jenkins"
 	"github.com/digitalmarketplace/cutover/test/sandbox"
 )
 
@@ -321,4 +322,42 @@ func TestAnApprovalIsForTheWayForwardAlone(t *testing.T) {
 	w.run(0, "elasticsearch", "status")
 	w.run(3, "elasticsearch", "guard")
 	w.run(0, "elasticsearch", "rollback")
+}
+
+// A production build asks, is bound to what was approved, and goes on from the
+// approval in another build, in an empty workspace.
+func TestAProductionBuildIsApprovedStepByStep(t *testing.T) {
+	t.Parallel()
+	o := few()
+	o.Stage, o.Drift = "production", -1
+	w := start(t, o)
+	params := map[string]any{"STAGE": "production", "DRY_RUN": false}
+	first := w.build(t, jenkins.Scenario{Number: 1, Params: params, Inputs: map[string]string{"switch": "proceed"}})
+	wantResult(t, first, "ABORTED")
+	if mark := w.mark("unmap-old-app"); !strings.Contains(mark, `"approved by":"someone"`) {
+		t.Errorf("the run does not record who approved the switch: %s", mark)
+	}
+	if w.mark("rename-new-app") == "" || w.mark("remove-old-app") != "" {
+		t.Errorf("it did not stop behind 16:\n%s", outputs(first))
+	}
+	questions := first.Steps("input")
+	for i, want := range []string{"9. Map the live route: ", "17. Remove the old app: stop app search-api-old"} {
+		if message := questions[i].Args["message"].(string); !strings.Contains(message, want) {
+			t.Errorf("the question does not say %q:\n%s", want, message)
+		}
+	}
+
+	n := len(w.writes())
+	behind := w.build(t, jenkins.Scenario{Number: 2, StartAt: "17. Remove the old app", Params: params})
+	wantResult(t, behind, "FAILURE")
+	if some := w.writes()[n:]; len(some) > 0 {
+		t.Errorf("without an approval it wrote %+v", some)
+	}
+	again := w.build(t, jenkins.Scenario{
+		Number: 3, StartAt: "Approve 17", Params: params, Inputs: map[string]string{"remove-old-app": "proceed", "remove-old-service": "proceed"},
+	})
+	wantResult(t, again, "SUCCESS")
+	if w.instance("cutover-search-api-last") == "" {
+		t.Error("the run has not come to its end")
+	}
 }
