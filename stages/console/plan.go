@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,9 +50,13 @@ const (
 	final   = "!"
 )
 
-// sign is the mark of a task, by the verb that its name begins with.
-func (p *Plan) sign(stage, name string) string {
-	verb, _, _ := strings.Cut(name, " ")
+// sign is the mark of a task that changes something, by the verb that its name
+// begins with.
+func (p *Plan) sign(stage string, t runner.TaskResult) string {
+	if t.Proves {
+		return proved
+	}
+	verb, _, _ := strings.Cut(t.Name, " ")
 	switch verb {
 	case "create", "record", "write", "bind", "copy", "stage", "put", "map":
 		return made
@@ -60,8 +65,6 @@ func (p *Plan) sign(stage, name string) string {
 			return final
 		}
 		return taken
-	case "the", "every", "all", "let", "send", "wait":
-		return proved
 	}
 	return changed
 }
@@ -132,10 +135,16 @@ func (p *Plan) stage(b *strings.Builder, r *runner.Result) {
 		head += fmt.Sprintf("  (took %s last time)", short(took))
 	}
 	fmt.Fprintf(b, "\n%s\n", head)
+	told := map[string]bool{}
 	for _, t := range r.Tasks {
 		switch {
+		case t.Verdict == runner.Waits && r.Verdict != runner.Waits:
+			if stage, _, _ := strings.Cut(t.Said, ": "); !told[stage] {
+				told[stage] = true
+				fmt.Fprintf(b, "    … %s\n", t.Said)
+			}
 		case t.Verdict == runner.Planned:
-			fmt.Fprintf(b, "    %s %s\n", p.sign(r.Stage, t.Name), t.Name)
+			fmt.Fprintf(b, "    %s %s\n", p.sign(r.Stage, t), t.Name)
 			for line := range strings.Lines(t.Detail) {
 				fmt.Fprintf(b, "        │ %s\n", strings.TrimRight(line, "\n"))
 			}
@@ -162,7 +171,7 @@ func (p *Plan) total(results []*runner.Result) string {
 	count := map[string]int{}
 	waits, done := 0, 0
 	for _, r := range results {
-		if r.Verdict == runner.Waits {
+		if slices.ContainsFunc(r.Tasks, func(t runner.TaskResult) bool { return t.Verdict == runner.Waits }) {
 			waits++
 		}
 		if complete(r) {
@@ -170,7 +179,7 @@ func (p *Plan) total(results []*runner.Result) string {
 		}
 		for _, t := range r.Tasks {
 			if t.Verdict == runner.Planned {
-				count[p.sign(r.Stage, t.Name)]++
+				count[p.sign(r.Stage, t)]++
 			}
 		}
 	}
@@ -220,7 +229,7 @@ func (p *Plan) does(r *runner.Result) string {
 	}
 	var names []string
 	for _, t := range r.Tasks {
-		if t.Verdict == runner.Planned && p.sign(r.Stage, t.Name) != proved {
+		if t.Verdict == runner.Planned && p.sign(r.Stage, t) != proved {
 			names = append(names, t.Name)
 		}
 	}

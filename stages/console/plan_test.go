@@ -27,12 +27,14 @@ func planned() *console.Plan {
 			{Name: "create app x", Verdict: runner.Planned, Said: "cf create-app x", Detail: "- a\n+ b\n"},
 			{Name: "unmap a from b", Verdict: runner.Planned, Said: "cf unmap-route"},
 			{Name: "apply the manifest", Verdict: runner.Planned},
-			{Name: "the counts hold", Verdict: runner.Planned},
+			{Name: "the counts hold", Verdict: runner.Planned, Proves: true},
+			{Name: "it is there", Verdict: runner.Waits, Said: "waits for 9: one"},
+			{Name: "it is there too", Verdict: runner.Waits, Said: "waits for 9: two"},
 			{Name: "it holds", Verdict: runner.Done},
 			{Name: "it does not", Verdict: runner.Failure, Error: "no"},
 		},
 	})
-	p.StageDone(&runner.Result{Number: 19, Stage: "reindex", Title: "Reindex", Verdict: runner.Waits, Why: "waits for 12"})
+	p.StageDone(&runner.Result{Number: 19, Stage: "reindex", Title: "Reindex", Verdict: runner.Waits, Why: "waits for 12", Tasks: []runner.TaskResult{{Verdict: runner.Waits, Said: "waits for 12"}}})
 	p.StageDone(&runner.Result{Number: 20, Stage: "remove-old-service", Title: "Remove", Verdict: runner.Planned, Tasks: []runner.TaskResult{{Name: "delete service y", Verdict: runner.Planned}}})
 	return p
 }
@@ -54,6 +56,7 @@ func TestAPlanMarksWhatIsMadeChangedTakenAwayAndLostForGood(t *testing.T) {
     - unmap a from b
     ~ apply the manifest
     · the counts hold
+    … waits for 9: one
     x it does not: no
 
 19. reindex  (took 2.0 s last time)
@@ -69,7 +72,7 @@ Going back
 What this was made of
     traffic            aae2ea33ba  both
 
-1 to make, 1 to change, 1 to take away, 1 for good; 1 stage is complete, 1 waits for an earlier one.
+1 to make, 1 to change, 1 to take away, 1 for good; 1 stage is complete, 2 wait for an earlier one.
 plan digest 1:traffic=aae2ea33ba
 `
 	if diff := cmp.Diff(want, text.String()); diff != "" {
@@ -93,7 +96,7 @@ func TestWhatAPersonIsAskedToApprove(t *testing.T) {
 	want := `preview · search-api · run r1 · traffic: both
 11. Off: done by build 7
 12. Unmap: create app x; unmap a from b; apply the manifest
-1 to make, 1 to change, 1 to take away; 1 stage is complete, 0 wait for an earlier one.
+1 to make, 1 to change, 1 to take away; 1 stage is complete, 1 waits for an earlier one.
 Going back after 12: seconds: as it was.
 `
 	if diff := cmp.Diff(want, p.Question(11, 12)); diff != "" {

@@ -34,7 +34,7 @@ func said(counts []indexer.Count) string {
 func (s *Site) countsHold(wait time.Duration) runner.Task {
 	return runner.Task{
 		Name: "the document counts of the new app are the data API's", Wait: wait, Proves: true,
-		Do: func(ctx context.Context, o *runner.Observation) error {
+		Do: s.countedOnce("green", func(ctx context.Context, o *runner.Observation) error {
 			if _, err := s.needGreen(ctx); err != nil {
 				return err
 			}
@@ -42,8 +42,33 @@ func (s *Site) countsHold(wait time.Duration) runner.Task {
 				return &runner.NotYet{Stage: "build-indices", Why: "nothing was indexed"}
 			}
 			return s.compare(ctx, o, s.green(), s.indices.Live(), s.timeOf(factCursor), nil)
-		},
+		}),
 	}
+}
+
+// countedOnce makes a dry run count once for all stages that will count: it changes
+// nothing, and counting asks for every page of the data API.
+func (s *Site) countedOnce(whom string, do func(context.Context, *runner.Observation) error) func(context.Context, *runner.Observation) error {
+	if !s.o.DryRun {
+		return do
+	}
+	return func(ctx context.Context, o *runner.Observation) error {
+		if s.counted == nil {
+			s.counted = map[string]counted{}
+		}
+		if _, is := s.counted[whom]; !is {
+			err := do(ctx, o)
+			s.counted[whom] = counted{o.Said(), err}
+		}
+		o.Say("%s", s.counted[whom].said)
+		return s.counted[whom].err
+	}
+}
+
+// counted is what an earlier stage of a dry run was told.
+type counted struct {
+	said string
+	err  error
 }
 
 // liveCountsHold is the same check of the app that serves the live routes, from
@@ -51,9 +76,12 @@ func (s *Site) countsHold(wait time.Duration) runner.Task {
 func (s *Site) liveCountsHold(wait time.Duration) runner.Task {
 	return s.waitsFor("unmap-old-app", stillServes, runner.Task{
 		Name: "the document counts of the live app are the data API's", Wait: wait, Proves: true,
-		Do: func(ctx context.Context, o *runner.Observation) error {
+		Do: s.countedOnce("live", func(ctx context.Context, o *runner.Observation) error {
+			if !s.marked("unmap-old-app") {
+				return &runner.NotYet{Stage: "unmap-old-app", Why: stillServes}
+			}
 			return s.compare(ctx, o, s.live(), s.indices.Live(), s.timeOf(factCursor), nil)
-		},
+		}),
 	})
 }
 

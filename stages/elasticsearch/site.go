@@ -58,6 +58,8 @@ type Site struct {
 	// run is the run as last read or written; in a dry run it may stand in
 	// memory alone. nil: there is none.
 	run *journal.Run
+	// counted are the counts that a dry run has taken.
+	counted map[string]counted
 	// id is the run's, and ourIndices the names of its indices, for requests that
 	// other goroutines make.
 	id, ourIndices atomic.Value
