@@ -170,7 +170,7 @@ func (w *world) liveRoute(ctx context.Context, route liveRoute, order []string) 
 }
 
 // otherRoutes are routes that the run does not know and one of its apps is on, and
-// strangers on the temporary route.
+// who is on the temporary route beside green.
 func (w *world) otherRoutes(ctx context.Context) ([]string, error) {
 	known := map[string]bool{}
 	for _, route := range w.blue.Routes {
@@ -190,7 +190,7 @@ func (w *world) otherRoutes(ctx context.Context) ([]string, error) {
 			return nil, err
 		}
 		for _, r := range routes {
-			if !known[r.GUID] && !(w.begun && w.ours(r.Metadata) && app != w.blue.App) {
+			if !known[r.GUID] && !(w.begun && w.ours(r.Metadata)) {
 				all = append(all, fmt.Sprintf("%s leads to %s", r.Address, w.part(app)))
 			}
 		}
@@ -200,7 +200,7 @@ func (w *world) otherRoutes(ctx context.Context) ([]string, error) {
 		return all, err
 	}
 	for _, d := range route.Destinations {
-		if w.part(d.AppGUID) == "" {
+		if w.green == nil || d.AppGUID != w.green.GUID {
 			all = append(all, route.Address+" leads to app "+w.appName(ctx, d.AppGUID))
 		}
 	}
