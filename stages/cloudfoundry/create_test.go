@@ -196,6 +196,23 @@ func TestADeletionThatIsUnderWayIsWaitedFor(t *testing.T) {
 	}
 }
 
+// A route does not say that it is being deleted: the job, which nobody was told
+// of, takes it away after a while.
+func TestADeletionWhoseAnswerIsLostIsWaitedFor(t *testing.T) {
+	s := newServer(t)
+	s.on("DELETE /v3/routes/x", answer{status: 503})
+	there := ok(`{"guid":"x"}`)
+	s.on("GET /v3/routes/x", there, there, there, fault(404, 10010, "CF-ResourceNotFound", "not found"))
+	if err := s.open().DeleteRoute(writing(t), "x"); err != nil {
+		t.Errorf("deleted late: %v", err)
+	}
+	s.on("GET /v3/routes/x", there)
+	if err := s.open().DeleteRoute(writing(t), "x"); runner.ClassOf(err) != runner.Unavailable {
+		t.Errorf("never deleted: %v", err)
+	}
+}
+
+
 func TestADeleteThatFailedIsNotTakenForDone(t *testing.T) {
 	s := newServer(t)
 	s.on("DELETE /v3/service_instances/x", job("j1"))

@@ -24,14 +24,38 @@ func (c *Client) remove(ctx context.Context, path, what string) error {
 		if IsNotFound(lookErr) {
 			return nil
 		}
-		if lookErr != nil || !now.deleting() {
+		if lookErr != nil {
 			return fmt.Errorf("%s: %w", what, err)
+		}
+		if !now.deleting() {
+			return c.goneSoon(ctx, path, what, err)
 		}
 	}
 	if err := c.gone(ctx, path); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
+}
+
+// goneSoon is for a deletion whose answer was lost. Most objects do not say that
+// they are being deleted: a job that was begun all the same takes them away
+// within seconds, and they are looked at for a few polls before the error counts.
+func (c *Client) goneSoon(ctx context.Context, path, what string, lost error) error {
+	if !isPassing(lost) {
+		return fmt.Errorf("%s: %w", what, lost)
+	}
+	looks := 0
+	return c.until(ctx, func(ctx context.Context) (bool, string, error) {
+		var now object
+		err := c.get(ctx, path, nil, &now)
+		if IsNotFound(err) {
+			return true, "", nil
+		}
+		if looks++; looks > 2*patience {
+			return true, "", fmt.Errorf("%s: %w", what, lost)
+		}
+		return false, "still there, its deletion was answered with an error", err
+	})
 }
 
 // gone waits until there is no such object.

@@ -139,14 +139,18 @@ func TestGoCFClientSeesWhatIsThere(t *testing.T) {
 	if diff := must(c.Manifests.ManifestDiff(ctx, c.space, larger))(t); len(diff.Diff) != 1 || diff.Diff[0].Op != "replace" || diff.Diff[0].Value != "1024M" {
 		t.Errorf("diff %+v", diff)
 	}
+	roles, users, err := c.Roles.ListIncludeUsersAll(ctx, nil)
+	if err != nil || len(roles) < 2 || roles[0].Type != "space_developer" || len(users) != len(roles) || *users[0].Username != cfUser {
+		t.Errorf("roles %v of %v, %v", roles, users, err)
+	}
 	for name, err := range map[string]error{
 		"route bindings": second(c.ServiceRouteBindings.ListAll(ctx, nil)), "droplet": second(c.Droplets.GetCurrentForApp(ctx, blue.GUID)),
 		"packages": second(c.Packages.ListForAppAll(ctx, blue.GUID, nil)), "deployments": second(c.Deployments.ListAll(ctx, nil)),
 		"revisions": second(c.Revisions.ListForAppAll(ctx, blue.GUID, nil)), "sidecars": second(c.Sidecars.ListForAppAll(ctx, blue.GUID, nil)),
 		"flags": second(c.FeatureFlags.ListAll(ctx, nil)), "ssh": second(c.AppFeatures.GetSSH(ctx, blue.GUID)),
 		"events": second(c.AuditEvents.ListAll(ctx, nil)), "domains": second(c.Domains.ListAll(ctx, nil)), "quotas": second(c.OrganizationQuotas.ListAll(ctx, nil)),
-		"roles": second(c.Roles.ListAll(ctx, nil)), "shared spaces": second(c.ServiceInstances.GetSharedSpaceRelationships(ctx, c.service(blueService).GUID)),
-		"permissions": second(c.Applications.Permissions(ctx, blue.GUID)), "space quotas": second(c.SpaceQuotas.ListAll(ctx, nil)),
+		"shared spaces": second(c.ServiceInstances.GetSharedSpaceRelationships(ctx, c.service(blueService).GUID)),
+		"permissions":   second(c.Applications.Permissions(ctx, blue.GUID)), "space quotas": second(c.SpaceQuotas.ListAll(ctx, nil)),
 	} {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -152,7 +152,10 @@ func (s *Sandbox) start(ctx context.Context) error {
 	router := w.platform.Router()
 	router.ConnState = s.connections.state
 	s.serve(listeners[1], router)
-	s.serve(listeners[2], &http.Server{Handler: s.reading.wrap(w.data)})
+	s.serve(listeners[2], &http.Server{
+		Handler:     s.reading.wrap(w.data),
+		IdleTimeout: s.clock.Scale(30 * time.Second), // the image's nginx: keepalive_timeout
+	})
 	s.serve(listeners[3], &http.Server{Handler: s.control()})
 	if o.Certificate != "" {
 		if err := s.serveHTTPS(listeners[4]); err != nil {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
@@ -42,12 +43,15 @@ func newWorld(o Options, a Addresses, c *clock.Clock, e *faults.Engine) (*world,
 	w.data.SetLiveIndex(w.live)
 	w.data.SetSearchStatus(w.live.status)
 
-	w.program = search.New(search.Options{
+	build := search.Options{
 		Clock: c, Faults: e, Clusters: w.clusters, Build: search.NewBuild(), Version: "release-1234",
 		Slots: o.Slots, PutTime: o.PutTime, ReadTime: o.PutTime / 10, MinHarakiri: 30 * time.Second,
-	})
+	}
+	w.program = search.New(build)
+	build.Build, build.Version = search.OldBuild(), "release-1199"
+	before := search.New(build)
 	w.platform = platform.New(platform.Options{
-		Clock: c, Faults: e, Programs: registry(searchAPI{w.program}), Broker: w.clusters, Routers: o.Routers,
+		Clock: c, Faults: e, Programs: registry(searchAPI{w.program}, searchAPI{before}), Broker: w.clusters, Routers: o.Routers,
 		Rand: rand.New(rand.NewSource(int64(o.Seed))), URL: a.CFAPI, RegistryAuth: registryAuth, ProvisionTime: o.ProvisionTime,
 	})
 	if err := w.platform.Seed(space(o)); err != nil {
@@ -79,11 +83,18 @@ func registryAuth(_, username, password string) bool {
 	return username == dockerUser && password == dockerPassword
 }
 
-// registry has the releases of the search API, and no other image.
-func registry(program platform.Program) platform.Programs {
-	release := regexp.MustCompile(`^(docker\.io/)?digitalmarketplace/search-api(:release-[0-9]+)?(@sha256:[0-9a-f]{64})?$`)
+// registry has the releases of the search API, those before release-1200 with its old build, and no other image.
+func registry(program, before platform.Program) platform.Programs {
+	release := regexp.MustCompile(`^(?:docker\.io/)?digitalmarketplace/search-api(?::release-([0-9]+))?(?:@sha256:[0-9a-f]{64})?$`)
 	return func(image string) (platform.Program, bool) {
-		return program, release.MatchString(image)
+		m := release.FindStringSubmatch(image)
+		if m == nil {
+			return nil, false
+		}
+		if n, err := strconv.Atoi(m[1]); err == nil && n < 1200 {
+			return before, true
+		}
+		return program, true
 	}
 }
 

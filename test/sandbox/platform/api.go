@@ -33,6 +33,7 @@ func (p *Platform) newAPI() http.Handler {
 	none := func(*http.Request) bool { return false }
 	uaaWrapped, logsWrapped := p.wrap("uaa", none, uaa), p.wrap("log-cache", none, logs)
 	ccWrapped := p.wrap("cloud-controller", changesState, cc)
+	limits := &rateLimiter{user: p.opts.RateLimit, address: p.opts.RateLimitUnauthenticated, windows: map[string]*rateWindow{}}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// net/http leaves a Date that is set alone: clients store the platform's own time.
 		now := p.now()
@@ -43,7 +44,7 @@ func (p *Platform) newAPI() http.Handler {
 			uaaWrapped.ServeHTTP(w, r)
 		case strings.HasPrefix(r.URL.Path, "/api/v1/"):
 			logsWrapped.ServeHTTP(w, r)
-		default:
+		case limits.admit(p, w, r):
 			ccWrapped.ServeHTTP(w, r)
 		}
 	})
@@ -89,6 +90,7 @@ func (p *Platform) controllerRoutes(mux *http.ServeMux) {
 	p.deploymentRoutes(on)
 	p.taskRoutes(on)
 	p.policyRoutes(on)
+	p.roleRoutes(on)
 	on("GET /v3/jobs/{guid}", showJob)
 	on("GET /v3/audit_events", listEvents)
 	on("GET /v3/audit_events/{guid}", showEvent)

@@ -15,8 +15,8 @@
 // order and lossy; router replicas with a lag each, stale endpoints, route services; programs that crash and are
 // restarted, requests in flight that end in the grace or are cut; brokers that fail or unbind late; the release pipeline.
 //
-// Not modelled: buildpacks, sidecars (always none), revisions (off), isolation segments, roles, sharing of services and
+// Not modelled: buildpacks, sidecars (always none), revisions (off), isolation segments, sharing of services and
 // routes, service brokers' own API, TCP routes and weights, container ports other than 8080, ssh, log streaming
-// (only log-cache's reads), the rate limiter (ask the faults for a 429), wildcard hosts in the router, sticky sessions and
+// (only log-cache's reads), wildcard hosts in the router, sticky sessions and
 // load balancing other than round robin, tasks' programs (a command's words decide how it ends), more than one space.
 package platform

@@ -25,22 +25,26 @@ type Options struct {
 	// RouteService judges a request that passes a route service. Status 0 passes it on; none: all pass.
 	RouteService func(url string, r *http.Request) (status int, body string)
 
-	JobTime         time.Duration // a job of the Cloud Controller takes between one and three of it; default 1 s
-	StageTime       time.Duration // staging of a docker image; default 20 s
-	StartTime       time.Duration // creating a container and starting its program; default 15 s
-	StopGrace       time.Duration // between SIGTERM and SIGKILL; default 10 s
-	ProvisionTime   time.Duration // the broker's creation; default 20 min
-	DeprovisionTime time.Duration // the broker's deletion; default 3 min
-	TaskTime        time.Duration // a task; default 5 s
-	RouteLagMin     time.Duration // from a change of routes to one router replica's table; default 0.5 s
-	RouteLagMax     time.Duration // default 5 s
-	RouteLoss       float64       // share of withdrawals that a router never hears of: it prunes them after 120 to 150 s; default 0
-	LogLag          time.Duration // a log line can be read between 0 and this later; default 2 s
-	LogLoss         float64       // share of log lines that never arrive; default 0
-	LogKeep         int           // lines kept for each app; default 20,000
-	EmptyPool503    bool          // a route that has lost its last container answers 503 no_endpoints instead of 404
-	AsyncUnbind     bool          // the broker unbinds asynchronously: the first job that deletes what is bound fails
-	TokenLife       time.Duration // of access tokens; default 10 min, never under 2 min on the wall
+	JobTime                  time.Duration // a job of the Cloud Controller takes between one and three of it; default 1 s
+	StageTime                time.Duration // staging of a docker image; default 20 s
+	StartTime                time.Duration // creating a container and starting its program; default 15 s
+	StopGrace                time.Duration // between SIGTERM and SIGKILL; default 10 s
+	ProvisionTime            time.Duration // the broker's creation; default 20 min
+	DeprovisionTime          time.Duration // the broker's deletion; default 3 min
+	TaskTime                 time.Duration // a task; default 5 s
+	RouteLagMin              time.Duration // from a change of routes to one router replica's table; default 0.5 s
+	RouteLagMax              time.Duration // default 5 s
+	RouteLoss                float64       // share of withdrawals that a router never hears of: it prunes them after 120 to 150 s; default 0
+	LogLag                   time.Duration // a log line can be read between 0 and this later; default 2 s
+	LogLoss                  float64       // share of log lines that never arrive; default 0
+	LogKeep                  int           // lines kept for each app; default 20,000
+	EmptyPool503             bool          // a route that has lost its last container answers 503 no_endpoints instead of 404
+	AsyncUnbind              bool          // the broker unbinds asynchronously: the first job that deletes what is bound fails
+	RateLimit                int           // requests an hour of a user; 0: no limit, as is usual
+	RateLimitUnauthenticated int           // and of an address without a token
+
+	IdleTimeout time.Duration // the routers close a kept connection that is idle for so long; default 15 min
+	TokenLife   time.Duration // of access tokens; default 10 min, never under 2 min on the wall
 }
 
 func (o *Options) defaults() {
@@ -70,6 +74,7 @@ func (o *Options) defaults() {
 		{&o.RouteLagMin, 500 * time.Millisecond},
 		{&o.RouteLagMax, 5 * time.Second},
 		{&o.LogLag, 2 * time.Second},
+		{&o.IdleTimeout, 15 * time.Minute},
 		{&o.TokenLife, 10 * time.Minute},
 	} {
 		switch {

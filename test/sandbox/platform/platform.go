@@ -42,6 +42,7 @@ type Platform struct {
 	routes    table[*route]
 	jobs      table[*job]
 	events    table[*event]
+	roles     table[*role]
 	policies  []policy
 	flags     map[string]bool
 	accounts  map[string]*account // by name; clients too

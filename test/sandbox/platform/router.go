@@ -25,6 +25,7 @@ func (p *Platform) Router() *http.Server {
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: time.Minute,
+		IdleTimeout:       p.opts.Clock.Scale(p.opts.IdleTimeout), // gorouter: config/config.go, frontend_idle_timeout
 		ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
 			return context.WithValue(ctx, replicaKey{}, p.router[rand.IntN(len(p.router))])
 		},

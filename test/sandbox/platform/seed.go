@@ -60,9 +60,11 @@ func (p *Platform) seedSpace(w World) {
 	}
 	for _, u := range w.Users {
 		p.accounts[u.Name] = &account{guid: p.newGUID(), name: u.Name, secret: u.Password, readOnly: u.ReadOnly}
+		p.grantRole(s, p.accounts[u.Name])
 	}
 	for _, v := range w.Clients {
 		p.accounts[v.ID] = &account{guid: p.newGUID(), name: v.ID, secret: v.Secret, client: true}
+		p.grantRole(s, p.accounts[v.ID])
 	}
 }
 

@@ -55,7 +55,7 @@ func (p *Platform) spaceRoutes(on func(string, handler)) {
 		}
 		return c.reply(200, presentSpaceQuota(c, q))
 	})
-	for _, path := range []string{"buildpacks", "stacks", "isolation_segments", "security_groups", "roles", "users"} {
+	for _, path := range []string{"buildpacks", "stacks", "isolation_segments", "security_groups"} {
 		on("GET /v3/"+path, func(c *call) error { return emptyList(c, nil) }) // not modelled: there are none
 	}
 	on("GET /v3/feature_flags", listFlags)

@@ -33,6 +33,8 @@ type engine struct {
 	flood    int // the status of a write on a full disk
 }
 
+func (e engine) before7() bool { return e.flood == 403 }
+
 // engineOf reads the version from the plan's name: small-ha-5.x, small-ha-7.x.
 func engineOf(plan string) engine {
 	if strings.Contains(plan, "opensearch") {
@@ -75,7 +77,7 @@ func (c *cluster) resolve(expression string) ([]*index, error) {
 		}
 		list := c.named(part)
 		if len(list) == 0 {
-			return nil, noSuchIndex(part)
+			return nil, c.engine.noSuchIndex(part)
 		}
 		for _, x := range list {
 			found[x.name] = x
@@ -124,13 +126,13 @@ func (c *cluster) create(name string, m *mapping) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if reason := invalidName(name); reason != "" {
-		return refusal(400, "invalid_index_name_exception", "Invalid index name ["+name+"], "+reason)
+		return refusal(400, "invalid_index_name_exception", "Invalid index name ["+name+"], "+reason).about(name)
 	}
 	if x, ok := c.indices[name]; ok {
-		return refusal(400, "resource_already_exists_exception", fmt.Sprintf("index [%s/%s] already exists", name, x.uuid))
+		return refusal(400, "resource_already_exists_exception", fmt.Sprintf("index [%s/%s] already exists", name, x.uuid)).about(name)
 	}
 	if c.isAlias(name) {
-		return refusal(400, "invalid_index_name_exception", "Invalid index name ["+name+"], already exists as alias")
+		return refusal(400, "invalid_index_name_exception", "Invalid index name ["+name+"], already exists as alias").about(name)
 	}
 	if m.refused != "" {
 		return refusal(400, "mapper_parsing_exception", m.refused)
@@ -227,7 +229,7 @@ func (c *cluster) single(expression string, write bool) (*index, error) {
 	case err != nil:
 		return nil, err
 	case strings.ContainsAny(expression, "*,") || expression == "_all":
-		return nil, noSuchIndex(expression)
+		return nil, c.engine.noSuchIndex(expression)
 	case len(list) == 1:
 		return list[0], nil
 	case write:

@@ -38,18 +38,19 @@ func (c *call) checkMapping(k *cluster, name, docType string) *index {
 		flask.InternalError(c.w, c.r)
 		return nil
 	}
-	if text := wrongType(list, name, docType); text != "" {
+	if text := c.wrongType(list, name, docType); text != "" {
 		flask.Error(c.w, http.StatusBadRequest, text)
 		return nil
 	}
 	return list[0]
 }
 
-func wrongType(list []*index, name, docType string) string {
+func (c *call) wrongType(list []*index, name, docType string) string {
+	right := len(list) > 0 && list[0].mapping.docType == docType
 	switch {
-	case len(list) == 0:
+	case len(list) == 0, !right && c.program.opts.Build.Old:
 		return fmt.Sprintf("Document type '%s' is not valid in index '%s' - no mapping found.", docType, name)
-	case list[0].mapping.docType != docType:
+	case !right:
 		return fmt.Sprintf("Document type '%s' is not valid in index '%s' - not returning mapping.", docType, name)
 	}
 	return ""
@@ -150,8 +151,8 @@ func falsy(v []byte) bool {
 	return false
 }
 
-// getDocument is GET /<index>/<type>/<id> (views/search.py: fetch_service): the type is not looked at by this build.
-func (c *call) getDocument(name, id string) {
+// getDocument is GET /<index>/<type>/<id> (views/search.py: fetch_service): only the old build looks at the type.
+func (c *call) getDocument(name, docType, id string) {
 	if !c.read() {
 		return
 	}
@@ -173,7 +174,7 @@ func (c *call) getDocument(name, id string) {
 		raw["_type"] = k.engine.typeName
 	}
 	d := x.fetch(id)
-	if d == nil {
+	if d == nil || c.program.opts.Build.Old && x.mapping.docType != docType {
 		c.json(http.StatusNotFound, map[string]any{"error": raw})
 		return
 	}

@@ -8,6 +8,8 @@ type engineError struct {
 	code   string // then "N/A" or "TIMEOUT"
 	// message is what _get_an_error_message makes of it: a string, an object, or nil for an answer that is not JSON.
 	message any
+	// index is what the engine names beside its reason; the old build shows it.
+	index string
 }
 
 func (e *engineError) Error() string {
@@ -26,6 +28,16 @@ func refusal(status int, kind, reason string) *engineError {
 	return &engineError{status: status, message: kind + ": " + reason}
 }
 
-func noSuchIndex(name string) *engineError {
-	return refusal(404, "index_not_found_exception", "no such index ["+name+"]")
+func (e *engineError) about(index string) *engineError {
+	e.index = index
+	return e
+}
+
+// noSuchIndex: the reason has the name from version 7 on.
+func (e engine) noSuchIndex(name string) *engineError {
+	reason := "no such index"
+	if !e.before7() {
+		reason += " [" + name + "]"
+	}
+	return refusal(404, "index_not_found_exception", reason).about(name)
 }

@@ -9,14 +9,17 @@ import (
 type Build struct {
 	// Versions are the mapping versions by mapping name; a name that is missing has the newest one.
 	Versions map[string]string
+	// Old: it names the index behind the engine's words, sees an index without the type in a wrong type, looks at the
+	// type of a document that is fetched, and tries four times, over eleven seconds, to reach an engine that refuses.
+	Old bool
 }
 
 // NewBuild is the build of 2020-11.
 func NewBuild() Build { return Build{} }
 
-// OldBuild is the build before it: the same mappings at an older version.
+// OldBuild is the build before it, for Elasticsearch 6: the same mappings at an older version.
 func OldBuild() Build {
-	return Build{Versions: map[string]string{"services-g-cloud-12": "17.13.1", "briefs-digital-outcomes-and-specialists-2": "17.13.1"}}
+	return Build{Old: true, Versions: map[string]string{"services-g-cloud-12": "17.13.1", "briefs-digital-outcomes-and-specialists-2": "17.13.1"}}
 }
 
 const filters = `lot serviceCategories cloudDeploymentModel resellingType emailOrTicketingSupport phoneSupport

@@ -50,7 +50,7 @@ func (c *call) query(name, docType string, fields []string, aggregate bool) {
 		c.apiResponse(err)
 		return
 	}
-	if text := wrongType(list, name, docType); text != "" {
+	if text := c.wrongType(list, name, docType); text != "" {
 		flask.Error(c.w, http.StatusBadRequest, text)
 		return
 	}

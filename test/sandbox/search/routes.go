@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
 )
@@ -49,7 +50,7 @@ func (i *instance) route(w http.ResponseWriter, r *http.Request, body []byte) {
 		views["DELETE"] = func() { c.deleteIndex(name) }
 	case len(parts) == 3:
 		index, docType, id := parts[0], parts[1], parts[2]
-		views["GET"] = func() { c.getDocument(index, id) }
+		views["GET"] = func() { c.getDocument(index, docType, id) }
 		if id == "search" {
 			views["GET"] = func() { c.search(index, docType) }
 		} else if id == "aggregations" {
@@ -85,8 +86,17 @@ func (c *call) read() bool { return work(c.w, c.r, c.program.opts.ReadTime) }
 // engine makes one call to the engine; false if the worker is no more. The error is an *engineError or nil.
 func (c *call) engine(k *cluster, write bool) (error, bool) {
 	err := k.call(c.r.Context(), write)
+	if e, is := err.(*engineError); is && e.code == "N/A" && c.program.opts.Build.Old {
+		if ended := c.program.opts.Clock.Sleep(c.r.Context(), oldRetries); ended != nil {
+			err = ended
+		}
+	}
 	return err, alive(c.w, c.r, err)
 }
+
+// oldRetries is how long the old build's client (elasticsearch-py 6.8.1) holds a worker while an engine refuses: it waits
+// 0, 1, 3 and 7 seconds between its tries; the new one does not wait.
+const oldRetries = 11 * time.Second
 
 // apiResponse is response_formatters.py: api_response. A status that is not a number becomes a 500 that names it.
 func (c *call) apiResponse(err error) {
@@ -99,7 +109,11 @@ func (c *call) apiResponse(err error) {
 		c.json(http.StatusInternalServerError, map[string]any{"error": fmt.Sprint(e.message), "unexpectedStatusCode": e.code})
 		return
 	}
-	c.json(e.status, map[string]any{"error": e.message})
+	message := e.message
+	if text, ok := message.(string); ok && e.index != "" && c.program.opts.Build.Old {
+		message = text + " (" + e.index + ")"
+	}
+	c.json(e.status, map[string]any{"error": message})
 }
 
 func (c *call) acknowledged() { c.json(http.StatusOK, map[string]any{"message": "acknowledged"}) }

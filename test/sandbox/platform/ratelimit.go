@@ -1,0 +1,69 @@
+package platform
+
+import (
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// rateLimiter counts requests for each user, and for each address of who has not logged in, in windows of an hour
+// (ccng: middleware/base_rate_limiter.rb, middleware/rate_limiter.rb). The real one is off unless an operator turns it
+// on, with 20,000 requests for a user and 1,000 for an address, and counts in each of its processes for itself: there is
+// one process here.
+type rateLimiter struct {
+	user, address int // 0 of both: off
+	windows       map[string]*rateWindow
+}
+
+type rateWindow struct {
+	count int
+	ends  time.Time
+}
+
+const rateInterval = time.Hour
+
+// freeOfLimits are counted for nobody.
+var freeOfLimits = regexp.MustCompile(`^(?:/v3|/|/healthz)$`)
+
+// admit counts a request and tells whether it may pass; if not, it has been refused. The headers tell a client how much is
+// left, in tenths of the limit, since the real one only estimates it.
+func (l *rateLimiter) admit(p *Platform, w http.ResponseWriter, r *http.Request) bool {
+	if l.user == 0 && l.address == 0 || freeOfLimits.MatchString(r.URL.Path) {
+		return true
+	}
+	now := p.now()
+	key, limit, code, title, words := hostWithoutPort(r.RemoteAddr), l.address, 10014, "CF-IPBasedRateLimitExceeded",
+		"Rate Limit Exceeded: Unauthenticated requests from this IP address have exceeded the limit. Please log in."
+	p.mu.Lock()
+	if a, err := p.authenticate(r.Header.Get("Authorization"), now); err == nil {
+		key, limit, code, title, words = a.guid, l.user, 10013, "CF-RateLimitExceeded", "Rate Limit Exceeded"
+	}
+	if limit == 0 {
+		p.mu.Unlock()
+		return true
+	}
+	window := l.windows[key]
+	if window == nil || !now.Before(window.ends) {
+		window = &rateWindow{ends: now.Add(p.opts.Clock.Scale(rateInterval))}
+		l.windows[key] = window
+	}
+	window.count++
+	count, ends := window.count, window.ends
+	p.mu.Unlock()
+
+	h := w.Header()
+	h.Set("X-RateLimit-Limit", strconv.Itoa(limit))
+	h.Set("X-RateLimit-Reset", strconv.FormatInt(ends.Unix(), 10))
+	h.Set("X-RateLimit-Remaining", strconv.Itoa(max(0, (limit-count)*10/limit*limit/10)))
+	if count <= limit {
+		return true
+	}
+	h.Set("Retry-After", strconv.Itoa(int(ends.Sub(now).Seconds())))
+	h.Set("Content-Type", "text/plain; charset=utf-8") // the body is JSON all the same
+	w.WriteHeader(http.StatusTooManyRequests)
+	body, _ := json.Marshal(presentErrors(apiErrors{{http.StatusTooManyRequests, code, title, words}}))
+	_, _ = w.Write(body)
+	return false
+}
