@@ -210,8 +210,19 @@ func TestADeletionWhoseAnswerIsLostIsWaitedFor(t *testing.T) {
 	if err := s.open().DeleteRoute(writing(t), "x"); runner.ClassOf(err) != runner.Unavailable {
 		t.Errorf("never deleted: %v", err)
 	}
-}
 
+	// A service instance says so once the job has begun, and takes its time.
+	underWay := ok(`{"guid":"x","last_operation":{"type":"delete","state":"in progress"}}`)
+	looks := []answer{there}
+	for range 30 {
+		looks = append(looks, underWay)
+	}
+	s.on("DELETE /v3/service_instances/x", answer{status: 503})
+	s.on("GET /v3/service_instances/x", append(looks, fault(404, 10010, "CF-ResourceNotFound", "not found"))...)
+	if err := s.open().DeleteServiceInstance(writing(t), "x"); err != nil {
+		t.Errorf("begun late: %v", err)
+	}
+}
 
 func TestADeleteThatFailedIsNotTakenForDone(t *testing.T) {
 	s := newServer(t)

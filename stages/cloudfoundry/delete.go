@@ -38,24 +38,35 @@ func (c *Client) remove(ctx context.Context, path, what string) error {
 }
 
 // goneSoon is for a deletion whose answer was lost. Most objects do not say that
-// they are being deleted: a job that was begun all the same takes them away
-// within seconds, and they are looked at for a few polls before the error counts.
+// they are being deleted, and a service instance only once its job has begun: a
+// job that was made all the same takes them away, or begins to, within seconds.
+// They are looked at for a few polls before the error counts.
 func (c *Client) goneSoon(ctx context.Context, path, what string, lost error) error {
 	if !isPassing(lost) {
 		return fmt.Errorf("%s: %w", what, lost)
 	}
-	looks := 0
-	return c.until(ctx, func(ctx context.Context) (bool, string, error) {
+	looks, begun := 0, false
+	err := c.until(ctx, func(ctx context.Context) (bool, string, error) {
 		var now object
 		err := c.get(ctx, path, nil, &now)
 		if IsNotFound(err) {
 			return true, "", nil
 		}
+		if begun = now.deleting(); begun {
+			return true, "", nil
+		}
 		if looks++; looks > 2*patience {
-			return true, "", fmt.Errorf("%s: %w", what, lost)
+			return true, "", lost
 		}
 		return false, "still there, its deletion was answered with an error", err
 	})
+	if err == nil && begun {
+		err = c.gone(ctx, path)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
 }
 
 // gone waits until there is no such object.

@@ -67,7 +67,7 @@ func newWorld(o Options, a Addresses, c *clock.Clock, e *faults.Engine) (*world,
 // space is the Digital Marketplace's, with this sandbox's secrets.
 func space(o Options) platform.World {
 	s := platform.DigitalMarketplace(o.Stage, cfUser, cfPassword)
-	s.Clients = append(s.Clients, platform.Client{ID: cfClient, Secret: cfClientSecret})
+	s.Clients = []platform.Client{{ID: cfClient, Secret: cfClientSecret}}
 	for i := range s.Apps {
 		app := &s.Apps[i]
 		app.DockerUser, app.DockerPassword = dockerUser, dockerPassword
