@@ -65,7 +65,7 @@ func (p *pushApp) Plan(ctx context.Context) ([]runner.Task, error) {
 	}
 	making := &making{
 		Site: p.Site, name: p.Settings.NewApp, role: green, image: p.image(), route: p.Settings.TemporaryRoute,
-		manifest: m, services: services, policies: policies, like: b.App, find: p.findGreen,
+		manifest: m, typed: "cf push -f " + p.manifestPath(p.Settings.NewApp) + " --no-start", services: services, policies: policies, like: b.App, find: p.findGreen,
 	}
 	return making.pieces(ctx, app)
 }

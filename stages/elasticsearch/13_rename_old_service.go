@@ -177,7 +177,7 @@ func (r *renameOldService) Undo(ctx context.Context) ([]runner.Task, error) {
 	if err != nil || was == nil {
 		return tasks, err
 	}
-	app, err := r.blueApp(ctx, b)
+	app, err := r.oldAppBack(ctx, b)
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func (r *renameOldApp) Undo(ctx context.Context) ([]runner.Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	app, err := r.blueApp(ctx, b)
+	app, err := r.oldAppBack(ctx, b)
 	if err != nil || app == nil || app.Name == b.Name {
 		return nil, err
 	}

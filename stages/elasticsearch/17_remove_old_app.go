@@ -9,7 +9,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-const removeOldAppHelp = `Waits until DRAIN has passed since step 11 proved that no router knows the old app, stops it and waits until its instances are gone. It is kept, stopped, until step 20: going back from here is a start of it, which takes minutes and not seconds. With OLD_APP=delete it is deleted now, as the runbook types it; then the program has no way back any more.
+const removeOldAppHelp = `Waits until DRAIN has passed since step 11 proved that no router knows the old app, stops it and waits until its instances are gone. It is kept, stopped, until step 20: going back from here is a start of it, which takes minutes and not seconds. With OLD_APP=delete it is deleted now, as the runbook types it, after the run has noted what it was made of: a rollback then makes it anew from its image, against the old service, with the variables of the live app.
 
 Refuses while the app has a route, or where the app of that name is not the one that the run began with.
 
@@ -100,7 +100,7 @@ func (r *removeOldApp) Plan(ctx context.Context) ([]runner.Task, error) {
 		tasks = append(tasks, r.drained(), r.stopTask(app))
 	}
 	if r.Settings.OldAppThen == thenDelete {
-		tasks = append(tasks, r.deleteRouteless(app))
+		tasks = append(tasks, r.keep(app), r.deleteRouteless(app))
 	}
 	return tasks, nil
 }
@@ -186,7 +186,7 @@ func (r *removeOldApp) nothingRuns(ctx context.Context, o *runner.Observation) e
 }
 
 // Undo starts the old app again, after its variable says the name that its
-// service has at this moment.
+// service has at this moment. One that was deleted is made anew.
 func (r *removeOldApp) Undo(ctx context.Context) ([]runner.Task, error) {
 	b, err := r.recorded()
 	if err != nil {
@@ -204,11 +204,16 @@ func (r *removeOldApp) Undo(ctx context.Context) ([]runner.Task, error) {
 		if stranger != "" {
 			return nil, &runner.Irreversible{Why: "a release took the old app's place", Covered: true}
 		}
-		return nil, &runner.Irreversible{Why: fmt.Sprintf("the old app is deleted (OLD_APP=delete); by hand: push image %s with the live app's manifest, bound to the old service", b.Image)}
 	}
 	instance, err := r.blueService(ctx, b)
 	if err != nil || instance == nil {
 		return nil, err
+	}
+	if app == nil && r.remembered() {
+		return r.makeAnew(ctx, b)
+	}
+	if app == nil {
+		return nil, &runner.Irreversible{Why: fmt.Sprintf("somebody deleted the old app; by hand: push image %s with the live app's manifest, bound to %s", b.Image, instance.Name)}
 	}
 	if app.State == cloudfoundry.Started {
 		return nil, nil
@@ -229,12 +234,12 @@ func (r *removeOldApp) Undo(ctx context.Context) ([]runner.Task, error) {
 	), nil
 }
 
-func (r *removeOldApp) allRun(ctx context.Context, o *runner.Observation, app *cloudfoundry.App) error {
-	process, err := r.cf.Process(ctx, app.GUID)
+func (s *Site) allRun(ctx context.Context, o *runner.Observation, app *cloudfoundry.App) error {
+	process, err := s.cf.Process(ctx, app.GUID)
 	if err != nil {
 		return err
 	}
-	ready, _, err := r.routable(ctx, app.GUID)
+	ready, _, err := s.routable(ctx, app.GUID)
 	if err != nil {
 		return err
 	}

@@ -110,7 +110,7 @@ func (r *removeOldService) Plan(ctx context.Context) ([]runner.Task, error) {
 	}
 	var tasks []runner.Task
 	if app != nil {
-		tasks = append(tasks, r.deleteRouteless(app))
+		tasks = append(tasks, r.keep(app), r.deleteRouteless(app))
 	}
 	if instance != nil {
 		tasks = append(tasks, r.deleteOld(instance))

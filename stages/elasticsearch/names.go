@@ -32,13 +32,26 @@ func (s *Site) blueService(ctx context.Context, b blue) (*cloudfoundry.ServiceIn
 	return instance, err
 }
 
-// nameOf is blue's name at present, for people; the recorded one where it cannot
-// be read.
+// nameOf is blue's name at present, or the one under which it will be made anew,
+// for people; the recorded one where it cannot be read.
 func (s *Site) nameOf(ctx context.Context, b blue) string {
 	if app, err := s.cf.App(ctx, b.App); err == nil {
 		return app.Name
 	}
+	if s.remembered() {
+		return s.Settings.OldApp
+	}
 	return b.Name
+}
+
+// oldAppBack is blue when its names go back; in a dry run also where it is still to
+// be made anew.
+func (s *Site) oldAppBack(ctx context.Context, b blue) (*cloudfoundry.App, error) {
+	app, err := s.blueApp(ctx, b)
+	if err == nil && app == nil && s.o.DryRun && s.remembered() {
+		app = &cloudfoundry.App{GUID: b.App, Name: s.Settings.OldApp}
+	}
+	return app, err
 }
 
 // needBlue reads blue's app and service, which must both be there.

@@ -22,6 +22,8 @@ type making struct {
 	// route is made with it; "" for none.
 	route    string
 	manifest *manifest.Manifest
+	// typed is how a person applies the manifest.
+	typed    string
 	services []wanted
 	// policies are network policies of the app like, which it gets as its own.
 	policies []cloudfoundry.NetworkPolicy
@@ -176,7 +178,7 @@ func (m *making) theManifest(ctx context.Context, app *cloudfoundry.App) ([]runn
 		}
 	}
 	return []runner.Task{{
-		Name: "apply the manifest", ByHand: "cf push -f " + m.manifestPath(m.name) + " --no-start",
+		Name: "apply the manifest", ByHand: m.typed,
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			err := m.cf.ApplyManifest(ctx, text)
 			if runner.ClassOf(err) == runner.Unavailable && m.applied(ctx) {

@@ -24,6 +24,8 @@ const (
 	factShared   = "shared"         // up to when blue has every change, from when on others get live writes
 	factDrift    = "drift"          // how far blue's counts were from the data API's when it last served alone
 	factDrained  = "drained"        // when the last catch-up after unmapping ended
+	factKept     = "old-app"        // what blue was made of, from before it is deleted
+	factPolicies = "old-policies"   // its network policies
 	factVariable = "variable"       // what blue's variable said before it followed its service's new name
 )
 

@@ -104,7 +104,7 @@ type Waiting struct {
 // Ending says how what was live goes.
 type Ending struct {
 	AlsoBound  string        `env:"ALSO_BOUND" help:"apps and service keys, with commas between, that may use an Elasticsearch service when it gets another name, besides the app whose it is"`
-	OldAppThen string        `env:"OLD_APP, default=stop" help:"what becomes of the replaced app in step 17: stop keeps it, stopped, as the quick way back until step 20; delete deletes it"`
+	OldAppThen string        `env:"OLD_APP, default=stop" help:"what becomes of the replaced app in step 17: stop keeps it, stopped, as the quick way back until step 20; delete deletes it, and a rollback makes it anew"`
 	Hold       time.Duration `env:"HOLD_OLD_SERVICE_FOR, default=0s" help:"how long after step 17 the old service must have been kept before step 20 deletes it"`
 }
 

@@ -116,10 +116,12 @@ func (s *Site) cost(ctx context.Context, b blue, state string) (string, error) {
 	switch {
 	case instance == nil:
 		return "there is no way back: the old service is deleted", nil
+	case app == nil && s.remembered():
+		return "safe, minutes: the old app is pushed anew, image " + b.Image + " against service " + instance.Name + ", caught up and mapped again; then the names go back", nil
 	case app == nil:
 		return "by hand only: the old app is deleted, its service " + instance.Name + " is there; push image " + b.Image + " against it", nil
 	case app.State != cloudfoundry.Started && state != toBlue:
-		return "safe, minutes: the old app is started, mapped again and caught up" + names, nil
+		return "safe, minutes: the old app is started, caught up and mapped again" + names, nil
 	}
 	return map[string]string{
 		toBlue:  "safe, seconds: live traffic is not touched; what was made for the run is removed",

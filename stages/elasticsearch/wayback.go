@@ -7,7 +7,7 @@ func (s *Site) WaysBack() []runner.WayBack {
 	const removed = "what was made for the run is removed"
 	removal := runner.WayBack{First: 17, Last: 19, Cost: "minutes", End: "the old app is started first; the rest as after 13"}
 	if s.Settings.OldAppThen == thenDelete {
-		removal.Cost, removal.End = "by hand only", "the old app is deleted; its image can be pushed against the old service"
+		removal.End = "the old app is pushed anew against the old service; the rest as after 13"
 	}
 	return []runner.WayBack{
 		{First: 1, Last: 8, Cost: "seconds", End: "live traffic is not touched; " + removed},
@@ -20,6 +20,4 @@ func (s *Site) WaysBack() []runner.WayBack {
 }
 
 // NoWayBack tells from which stages the program has no way back.
-func (s *Site) NoWayBack(stage string) bool {
-	return stage == "remove-old-service" || stage == "remove-old-app" && s.Settings.OldAppThen == thenDelete
-}
+func (s *Site) NoWayBack(stage string) bool { return stage == "remove-old-service" }

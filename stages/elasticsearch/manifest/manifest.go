@@ -106,6 +106,13 @@ func (m *Manifest) SetEnv(name, text string) error {
 	return put(env, name, text)
 }
 
+// DropEnv removes one variable.
+func (m *Manifest) DropEnv(name string) {
+	if env := value(m.app, "env"); env != nil {
+		remove(env, name)
+	}
+}
+
 // Env returns the variables.
 func (m *Manifest) Env() map[string]string {
 	all := map[string]string{}

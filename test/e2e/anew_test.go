@@ -1,0 +1,107 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// particular gives the live app what only a manifest, a policy or nobody tells.
+func (w *world) particular() {
+	w.t.Helper()
+	blue := w.app("search-api")
+	w.cf("PATCH", "/v3/apps/"+blue, map[string]any{"metadata": map[string]any{
+		"labels": map[string]any{"team": "search"}, "annotations": map[string]any{"contact": "search@example.com"},
+	}}, nil)
+	w.cf("PATCH", "/v3/apps/"+blue+"/features/ssh", map[string]any{"enabled": false}, nil)
+	w.cf("PATCH", "/v3/apps/"+blue+"/environment_variables", map[string]any{"var": map[string]any{"DM_PARTICULAR_TOKEN": "aws-secret-access-key-of-theirs"}}, nil)
+	var found struct {
+		Resources []struct {
+			GUID string `json:"guid"`
+		} `json:"resources"`
+	}
+	w.cf("GET", "/v3/apps/"+blue+"/processes", nil, &found)
+	w.cf("POST", "/v3/processes/"+found.Resources[0].GUID+"/actions/scale", map[string]any{"instances": 3, "memory_in_mb": 768}, nil)
+	w.cf("POST", "/networking/v1/external/policies", map[string]any{"policies": []any{map[string]any{
+		"source": map[string]any{"id": blue}, "destination": map[string]any{"id": blue, "protocol": "tcp", "ports": map[string]any{"start": 9000, "end": 9001}},
+	}}}, nil)
+}
+
+// An app that was deleted comes back as it was: image, size, environment, features,
+// metadata, bindings, policies, names and routes.
+func TestADeletedOldAppIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	w := start(t, undrifted())
+	w.particular()
+	w.env["OLD_APP"] = "delete"
+	was := w.state()
+	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
+	if found := w.record(); strings.Contains(found, "of-theirs") || !strings.Contains(found, "DM_PARTICULAR_TOKEN") {
+		t.Errorf("the run is to hold the names of the variables, and no value:\n%s", found)
+	}
+	plan := w.run(0, "elasticsearch", "rollback", "--dry-run").log.String()
+	for _, line := range []string{
+		"create app search-api-old: cf create-app search-api-old", "start app search-api-old: cf start search-api-old",
+		"rename app search-api-old to search-api: cf rename search-api-old search-api", "cf delete-service search_api_elasticsearch_new",
+	} {
+		if !strings.Contains(plan, line) {
+			t.Errorf("the plan of the way back does not say %q:\n%s", line, plan)
+		}
+	}
+	p := w.run(0, "elasticsearch", "rollback")
+	if strings.Contains(p.log.String(), "of-theirs") {
+		t.Error("a secret is in the log")
+	}
+	w.noSecret(p)
+	w.removeLast()
+	if diff := cmp.Diff(was, w.state()); diff != "" {
+		t.Errorf("there and back (-before +after):\n%s", diff)
+	}
+}
+
+func TestAnOldAppMadeAnewHasEveryChange(t *testing.T) {
+	t.Parallel()
+	w := start(t, undrifted())
+	w.env["OLD_APP"] = "delete"
+	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
+	w.edits()
+	out := w.run(0, "elasticsearch", "status").out.String()
+	if !strings.Contains(out, "safe, minutes: the old app is pushed anew, image digitalmarketplace/search-api:release-1234") {
+		t.Errorf("status does not say what going back costs:\n%s", out)
+	}
+	w.run(0, "elasticsearch", "rollback")
+	if diff := w.unlike("search_api_elasticsearch"); diff != "" {
+		t.Error(diff)
+	}
+	// What was made for it is nobody's any more, and the next migration goes through.
+	w.env["OLD_APP"] = "stop"
+	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
+}
+
+// Of an app that somebody else deleted nothing is recorded.
+func TestAnOldAppThatSomebodyDeletedEndsTheWayBack(t *testing.T) {
+	t.Parallel()
+	w := start(t, small())
+	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
+	w.cf("DELETE", "/v3/apps/"+w.app("search-api-old"), nil, nil)
+	was := w.state()
+	for _, args := range [][]string{{"elasticsearch", "rollback"}, {"elasticsearch", "rollback", "--dry-run"}} {
+		w.refused(nil, "17. remove-old-app: somebody deleted the old app; by hand: push image", args...)
+	}
+	if diff := cmp.Diff(was, w.state()); diff != "" {
+		t.Errorf("a rollback that was refused (-before +after):\n%s", diff)
+	}
+}
+
+// record is the run as the platform keeps it.
+func (w *world) record() string {
+	w.t.Helper()
+	var found struct {
+		Metadata struct {
+			Annotations map[string]string `json:"annotations"`
+		} `json:"metadata"`
+	}
+	w.cf("GET", "/v3/service_instances/"+w.instance("cutover-search-api"), nil, &found)
+	return indented(w.t, found)
+}
