@@ -163,6 +163,9 @@ func tellFill(o *runner.Observation, r indexer.FillReport) {
 	o.Set("documents by an earlier process", r.Before)
 	o.Set("documents a second", int(r.Rate()))
 	o.Set("retries", r.Retries)
+	if r.Slots > 0 {
+		o.Set("slots found", r.Slots)
+	}
 	var lines []string
 	for _, f := range r.Failed {
 		lines = append(lines, f.Error())

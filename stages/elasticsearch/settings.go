@@ -69,7 +69,7 @@ type Creation struct {
 type Indexing struct {
 	Indices     string `env:"INDICES" help:"JSON list of what is indexed, each {alias, kind, frameworks, mapping}; by default the Digital Marketplace's"`
 	DropIndices string `env:"DROP_INDICES" help:"indices or aliases, with commas between, that the live app serves and the new one need not"`
-	Concurrency int    `env:"CONCURRENCY, default=8" help:"documents put at the same time"`
+	Concurrency int    `env:"CONCURRENCY, default=128" help:"ceiling of documents put at the same time; how many there are below it finds itself"`
 	MaxFailed   int    `env:"MAX_FAILED, default=0" help:"documents that may fail before the filling of an index stops"`
 	MaxRemovals int    `env:"MAX_REMOVALS, default=-1" help:"documents that a reindex may remove; -1 is 1 % of the index and at least 10, 0 is none"`
 	Rate        int    `env:"RATE" help:"ceiling of documents put a second; by default none"`

@@ -77,6 +77,7 @@ func Open(ctx context.Context, settings Settings, o Options) (*Site, error) {
 		return nil, err
 	}
 	app := httpclient.Options{UserAgent: s.agent, Dial: settings.RouterAddress}
+	app.MaxConnections = settings.Concurrency + 8
 	s.kept = httpclient.New(app)
 	app.FreshConnections, app.Attempts = true, 1
 	s.fresh = httpclient.New(app)

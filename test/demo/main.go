@@ -128,7 +128,7 @@ func rehearse(ctx context.Context, s size, o options, stdout io.Writer) error {
 	if o.log {
 		p.log = io.MultiWriter(log, stdout)
 	}
-	p.env = append(box.environment(), "DRY_RUN=false", "MANIFESTS="+manifests, fmt.Sprintf("CONCURRENCY=%d", instances*s.slots))
+	p.env = append(box.environment(), "DRY_RUN=false", "MANIFESTS="+manifests)
 
 	var r recap
 	for _, command := range commands {

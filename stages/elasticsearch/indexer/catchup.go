@@ -10,9 +10,13 @@ import (
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dataapi"
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/gate"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/searchapi"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
+
+// readsAtOnce is how many single objects are read at once, at most.
+const readsAtOnce = 4
 
 // maxRounds is how often one object may have changed each time it is read again.
 const maxRounds = 20
@@ -53,6 +57,8 @@ type catching struct {
 	pool   *pool
 	writer *writer
 	meter  meter
+	// asked bounds the reads of single objects: the source serves people too.
+	asked *gate.Gate
 
 	handled map[int]bool
 	// done and total count objects, for the progress.
@@ -68,6 +74,7 @@ func newCatching(ctx context.Context, source *dataapi.Client, target *searchapi.
 		source: source, o: o, pool: p,
 		writer:  newWriter(target, p, o.Pace),
 		meter:   newMeter(o.Progress, "changed objects"),
+		asked:   gate.Polite(readsAtOnce),
 		handled: map[int]bool{},
 		report:  CatchUpReport{Cursor: o.Since.Add(Overlap)},
 	}
@@ -172,7 +179,7 @@ func (c *catching) object(o object) {
 	c.done++
 	done, total := c.done, c.total
 	c.mu.Unlock()
-	c.meter.report(0, done, total)
+	c.meter.report(0, done, total, c.writer.note)
 }
 
 // sync writes one object as its source has it, and reads it again until that holds.
@@ -200,7 +207,12 @@ func (c *catching) sync(o object) error {
 
 func (c *catching) read(o object) (d *dataapi.Document, err error) {
 	err = c.o.again(c.pool.run, func() error {
+		pass, err := c.asked.Enter(c.pool.run)
+		if err != nil {
+			return err
+		}
 		d, err = c.source.Single(c.pool.work, o.kind, o.id)
+		pass.Leave(outcome(err))
 		return err
 	}, nil)
 	return d, err
@@ -214,7 +226,10 @@ func (c *catching) write(o object, d *dataapi.Document) (wrote bool, err error) 
 		case t.Kind != o.kind || d != nil && !t.Has(d):
 			continue
 		case d != nil && d.Belongs():
-			err = c.writer.put(t, d)
+			var pass gate.Pass
+			if pass, err = c.writer.enter(); err == nil {
+				err = c.writer.put(t, d, pass)
+			}
 			c.count(&c.report.Put, err)
 		case c.o.Spare[o.id]:
 			continue

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dataapi"
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/gate"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/searchapi"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
@@ -184,7 +185,10 @@ func (f *filling) page(page dataapi.Page, moves bool, total int) error {
 		f.mu.Lock()
 		o.left++
 		f.mu.Unlock()
-		if !f.pool.do(func() { f.document(o, d); f.progress(total) }) {
+		// Who waits, waits here: so no more is read than is soon put.
+		var pass gate.Pass
+		admitted := func() (err error) { pass, err = f.writer.enter(); return err }
+		if !f.pool.doWhen(admitted, func() { f.document(o, d, pass); f.progress(total) }) {
 			f.mu.Lock()
 			o.failed = true
 			f.mu.Unlock()
@@ -215,8 +219,8 @@ func (f *filling) wanted(d *dataapi.Document) bool {
 	return !was || last != maphash.Bytes(f.seed, d.Raw)
 }
 
-func (f *filling) document(o *openPage, d *dataapi.Document) {
-	err := f.writer.put(f.target, d)
+func (f *filling) document(o *openPage, d *dataapi.Document, pass gate.Pass) {
+	err := f.writer.put(f.target, d, pass)
 	defer f.settle(o)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -262,7 +266,7 @@ func (f *filling) progress(total int) {
 	f.handled++
 	handled := f.handled
 	f.mu.Unlock()
-	f.meter.report(f.started.Listed, handled, total)
+	f.meter.report(f.started.Listed, handled, total, f.writer.note)
 }
 
 func (f *filling) hash(id string) uint64 { return maphash.String(f.seed, id) }
@@ -273,6 +277,7 @@ func (f *filling) finish(done bool) {
 	defer f.mu.Unlock()
 	f.report.Retries = int(f.writer.retries.Load())
 	f.report.Unanswered = int(f.writer.unanswered.Load())
+	f.report.Slots, f.report.AtOnce = f.writer.gate.Slots(), f.writer.gate.Limit()
 	f.report.Elapsed = f.meter.elapsed()
 	if done && len(f.report.Failed) == 0 {
 		f.report.Cursor = Cursor{

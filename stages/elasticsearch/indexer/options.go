@@ -39,8 +39,10 @@ func (xs Indices) Dated(day time.Time) []Target {
 // Pace is how fast and how patiently the search API is written to. The zero
 // value is usable.
 type Pace struct {
-	// Concurrency bounds the requests in flight. Default 8.
+	// Concurrency bounds the writes at once. How many there are below that is found out (see package gate). Default 128.
 	Concurrency int
+	// Serving, where set, says that people use the search API that is written to.
+	Serving *Serving
 	// Limit, where set, bounds documents a second. It may be changed meanwhile.
 	Limit *rate.Limiter
 	// RetryFor is how long one document, or one page, is tried again while the
@@ -52,8 +54,17 @@ type Pace struct {
 	Grace time.Duration
 }
 
+// Serving is a search API that people use: it is written to at most half as hard as it could be, and less when they
+// have to wait.
+type Serving struct {
+	// Most is how many writes there may be at once: half of its workers.
+	Most int
+	// Pulse asks what people ask, to see how long that takes.
+	Pulse func(context.Context) error
+}
+
 func (p Pace) withDefaults() Pace {
-	p.Concurrency = or(p.Concurrency, 8)
+	p.Concurrency = or(p.Concurrency, 128)
 	p.RetryFor = or(p.RetryFor, 60*time.Second)
 	p.RetryMin = or(p.RetryMin, 200*time.Millisecond)
 	p.RetryMax = or(p.RetryMax, 5*time.Second)
@@ -125,8 +136,11 @@ type FillReport struct {
 	// Unanswered is how many requests have no answer: a worker may still do
 	// them, so the lease must be left to go stale.
 	Unanswered int
-	Cursor     Cursor
-	Elapsed    time.Duration
+	// Slots is how many workers the search API was found to have; 0 where that was not looked for, as it serves. AtOnce
+	// is how many writes there might be at once in the end.
+	Slots, AtOnce int
+	Cursor        Cursor
+	Elapsed       time.Duration
 }
 
 // Rate is documents a second.

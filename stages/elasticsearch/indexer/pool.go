@@ -44,12 +44,18 @@ func outlive(ctx context.Context, grace time.Duration) (context.Context, context
 
 // do waits for a free slot and begins f in it; false: nothing new is begun any more.
 func (p *pool) do(f func()) bool {
+	return p.doWhen(func() error { return nil }, f)
+}
+
+// doWhen is the same, and waits with the slot in hand until ready returns. In this order: those that have a slot may wait
+// for the same as ready does.
+func (p *pool) doWhen(ready func() error, f func()) bool {
 	select {
 	case p.slots <- struct{}{}:
 	case <-p.run.Done():
 		return false
 	}
-	if p.run.Err() != nil {
+	if p.run.Err() != nil || ready() != nil {
 		<-p.slots
 		return false
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dataapi"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dmapi"
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/gate"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/searchapi"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
@@ -24,6 +25,7 @@ type writer struct {
 	api                 *searchapi.Client
 	pool                *pool
 	pace                Pace
+	gate                *gate.Gate
 	retries, unanswered atomic.Int64
 
 	looking sync.Mutex
@@ -31,17 +33,53 @@ type writer struct {
 }
 
 func newWriter(api *searchapi.Client, p *pool, pace Pace) *writer {
-	return &writer{api: api, pool: p, pace: pace, looked: map[searchapi.Name]time.Time{}}
+	w := &writer{api: api, pool: p, pace: pace, looked: map[searchapi.Name]time.Time{}}
+	if pace.Serving == nil {
+		w.gate = gate.Seek(pace.Concurrency)
+		return w
+	}
+	w.gate = gate.Polite(min(pace.Serving.Most, pace.Concurrency))
+	if pace.Serving.Pulse != nil {
+		go w.feelThePulse()
+	}
+	return w
 }
 
-func (w *writer) put(t Target, d *dataapi.Document) error {
-	return w.write(t, func(ctx context.Context) error {
+// pulseEvery is how often it is looked how long people wait.
+const pulseEvery = 500 * time.Millisecond
+
+// feelThePulse looks how long people wait until nothing new is begun any more.
+func (w *writer) feelThePulse() {
+	for {
+		began := time.Now()
+		err := w.pace.Serving.Pulse(w.pool.run)
+		w.gate.Felt(time.Since(began), outcome(err))
+		if !sleep(w.pool.run, pulseEvery) {
+			return
+		}
+	}
+}
+
+// outcome is what an answer says about the server.
+func outcome(err error) gate.Outcome {
+	switch {
+	case err == nil:
+		return gate.Answered
+	case temporary(err):
+		return gate.Overloaded
+	}
+	return gate.Aside
+}
+
+// put writes one document, with the pass that enter gave for it.
+func (w *writer) put(t Target, d *dataapi.Document, pass gate.Pass) error {
+	return w.write(t, &pass, func(ctx context.Context) error {
 		return w.api.Put(ctx, t.Name, t.DocType(), d.ID, d.Raw)
 	})
 }
 
 func (w *writer) delete(t Target, id string) (found bool, err error) {
-	err = w.write(t, func(ctx context.Context) (err error) {
+	err = w.write(t, nil, func(ctx context.Context) (err error) {
 		found, err = w.api.Delete(ctx, t.Name, t.DocType(), id)
 		return err
 	})
@@ -53,17 +91,10 @@ func (w *writer) delete(t Target, id string) (found bool, err error) {
 //
 // What concerns every document, a rejected token, a withdrawn permit or a
 // missing index, halts the pool at once.
-func (w *writer) write(t Target, send func(context.Context) error) error {
+func (w *writer) write(t Target, first *gate.Pass, send func(context.Context) error) error {
 	err := w.pace.again(w.pool.run, func() error {
-		if w.pool.run.Err() != nil {
-			return errNotBegun
-		}
-		if w.pace.Limit != nil {
-			if err := w.pace.Limit.Wait(w.pool.run); err != nil {
-				return fmt.Errorf("%w: %w", errNotBegun, err)
-			}
-		}
-		err := send(w.pool.work)
+		err := w.once(first, send)
+		first = nil
 		if searchapi.InternalError(err) {
 			return w.explain(t, err)
 		}
@@ -75,6 +106,38 @@ func (w *writer) write(t Target, send func(context.Context) error) error {
 	if forAll(err) {
 		w.pool.halt(err)
 	}
+	return err
+}
+
+// enter waits until one more write may be sent.
+func (w *writer) enter() (gate.Pass, error) {
+	if w.pace.Limit != nil {
+		if err := w.pace.Limit.Wait(w.pool.run); err != nil {
+			return gate.Pass{}, fmt.Errorf("%w: %w", errNotBegun, err)
+		}
+	}
+	pass, err := w.gate.Enter(w.pool.run)
+	if err != nil {
+		return gate.Pass{}, fmt.Errorf("%w: %w", errNotBegun, err)
+	}
+	return pass, nil
+}
+
+// once sends, with a pass or when it gets one.
+func (w *writer) once(given *gate.Pass, send func(context.Context) error) error {
+	var pass gate.Pass
+	var err error
+	if given != nil {
+		pass = *given
+	} else if pass, err = w.enter(); err != nil {
+		return err
+	}
+	if w.pool.run.Err() != nil {
+		pass.Leave(gate.Aside)
+		return errNotBegun
+	}
+	err = send(w.pool.work)
+	pass.Leave(outcome(err))
 	return err
 }
 
@@ -179,12 +242,24 @@ func newMeter(tell func(runner.Progress), what string) meter {
 
 func (m meter) elapsed() time.Duration { return time.Since(m.started) }
 
-func (m meter) report(before, done, total int) {
+func (m meter) report(before, done, total int, note func() string) {
 	if m.tell == nil {
 		return
 	}
 	m.tell(runner.Progress{
 		Done: before + done, Total: max(total, before+done), What: m.what,
-		Elapsed: m.elapsed(), SinceStart: done,
+		Elapsed: m.elapsed(), SinceStart: done, Note: note(),
 	})
+}
+
+// note says how hard the search API is worked.
+func (w *writer) note() string {
+	note := fmt.Sprintf("%d at once", w.gate.Limit())
+	if n := w.gate.Slots(); n > 0 {
+		note += fmt.Sprintf(" to %d slots", n)
+	}
+	if n := w.retries.Load(); n > 0 {
+		note += fmt.Sprintf(", %d retries", n)
+	}
+	return note
 }
