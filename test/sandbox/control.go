@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
 	"github.com/digitalmarketplace/cutover/test/sandbox/search"
 )
 
@@ -117,7 +118,7 @@ type Release struct {
 
 // releases are the release pipeline's runs.
 type releases struct {
-	run func(ctx context.Context, app, image string) error
+	run func(ctx context.Context, app, image string, other platform.Manifest) error
 	ctx context.Context // ends with the sandbox
 
 	mu   sync.Mutex
@@ -125,7 +126,7 @@ type releases struct {
 	gone sync.WaitGroup
 }
 
-func (p *releases) begin(app, image string) (finish func() Release) {
+func (p *releases) begin(app, image string, other platform.Manifest) (finish func() Release) {
 	x := &Release{App: app, Image: image, State: "running"}
 	p.mu.Lock()
 	p.list = append(p.list, x)
@@ -133,7 +134,7 @@ func (p *releases) begin(app, image string) (finish func() Release) {
 	done := make(chan struct{})
 	p.gone.Go(func() {
 		defer close(done)
-		err := p.run(p.ctx, app, image)
+		err := p.run(p.ctx, app, image, other)
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		x.State = "done"
@@ -159,9 +160,10 @@ func (p *releases) view() []Release {
 
 func (s *Sandbox) postRelease(w http.ResponseWriter, r *http.Request) {
 	ask := struct {
-		App        string `json:"app"`
-		Image      string `json:"image"`
-		Background bool   `json:"background"`
+		App        string            `json:"app"`
+		Image      string            `json:"image"`
+		Background bool              `json:"background"`
+		Manifest   platform.Manifest `json:"manifest"`
 	}{App: liveApp}
 	if !decode(w, r, &ask) {
 		return
@@ -170,7 +172,7 @@ func (s *Sandbox) postRelease(w http.ResponseWriter, r *http.Request) {
 		answerError(w, http.StatusBadRequest, errors.New("image is missing"))
 		return
 	}
-	finish := s.releases.begin(ask.App, ask.Image)
+	finish := s.releases.begin(ask.App, ask.Image, ask.Manifest)
 	if ask.Background {
 		answer(w, http.StatusAccepted, Release{App: ask.App, Image: ask.Image, State: "running"})
 		return

@@ -13,6 +13,7 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
 )
 
 // editors stands in for the data API.
@@ -38,7 +39,7 @@ func newControl(t *testing.T) func(method, path, body string, want int) string {
 		clock: c, faults: faults.New(c),
 		load:   &load{router: strings.TrimPrefix(router.URL, "http://"), host: "live", now: c.Now},
 		writer: &liveWriter{edits: editors{}, life: t.Context()},
-		releases: &releases{ctx: t.Context(), run: func(_ context.Context, app, image string) error {
+		releases: &releases{ctx: t.Context(), run: func(_ context.Context, app, image string, _ platform.Manifest) error {
 			if image == "bad" {
 				return errors.New(app + " does not start")
 			}

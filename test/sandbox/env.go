@@ -61,6 +61,7 @@ func makeEnv(o Options, a Addresses) map[string]string {
 		"LEASE_HEARTBEAT":              scaled(30*time.Second, 500*time.Millisecond),
 		"LEASE_STALE_AFTER":            scaled(120*time.Second, 2*time.Second),
 		"ROUTE_TIMEOUT":                scaled(3*time.Minute, 5*time.Second),
+		"RELEASE_TIMEOUT":              scaled(30*time.Minute, time.Second),
 		"WITNESS_BASELINE":             scaled(10*time.Second, 100*time.Millisecond),
 		"WITNESS_AFTER":                scaled(10*time.Second, 100*time.Millisecond),
 		"WITNESS_RATE":                 "100",

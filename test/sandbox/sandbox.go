@@ -24,7 +24,8 @@
 //
 //	POST   /_sandbox/release    {"app":"search-api","image":"digitalmarketplace/search-api:release-1235"} runs the release
 //	                            pipeline and answers when it is through; 200 Release, 409 if it failed; 202 at once with
-//	                            "background":true
+//	                            "background":true. "manifest":{"env":{…},"services":{"search_api_elasticsearch":"another"}}
+//	                            is a mistake in the manifest that it uses
 //	GET    /_sandbox/release    200 [Release…]
 //
 //	POST   /_sandbox/engine     {"service":"search_api_elasticsearch_new","outage":"down"} makes an Elasticsearch fail: down,

@@ -125,7 +125,7 @@ func TestAReleaseReplacesWhateverHasTheName(t *testing.T) {
 			}
 		}
 	}()
-	err := w.p.Release(t.Context(), "search-api", "digitalmarketplace/search-api:release-1235")
+	err := w.p.Release(t.Context(), "search-api", "digitalmarketplace/search-api:release-1235", Manifest{})
 	cancel()
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +146,7 @@ func TestAReleaseReplacesWhateverHasTheName(t *testing.T) {
 	if image := w.must(200, "GET", "/v3/apps/"+next+"/droplets/current", nil)["image"]; image != "digitalmarketplace/search-api:release-1235" {
 		t.Errorf("image: %v", image)
 	}
-	if err := w.p.Release(t.Context(), "search-api", "digitalmarketplace/search-api:none"); err == nil {
+	if err := w.p.Release(t.Context(), "search-api", "digitalmarketplace/search-api:none", Manifest{}); err == nil {
 		t.Error("an image that is not there was released")
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,15 +29,34 @@ const command = 2 * time.Second
 // of the manifest that the app was seeded with, maps every route, unmaps what is called app at that time, stops and
 // deletes it, and takes its name. It knows nothing of migrations: whatever has the name is replaced. Its writes go
 // through the API like everybody's.
-func (p *Platform) Release(ctx context.Context, app, image string) error {
-	r := &releaser{p: p, app: app, ctx: ctx}
+func (p *Platform) Release(ctx context.Context, app, image string, other Manifest) error {
+	r := &releaser{p: p, app: app, ctx: ctx, other: other}
 	if err := r.run(image); err != nil {
 		return fmt.Errorf("release %s: %w", app, err)
 	}
 	return nil
 }
 
+// Manifest is what a release's manifest says otherwise than the app was seeded with: the mistakes that a person makes in it.
+type Manifest struct {
+	Env map[string]string `json:"env,omitempty"`
+	// Services has another service's name for each that is not the one the manifest had.
+	Services map[string]string `json:"services,omitempty"`
+}
+
+func (m Manifest) of(app App) App {
+	app.Env, app.Services = maps.Clone(app.Env), slices.Clone(app.Services)
+	maps.Copy(app.Env, m.Env)
+	for i := range app.Services {
+		if name, is := m.Services[app.Services[i].Name]; is {
+			app.Services[i].Name = name
+		}
+	}
+	return app
+}
+
 type releaser struct {
+	other Manifest
 	p     *Platform
 	ctx   context.Context
 	app   string
@@ -88,6 +109,7 @@ func (r *releaser) prepare() error {
 	if r.want, ok = r.p.manifests[r.app]; !ok {
 		return fmt.Errorf("there is no manifest for it")
 	}
+	r.want = r.other.of(r.want)
 	robot := r.p.accounts["release-app-paas"]
 	if robot == nil {
 		robot = &account{guid: r.p.newGUID(), name: "release-app-paas", secret: r.p.newGUID()}
