@@ -152,6 +152,13 @@ func (c *createService) Undo(ctx context.Context) ([]runner.Task, error) {
 	if err != nil || instance == nil {
 		return nil, err
 	}
+	user, err := c.userOf(ctx, instance)
+	if err != nil {
+		return nil, err
+	}
+	if user != nil {
+		return nil, &runner.Irreversible{Why: "service " + c.then(instance.Name, c.Settings.ReleasedService) + " stays: the released app " + user.Name + " uses it", Covered: true}
+	}
 	instance.Name = c.then(instance.Name, c.Settings.NewService)
 	return []runner.Task{c.remove(instance, "delete service "+instance.Name)}, nil
 }

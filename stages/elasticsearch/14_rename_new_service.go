@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
@@ -93,10 +94,15 @@ func (r *renameNewService) Verify() []runner.Task {
 }
 
 // Undo gives the name back, so that the old service can have it again. An app that
-// was released since uses the new service by its final name, and would not find it.
+// was released since finds the new service by that name: it is told the other one
+// first, so that it can be started again.
 func (r *renameNewService) Undo(ctx context.Context) ([]runner.Task, error) {
 	instance, err := r.findNewService(ctx)
-	if err != nil || instance == nil || instance.Name == r.Settings.NewService {
+	if err != nil || instance == nil {
+		return nil, err
+	}
+	user, err := r.userOf(ctx, instance)
+	if err != nil || user == nil && instance.Name == r.Settings.NewService {
 		return nil, err
 	}
 	b, err := r.recorded()
@@ -110,5 +116,28 @@ func (r *renameNewService) Undo(ctx context.Context) ([]runner.Task, error) {
 	if stranger != "" {
 		return nil, &runner.Irreversible{Why: "the live routes lead to " + stranger + ", which was released since and uses the new service"}
 	}
-	return []runner.Task{r.renameService(instance, r.Settings.NewService)}, nil
+	if user == nil {
+		return []runner.Task{r.renameService(instance, r.Settings.NewService)}, nil
+	}
+	return r.giveAway(ctx, user, instance)
+}
+
+// giveAway gives the service the name under which it stays with the released app.
+func (r *renameNewService) giveAway(ctx context.Context, user *cloudfoundry.App, instance *cloudfoundry.ServiceInstance) ([]runner.Task, error) {
+	env, err := r.cf.Environment(ctx, user.GUID)
+	if err != nil {
+		return nil, err
+	}
+	name := r.Settings.ReleasedService
+	var tasks []runner.Task
+	for _, bound := range env.Services {
+		says, set := env.User[r.Settings.ServiceVar]
+		if bound.InstanceGUID == instance.GUID && bound.BindingName == "" && (!set || says != name) {
+			tasks = append(tasks, r.setVariable(user, variable{r.Settings.ServiceVar, &name}))
+		}
+	}
+	if instance.Name != name {
+		tasks = append(tasks, r.renameService(instance, name))
+	}
+	return tasks, nil
 }

@@ -47,11 +47,24 @@ func (r *renameNewApp) Verify() []runner.Task {
 	}})
 }
 
-// Undo gives the name back, so that the old app can have it again.
+// Undo gives the name back, so that the old app can have it again. Where another
+// app was released in the new one's place, that one has the name, and gets one under
+// which it stays.
 func (r *renameNewApp) Undo(ctx context.Context) ([]runner.Task, error) {
-	app, err := r.findGreen(ctx)
-	if err != nil || app == nil || app.Name == r.Settings.NewApp {
+	var tasks []runner.Task
+	released, err := r.theirs(ctx)
+	if err != nil {
 		return nil, err
 	}
-	return []runner.Task{r.renameApp(app, r.Settings.NewApp)}, nil
+	if released != nil && released.Name != r.Settings.ReleasedApp {
+		tasks = append(tasks, r.renameApp(released, r.Settings.ReleasedApp))
+	}
+	app, err := r.findGreen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if app != nil && app.Name != r.Settings.NewApp {
+		tasks = append(tasks, r.renameApp(app, r.Settings.NewApp))
+	}
+	return tasks, nil
 }

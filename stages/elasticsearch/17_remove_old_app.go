@@ -27,34 +27,9 @@ const (
 
 func (r *removeOldApp) Check() []runner.Task {
 	return append(r.settled(),
-		r.waitsFor("unmap-old-app", stillServes, runner.Task{Name: "the old app has no route", Do: r.routeless}),
+		r.oldHasNoRoute(),
 		r.waitsFor("rename-old-app", "the old app has its first name", runner.Task{Name: "the app of that name is the one that the run began with", Do: r.recordedOne}),
 	)
-}
-
-// routeless sees that nobody can reach blue.
-func (s *Site) routeless(ctx context.Context, o *runner.Observation) error {
-	b, err := s.recorded()
-	if err != nil {
-		return err
-	}
-	app, err := s.blueApp(ctx, b)
-	if err != nil {
-		return err
-	}
-	if app == nil {
-		o.Say("it is deleted already")
-		return nil
-	}
-	routes, err := s.cf.RoutesOfApp(ctx, b.App)
-	if err != nil {
-		return err
-	}
-	if len(routes) > 0 {
-		return runner.Refuse("app %s is on %s, %s among them: it is in use", app.Name, runner.Count(len(routes), "route", "routes"), routes[0].Address)
-	}
-	o.Say("%s, %s", app.Name, app.State)
-	return nil
 }
 
 // recordedOne sees that the old name is not another app's. What is deleted or
@@ -133,7 +108,7 @@ func (s *Site) deleteRouteless(app *cloudfoundry.App) runner.Task {
 	return runner.Task{
 		Name: "delete app " + app.Name, ByHand: "cf delete " + app.Name + " -f",
 		Do: func(ctx context.Context, o *runner.Observation) error {
-			if err := s.routeless(ctx, o); err != nil {
+			if err := s.routeless(ctx, o, app); err != nil {
 				return err
 			}
 			return s.cf.DeleteApp(ctx, app.GUID)

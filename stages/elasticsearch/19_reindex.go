@@ -50,10 +50,14 @@ func reindexGate(record *runner.Record, earlier []runner.Step) runner.Admission 
 }
 
 func (r *reindex) Check() []runner.Task {
-	return []runner.Task{
+	tasks := []runner.Task{
 		{Name: "one app serves the live routes", Do: r.oneServes},
 		{Name: "the search API answers, and has every alias", Do: r.hasAliases},
 	}
+	if r.marked("await-release") {
+		tasks = append(tasks, r.afterRelease()...)
+	}
+	return tasks
 }
 
 // oneServes sees that nothing is in the midst of a switch.
@@ -119,8 +123,11 @@ func (r *reindex) hasAliases(ctx context.Context, o *runner.Observation) error {
 	return errors.Join(all...)
 }
 
-func (r *reindex) Plan(context.Context) ([]runner.Task, error) {
-	var tasks []runner.Task
+func (r *reindex) Plan(ctx context.Context) ([]runner.Task, error) {
+	tasks, err := r.noteRelease(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, t := range r.indices.Live() {
 		tasks = append(tasks, runner.Task{
 			Name:   fmt.Sprintf("put the documents of %s again", t.Alias),

@@ -10,9 +10,9 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-const removeOldServiceHelp = `The point of no return. Deletes the stopped old app, and then the old Elasticsearch service with all that is in it, and waits for the broker for as long as it takes. After it the run is complete: our labels are taken off what stays, and the record of the run becomes cutover-<app>-last.
+const removeOldServiceHelp = `The point of no return. Deletes the stopped old app, with the new one of this migration where the release left that behind, and then the old Elasticsearch service with all that is in it, and waits for the broker for as long as it takes. After it the run is complete: our labels are taken off what stays, and the record of the run becomes cutover-<app>-last.
 
-Refuses while any other app is bound to the old service or a key of it exists (the platform would take them away without a word), while the old app runs or has a route, and until HOLD_OLD_SERVICE_FOR has passed since step 17.
+Refuses while the app on the live routes is no release that uses the new service, or no reindex has ended since step 18; while any other app is bound to the old service or a key of it exists (the platform would take them away without a word), while the old app runs or has a route, and until HOLD_OLD_SERVICE_FOR has passed since step 17.
 
 By hand: cf delete search-api-old; cf delete-service search_api_elasticsearch_old.`
 
@@ -21,20 +21,31 @@ By hand: cf delete search-api-old; cf delete-service search_api_elasticsearch_ol
 type removeOldService struct{ *Site }
 
 func (r *removeOldService) Check() []runner.Task {
-	return append(r.settled(),
-		r.waitsFor("unmap-old-app", stillServes, runner.Task{Name: "the old app has no route", Do: r.routeless}),
+	return append(append(r.settled(), r.afterRelease()...),
+		r.waitsFor("reindex", "nothing was reindexed yet", runner.Task{Name: "a reindex has ended since the release", Do: r.reindexed}),
+		r.oldHasNoRoute(),
 		r.waitsFor("remove-old-app", "the old app runs", runner.Task{Name: "the old app does not run", Do: r.stopped}),
 		runner.Task{Name: "nothing else uses the old service", Do: r.unused},
 		r.waitsFor("remove-old-app", "the old app is not removed", runner.Task{Name: "the old service was held for long enough", Do: r.held}),
 	)
 }
 
-func (r *removeOldService) stopped(ctx context.Context, o *runner.Observation) error {
-	b, err := r.recorded()
-	if err != nil {
-		return err
+// reindexed sees that what was written while the migration went on was put again,
+// into the app that stays.
+func (r *removeOldService) reindexed(_ context.Context, o *runner.Observation) error {
+	if r.run == nil {
+		return &runner.NotYet{Stage: "check-release", Why: "there is no run"}
 	}
-	app, err := r.blueApp(ctx, b)
+	released, reindex := r.run.Marks["await-release"], r.run.Marks["reindex"]
+	if reindex.Ended.IsZero() || reindex.Ended.Before(released.Ended) {
+		return runner.Refuse("no reindex has ended since the release was seen: run reindex, or let the nightly job")
+	}
+	o.Say("at %s", reindex.Ended.UTC().Format("2006-01-02 15:04 MST"))
+	return nil
+}
+
+func (r *removeOldService) stopped(ctx context.Context, o *runner.Observation) error {
+	_, app, err := r.oldApp(ctx)
 	if err != nil {
 		return err
 	}
@@ -96,11 +107,7 @@ func (r *removeOldService) held(_ context.Context, o *runner.Observation) error 
 }
 
 func (r *removeOldService) Plan(ctx context.Context) ([]runner.Task, error) {
-	b, err := r.recorded()
-	if err != nil {
-		return nil, err
-	}
-	app, err := r.blueApp(ctx, b)
+	b, app, err := r.oldApp(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +115,17 @@ func (r *removeOldService) Plan(ctx context.Context) ([]runner.Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	var tasks []runner.Task
+	tasks, err := r.noteRelease(ctx)
+	if err != nil {
+		return nil, err
+	}
+	left, err := r.leftGreen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if left != nil {
+		tasks = append(tasks, r.stopTask(left), r.deleteRouteless(left))
+	}
 	if app != nil {
 		tasks = append(tasks, r.keep(app), r.deleteRouteless(app))
 	}
@@ -116,6 +133,20 @@ func (r *removeOldService) Plan(ctx context.Context) ([]runner.Task, error) {
 		tasks = append(tasks, r.deleteOld(instance))
 	}
 	return tasks, nil
+}
+
+// leftGreen is green where a release took its place without deleting it, as the
+// release job does: it is ours to remove. nil: there is none, or it serves.
+func (r *removeOldService) leftGreen(ctx context.Context) (*cloudfoundry.App, error) {
+	app, err := r.findGreen(ctx)
+	if err != nil || app == nil {
+		return nil, err
+	}
+	released, err := r.theirs(ctx)
+	if err != nil || released == nil {
+		return nil, err
+	}
+	return app, nil
 }
 
 // deleteOld looks once more who uses the service; by now the old app is gone too.
@@ -138,11 +169,7 @@ func (r *removeOldService) deleteOld(instance *cloudfoundry.ServiceInstance) run
 
 func (r *removeOldService) Verify() []runner.Task {
 	return append(r.ordinary(toGreen), runner.Task{Name: "the old app and the old service are gone", Do: func(ctx context.Context, o *runner.Observation) error {
-		b, err := r.recorded()
-		if err != nil {
-			return err
-		}
-		app, err := r.blueApp(ctx, b)
+		b, app, err := r.oldApp(ctx)
 		if err != nil {
 			return err
 		}

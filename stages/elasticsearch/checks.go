@@ -15,13 +15,7 @@ import (
 // there at this point. allowed are the states of a live route that do.
 func (s *Site) ordinary(allowed ...string) []runner.Task {
 	return []runner.Task{
-		{Name: "the settings are those of the run", Do: func(_ context.Context, o *runner.Observation) error {
-			if err := s.settingsAgree(); err != nil {
-				return err
-			}
-			o.Say("run %s, begun %s", s.run.ID, s.run.Started.UTC().Format("2006-01-02 15:04 MST"))
-			return nil
-		}},
+		s.settingsHold(),
 		{Name: "the live routes lead to the apps of the run", Do: func(ctx context.Context, o *runner.Observation) error {
 			b, err := s.recorded()
 			if err != nil {
@@ -31,6 +25,16 @@ func (s *Site) ordinary(allowed ...string) []runner.Task {
 		}},
 		s.sameImage(),
 	}
+}
+
+func (s *Site) settingsHold() runner.Task {
+	return runner.Task{Name: "the settings are those of the run", Do: func(_ context.Context, o *runner.Observation) error {
+		if err := s.settingsAgree(); err != nil {
+			return err
+		}
+		o.Say("run %s, begun %s", s.run.ID, s.run.Started.UTC().Format("2006-01-02 15:04 MST"))
+		return nil
+	}}
 }
 
 // The states of a live route.
@@ -62,7 +66,7 @@ func (s *Site) routesAre(ctx context.Context, b blue, o *runner.Observation, all
 		o.Set("live route "+route.Address, state)
 		switch {
 		case stranger != "":
-			all = append(all, fmt.Errorf("%s leads to app %s, which is none of this run: somebody released in between", route.Address, stranger))
+			all = append(all, fmt.Errorf("%s leads to app %s, %s", route.Address, stranger, s.whoseIsIt()))
 		case !slices.Contains(allowed, state):
 			all = append(all, fmt.Errorf("%s leads to %s; here it should lead to %s", route.Address, state, strings.Join(allowed, " or ")))
 		}
@@ -112,6 +116,14 @@ func (s *Site) routeState(ctx context.Context, b blue, next string, route liveRo
 		return toGreen, "", nil
 	}
 	return toNone, "", nil
+}
+
+// whoseIsIt says of an app that has no place on the live routes what it is.
+func (s *Site) whoseIsIt() string {
+	if s.mayRelease() {
+		return "beside another: a release is under way, or was left half-way; run this again when it has ended"
+	}
+	return "which is none of this run: somebody released in between"
 }
 
 func (s *Site) appName(ctx context.Context, guid string) string {

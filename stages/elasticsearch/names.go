@@ -32,6 +32,47 @@ func (s *Site) blueService(ctx context.Context, b blue) (*cloudfoundry.ServiceIn
 	return instance, err
 }
 
+// oldApp reads the recorded blue and its app; the app is nil where it is gone.
+func (s *Site) oldApp(ctx context.Context) (blue, *cloudfoundry.App, error) {
+	b, err := s.recorded()
+	if err != nil {
+		return b, nil, err
+	}
+	app, err := s.blueApp(ctx, b)
+	return b, app, err
+}
+
+// oldHasNoRoute sees that nobody can reach blue, before it is stopped or deleted.
+func (s *Site) oldHasNoRoute() runner.Task {
+	return s.waitsFor("unmap-old-app", stillServes, runner.Task{
+		Name: "the old app has no route",
+		Do: func(ctx context.Context, o *runner.Observation) error {
+			_, app, err := s.oldApp(ctx)
+			if err != nil {
+				return err
+			}
+			if app == nil {
+				o.Say("it is deleted already")
+				return nil
+			}
+			return s.routeless(ctx, o, app)
+		},
+	})
+}
+
+// routeless sees that an app is on no route at all.
+func (s *Site) routeless(ctx context.Context, o *runner.Observation, app *cloudfoundry.App) error {
+	routes, err := s.cf.RoutesOfApp(ctx, app.GUID)
+	if err != nil {
+		return err
+	}
+	if len(routes) > 0 {
+		return runner.Refuse("app %s is on %s, %s among them: it is in use", app.Name, runner.Count(len(routes), "route", "routes"), routes[0].Address)
+	}
+	o.Say("%s, %s", app.Name, app.State)
+	return nil
+}
+
 // nameOf is blue's name at present, or the one under which it will be made anew,
 // for people; the recorded one where it cannot be read.
 func (s *Site) nameOf(ctx context.Context, b blue) string {

@@ -55,8 +55,8 @@ func (s *Settings) Problems(first int) environ.Problems {
 func (s *Settings) names(p *problems) {
 	name := regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 	for _, kind := range [][]struct{ variable, value string }{
-		{{"LIVE_APP", s.LiveApp}, {"OLD_APP_NAME", s.OldApp}, {"NEW_APP", s.NewApp}},
-		{{"SERVICE", s.Service}, {"OLD_SERVICE", s.OldService}, {"NEW_SERVICE", s.NewService}},
+		{{"LIVE_APP", s.LiveApp}, {"OLD_APP_NAME", s.OldApp}, {"NEW_APP", s.NewApp}, {"RELEASED_APP", s.ReleasedApp}},
+		{{"SERVICE", s.Service}, {"OLD_SERVICE", s.OldService}, {"NEW_SERVICE", s.NewService}, {"RELEASED_SERVICE", s.ReleasedService}},
 	} {
 		by := map[string]string{}
 		for _, n := range kind {
@@ -94,6 +94,7 @@ func (s *Settings) numbers(p *problems) {
 		{"WITNESS_BASELINE", s.WitnessBaseline, 0},
 		{"WITNESS_AFTER", s.WitnessAfter, 0},
 		{"HOLD_OLD_SERVICE_FOR", s.Hold, 0},
+		{"RELEASE_TIMEOUT", s.ReleaseTimeout, 0},
 		{"POLL_INTERVAL", s.Poll, time.Millisecond},
 		{"VERIFY_TIMEOUT", s.VerifyTimeout, time.Millisecond},
 		{"ROUTE_TIMEOUT", s.RouteTimeout, time.Millisecond},

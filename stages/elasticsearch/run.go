@@ -26,6 +26,7 @@ const (
 	factDrained  = "drained"        // when the last catch-up after unmapping ended
 	factKept     = "old-app"        // what blue was made of, from before it is deleted
 	factPolicies = "old-policies"   // its network policies
+	factReleased = "released"       // the app that was released in green's place
 	factVariable = "variable"       // what blue's variable said before it followed its service's new name
 )
 

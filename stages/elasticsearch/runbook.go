@@ -43,6 +43,8 @@ func Steps(s *Site) runner.Runbook {
 		{Number: 16, Name: "rename-new-app", Title: "Rename the new app", Help: renameNewAppHelp, Open: func() runner.Stage { return &renameNewApp{Site: s} }},
 		// Blue is stopped, and kept as the way back.
 		{Number: 17, Name: "remove-old-app", Title: "Remove the old app", Help: removeOldAppHelp, Open: func() runner.Stage { return &removeOldApp{Site: s} }},
+		// The release puts the pipeline's own app in green's place.
+		{Number: 18, Name: "await-release", Title: "Await the release", Help: awaitReleaseHelp, Open: func() runner.Stage { return &awaitRelease{Site: s} }},
 		// All documents once more, into the live aliases; nightly too.
 		{Number: 19, Name: "reindex", Title: "Reindex", Help: reindexHelp, Gate: reindexGate, Open: func() runner.Stage { return &reindex{Site: s} }},
 		// Blue and its Elasticsearch are deleted: the point of no return, and the end of the run.
@@ -60,6 +62,8 @@ func WayBack(s *Site) runner.Runbook {
 	for _, name := range []string{
 		// What ends all ways back says so before anything is done.
 		"remove-old-service",
+		// Which app was released, if one was.
+		"await-release",
 		// The old app runs, under whatever name its service has.
 		"remove-old-app",
 		// Traffic.

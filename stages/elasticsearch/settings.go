@@ -37,16 +37,18 @@ type Settings struct {
 
 // Names are the names on the platform.
 type Names struct {
-	LiveApp        string `env:"LIVE_APP, default=search-api" help:"name of the live app"`
-	LiveRoute      string `env:"LIVE_ROUTE, default=dm-search-api-$STAGE.cloudapps.digital" help:"route by which the live app is found; its other routes, with paths too, are carried along"`
-	Service        string `env:"SERVICE, default=search_api_elasticsearch" help:"name of the Elasticsearch service of the live app"`
-	OldApp         string `env:"OLD_APP_NAME, default=search-api-old" help:"name that the live app gets when it is replaced"`
-	OldService     string `env:"OLD_SERVICE, default=search_api_elasticsearch_old" help:"name that the replaced service gets"`
-	NewApp         string `env:"NEW_APP, default=elasticsearch-migration" help:"name of the app that is built beside the live one"`
-	TemporaryRoute string `env:"TEMPORARY_ROUTE, default=dm-elasticsearch-migration-$STAGE.cloudapps.digital" help:"route of the new app until it takes the live one"`
-	PrivateRoute   string `env:"PRIVATE_ROUTE, default=dm-search-api-rollback-$STAGE.cloudapps.digital" help:"route of the replaced app alone while a rollback brings it up to date; deleted when it serves again"`
-	NewService     string `env:"NEW_SERVICE, default=search_api_elasticsearch_new" help:"name of the new Elasticsearch service while both exist"`
-	ServiceVar     string `env:"SERVICE_VARIABLE, default=DM_ELASTICSEARCH_SERVICE_NAME" help:"variable that tells the app its service's name"`
+	LiveApp         string `env:"LIVE_APP, default=search-api" help:"name of the live app"`
+	LiveRoute       string `env:"LIVE_ROUTE, default=dm-search-api-$STAGE.cloudapps.digital" help:"route by which the live app is found; its other routes, with paths too, are carried along"`
+	Service         string `env:"SERVICE, default=search_api_elasticsearch" help:"name of the Elasticsearch service of the live app"`
+	OldApp          string `env:"OLD_APP_NAME, default=search-api-old" help:"name that the live app gets when it is replaced"`
+	OldService      string `env:"OLD_SERVICE, default=search_api_elasticsearch_old" help:"name that the replaced service gets"`
+	NewApp          string `env:"NEW_APP, default=elasticsearch-migration" help:"name of the app that is built beside the live one"`
+	TemporaryRoute  string `env:"TEMPORARY_ROUTE, default=dm-elasticsearch-migration-$STAGE.cloudapps.digital" help:"route of the new app until it takes the live one"`
+	PrivateRoute    string `env:"PRIVATE_ROUTE, default=dm-search-api-rollback-$STAGE.cloudapps.digital" help:"route of the replaced app alone while a rollback brings it up to date; deleted when it serves again"`
+	NewService      string `env:"NEW_SERVICE, default=search_api_elasticsearch_new" help:"name of the new Elasticsearch service while both exist"`
+	ReleasedApp     string `env:"RELEASED_APP, default=search-api-released" help:"name that a way back from after step 18 gives to the app that was released, which it takes off the live routes and never deletes"`
+	ReleasedService string `env:"RELEASED_SERVICE, default=search_api_elasticsearch_released" help:"name that it gives to that app's service, which stays too"`
+	ServiceVar      string `env:"SERVICE_VARIABLE, default=DM_ELASTICSEARCH_SERVICE_NAME" help:"variable that tells the app its service's name"`
 }
 
 // Creation says what is created: the service and the app.
@@ -98,6 +100,7 @@ type Waiting struct {
 	RouteTimeout   time.Duration `env:"ROUTE_TIMEOUT, default=3m" help:"how long the routers may take to follow a change of routes"`
 	StartTimeout   time.Duration `env:"START_TIMEOUT, default=10m" help:"how long an app may take to start"`
 	CreateTimeout  time.Duration `env:"CREATE_TIMEOUT, default=12h" help:"how long the broker may take to create or delete the service"`
+	ReleaseTimeout time.Duration `env:"RELEASE_TIMEOUT, default=30m" help:"how long step 18 waits for the release"`
 	CatchUpTimeout time.Duration `env:"CATCH_UP_TIMEOUT, default=15m" help:"how long one catch-up may take"`
 }
 
@@ -153,6 +156,7 @@ func (s *Settings) fixed() map[string]string {
 		"STAGE": s.Stage, "LIVE_APP": s.LiveApp, "LIVE_ROUTE": s.LiveRoute, "SERVICE": s.Service,
 		"OLD_APP_NAME": s.OldApp, "OLD_SERVICE": s.OldService, "SERVICE_VARIABLE": s.ServiceVar,
 		"NEW_APP": s.NewApp, "NEW_SERVICE": s.NewService, "TEMPORARY_ROUTE": s.TemporaryRoute,
+		"RELEASED_APP": s.ReleasedApp, "RELEASED_SERVICE": s.ReleasedService,
 		"SERVICE_OFFERING": s.Offering, "SERVICE_PLAN": s.Plan, "SERVICE_PARAMETERS": s.Parameters, "IMAGE": s.Image, "RELEASE": s.Release, "INDICES": string(listed),
 	}
 }

@@ -38,6 +38,13 @@ func (s *Site) Situation(ctx context.Context) (runner.Situation, error) {
 		if stranger != "" && s.marked("remove-old-service") {
 			return complete(stranger, s.run), nil
 		}
+		if stranger != "" && s.mayRelease() {
+			return runner.Situation{
+				Traffic: toOther, Detail: stranger + ", in the midst of a release",
+				Blocked: "a release is under way, or was left half-way: see that it ends",
+				Back:    "when the release has ended",
+			}, nil
+		}
 		if stranger != "" {
 			return runner.Situation{
 				Traffic: toOther, Detail: stranger + ", which is none of this run",
@@ -112,6 +119,13 @@ func (s *Site) cost(ctx context.Context, b blue, state string) (string, error) {
 	names := ""
 	if app != nil && instance != nil && (app.Name != b.Name || instance.Name != b.ServiceName) {
 		names = "; then the names go back"
+	}
+	released, err := s.theirs(ctx)
+	if err != nil {
+		return "", err
+	}
+	if released != nil {
+		names += "; the released app stays, as " + s.Settings.ReleasedApp
 	}
 	switch {
 	case instance == nil:

@@ -101,8 +101,9 @@ func (s *Site) Unlock(ctx context.Context, run string) (string, error) {
 	return held.String(), nil
 }
 
-// Guard refuses while a release would cross a run, from its beginning to its end:
-// the stages know blue and green, and no app that came between. It tells why a
+// Guard refuses while a release would cross a run: before step 18, where the stages
+// know blue and green and no app that came between, and on the way back. It lets the
+// release through that step 18 waits for, and every one after it. It tells why a
 // release may begin.
 func (s *Site) Guard(ctx context.Context) (string, error) {
 	record, err := s.Journal().Record(ctx)
@@ -119,12 +120,16 @@ func (s *Site) Guard(ctx context.Context) (string, error) {
 	if record.Back {
 		return "", runner.Refuse("migration %s goes back: release when the rollback has ended", record.Run)
 	}
-	for _, step := range Steps(s) {
+	steps := Steps(s)
+	for _, step := range steps.Between(1, steps.Named("await-release").Number-1) {
 		if _, is := record.Marks[step.Name]; !is {
-			return "", runner.Refuse("migration %s is at %d. %s: release when it has ended, or was rolled back", record.Run, step.Number, step.Name)
+			return "", runner.Refuse("migration %s is at %d. %s: release when it has come to 18, or was rolled back", record.Run, step.Number, step.Name)
 		}
 	}
-	return "migration " + record.Run + " has ended", nil
+	if _, is := record.Marks["await-release"]; !is {
+		return "migration " + record.Run + " waits for a release", nil
+	}
+	return "migration " + record.Run + " has had its release", nil
 }
 
 // Took tells how long each stage took: in this run, or else in the one before.

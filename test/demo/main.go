@@ -132,6 +132,11 @@ func rehearse(ctx context.Context, s size, o options, stdout io.Writer) error {
 
 	var r recap
 	for _, command := range commands {
+		if command == awaiting {
+			if err := box.release(ctx); err != nil {
+				return err
+			}
+		}
 		ran := p.stage(ctx, command)
 		r.ran = append(r.ran, ran)
 		if ran.err != nil || ctx.Err() != nil {

@@ -21,6 +21,9 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch"
 )
 
+// awaiting is the command before which the Jenkinsfile has the release job run.
+const awaiting = "await-release"
+
 // switching is the command that runs several stages in one process.
 const switching = "switch"
 
@@ -171,9 +174,19 @@ func (b *sandbox) environment() []string {
 	return env
 }
 
+// release runs the release job, and returns when it is through.
+func (b *sandbox) release(ctx context.Context) error {
+	var released any
+	return b.send(ctx, http.MethodPost, "release", strings.NewReader(`{"image":"digitalmarketplace/search-api:release-1235"}`), &released)
+}
+
 // ask calls the control API.
 func (b *sandbox) ask(ctx context.Context, method, what string, answer any) error {
-	req, err := http.NewRequestWithContext(ctx, method, b.ready.Addresses.Control+"/_sandbox/"+what, nil)
+	return b.send(ctx, method, what, nil, answer)
+}
+
+func (b *sandbox) send(ctx context.Context, method, what string, body io.Reader, answer any) error {
+	req, err := http.NewRequestWithContext(ctx, method, b.ready.Addresses.Control+"/_sandbox/"+what, body)
 	if err != nil {
 		return err
 	}

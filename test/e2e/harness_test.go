@@ -313,6 +313,8 @@ func plain(v any) any {
 				v[key] = value.(map[string]any)["state"]
 			case strings.HasPrefix(key, "stage-"), key == "started", key == "catch-up", key == "indexing-began", key == "shared", key == "drained":
 				v[key] = "(set)"
+			case key == "released":
+				v[key] = regexp.MustCompile(`"at":"[^"]*"`).ReplaceAllString(value.(string), `"at":"(set)"`)
 			default:
 				v[key] = plain(value)
 			}

@@ -32,7 +32,10 @@ func (w *world) build(t *testing.T, s jenkins.Scenario) jenkins.Build {
 	}
 	env["PATH"] = filepath.Dir(binary) + ":/usr/bin:/bin"
 	s.Env = env
-	s.Jobs = map[string]jenkins.Job{"notify-slack": {Result: "SUCCESS"}}
+	s.Jobs = map[string]jenkins.Job{
+		"notify-slack":     {Result: "SUCCESS"},
+		"release-app-paas": {Calls: w.control + "/_sandbox/release", Body: `{"image":"digitalmarketplace/search-api:release-1235"}`},
+	}
 	b := jenkins.Run(t, s)
 	if b.Error != "" {
 		t.Fatalf("the pipeline is not accepted: %s", b.Error)

@@ -33,6 +33,7 @@ import (
 //	control METHOD PATH [JSON]          asks the control API; the answer is on stdout
 //	until PATH REGEXP                   asks it, or the platform (/v3/…), again and again until the answer matches
 //	cf METHOD PATH [JSON]               asks the platform, as an operator would; {green}, {blue} are the apps' GUIDs
+//	deploy [JSON]                       runs the release job; JSON is a mistake in its manifest
 //	edit JSON                           makes one edit in the data API; $EDITED is its object's id
 //	capture NAME REGEXP                 puts what the first group matches in stdout into $NAME
 //	mark                                counts what follows: writes MIN MAX [REGEXP] since, requests MIN MAX since
@@ -54,7 +55,7 @@ func TestStories(t *testing.T) {
 			"sandbox": do((*story).sandbox), "cutover": do((*story).cutover), "exits": do((*story).exits),
 			"begin": do((*story).begin), "says": do((*story).says), "signal": do((*story).signal), "ends": do((*story).ends),
 			"fault": do((*story).fault), "held": do((*story).held), "hit": do((*story).hit), "release": do((*story).release), "mend": do((*story).mend),
-			"control": do((*story).control), "until": do((*story).until), "cf": do((*story).platform), "edit": do((*story).edit), "capture": do((*story).capture),
+			"control": do((*story).control), "until": do((*story).until), "cf": do((*story).platform), "edit": do((*story).edit), "deploy": do((*story).deploy), "capture": do((*story).capture),
 			"mark": do((*story).mark), "writes": do((*story).writes), "requests": do((*story).requests),
 			"snapshot": do((*story).snapshot), "snapshot-equals": do((*story).snapshotEquals),
 			"readers": do((*story).readers), "readers-met": do((*story).readersMet), "no-read-failed": do((*story).noReadFailed),

@@ -125,6 +125,15 @@ func (w *world) app(name string) string {
 	return list.Resources[0].GUID
 }
 
+func (s *story) deploy(args []string) {
+	s.need(args, 0, 1)
+	var manifest map[string]any
+	if len(args) == 1 {
+		manifest = s.object(args[0])
+	}
+	s.world.released(manifest)
+}
+
 func (s *story) edit(args []string) {
 	s.need(args, 1, 1)
 	var made struct {

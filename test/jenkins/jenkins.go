@@ -58,6 +58,9 @@ type Job struct {
 	Result string `json:"result,omitempty"`
 	// Parameters are the job's own, each with its choices where it has any.
 	Parameters map[string][]string `json:"parameters,omitempty"`
+	// Calls is the address that the job posts Body to; an answer that is no success fails the job. Empty: it does nothing.
+	Calls string `json:"calls,omitempty"`
+	Body  string `json:"body,omitempty"`
 }
 
 // Event is what the runner says while a build goes on.
@@ -79,7 +82,7 @@ type Event struct {
 	Files  []string `json:"files"`
 	Cases  []Case   `json:"cases"`
 	Failed int      `json:"failed"`
-	// Of a lock, and of input: whether an agent was held meanwhile.
+	// Of a lock, of input and of build: whether an agent was held meanwhile.
 	Resource string `json:"resource"`
 	Agent    bool   `json:"agent"`
 	// Of the pipeline, at the start.

@@ -166,6 +166,55 @@ func TestNothingIsLeftInAWorkspaceOrArchivedThatIsSecret(t *testing.T) {
 	diff(t, "workspaces left", []string(nil), left)
 }
 
+// Step 18 has the release job run, once, where nobody has released yet; and holds nothing while it does.
+func TestTheReleaseJobIsRunWhereNobodyHasReleased(t *testing.T) {
+	type params = map[string]any
+	released := map[string]any{"STAGE": "staging", "APPLICATION_NAME": "search-api", "RELEASE_NAME": "release-1234"}
+	for name, c := range map[string]struct {
+		params params
+		env    map[string]string
+		job    string
+		runs   []any
+		awaits int
+		result string
+	}{
+		"nobody has released":   {params{"DRY_RUN": false}, nil, "SUCCESS", []any{released}, 2, "SUCCESS"},
+		"somebody has":          {params{"DRY_RUN": false}, map[string]string{"RELEASED": "yes"}, "SUCCESS", nil, 1, "SUCCESS"},
+		"a dry run":             {params{}, nil, "SUCCESS", nil, 1, "SUCCESS"},
+		"the job fails":         {params{"DRY_RUN": false}, nil, "FAILURE", []any{released}, 1, "FAILURE"},
+		"what it does is wrong": {params{"DRY_RUN": false}, map[string]string{"FAIL": "await-release=1"}, "SUCCESS", []any{released}, 2, "FAILURE"},
+		"a look is refused":     {params{"DRY_RUN": false}, map[string]string{"FAIL": "await-release=3", "RELEASED": "yes"}, "SUCCESS", nil, 1, "FAILURE"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.params["STAGE"], c.params["RELEASE"] = "staging", "release-1234"
+			job := releaseApp
+			job.Result = c.job
+			r := rehearse(t, jenkins.Scenario{
+				Params: c.params, Env: c.env, StartAt: "18. Await the release",
+				Jobs: map[string]jenkins.Job{"notify-slack": notifySlack, "release-app-paas": job},
+			})
+
+			var runs []any
+			for _, e := range r.Steps("build") {
+				if e.Args["job"] != "release-app-paas" {
+					continue
+				}
+				runs = append(runs, e.Args["parameters"])
+				if e.Agent || len(e.Locks) > 0 {
+					t.Errorf("the job is awaited with an executor (%v) and %v held", e.Agent, e.Locks)
+				}
+			}
+			diff(t, "runs of the release job", c.runs, runs)
+			awaits := slices.DeleteFunc(r.commands(), func(one string) bool { return one != "await-release" })
+			diff(t, "calls of await-release", c.awaits, len(awaits))
+			diff(t, "result", c.result, r.Result)
+			if reports := r.published(); c.job == "SUCCESS" && !slices.Contains(reports, "reports/18-await-release.xml") {
+				t.Errorf("the report of step 18 is not published: %v", reports)
+			}
+		})
+	}
+}
+
 func TestTheReleaseJobIsHeldOffOnlyWhileItWouldBeFatal(t *testing.T) {
 	held := func(r rehearsal) []string {
 		var commands []string
@@ -277,6 +326,9 @@ func TestActionsOtherThanMigrateRunNothingElse(t *testing.T) {
 func told(r rehearsal) []string {
 	var statuses []string
 	for _, e := range r.Steps("build") {
+		if e.Args["job"] != "notify-slack" {
+			continue
+		}
 		statuses = append(statuses, e.Args["parameters"].(map[string]any)["STATUS"].(string))
 	}
 	return statuses
@@ -302,7 +354,7 @@ func TestTheChannelIsToldOfWhatMayHaveChangedSomething(t *testing.T) {
 
 			diff(t, "told", c.told, told(r))
 			for _, e := range r.Steps("build") {
-				if e.Args["wait"] != false {
+				if e.Args["job"] == "notify-slack" && e.Args["wait"] != false {
 					t.Error("the build waits for the message to be sent")
 				}
 			}
@@ -318,6 +370,7 @@ func TestAMessageThatCannotBeSentChangesNothing(t *testing.T) {
 		"the message is lost": {"notify-slack": {Result: "FAILURE", Parameters: notifySlack.Parameters}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			jobs["release-app-paas"] = releaseApp
 			r := rehearse(t, jenkins.Scenario{Params: params, Jobs: jobs})
 			diff(t, "result", "SUCCESS", r.Result)
 		})
@@ -342,7 +395,7 @@ func TestTheFormIsSafeToSendAsItIs(t *testing.T) {
 }
 
 func TestNothingIsWrittenIntoAShellCommand(t *testing.T) {
-	for file, want := range map[string]int{"Jenkinsfile": 25, nightly: 1} {
+	for file, want := range map[string]int{"Jenkinsfile": 26, nightly: 1} {
 		steps := jenkins.ShellSteps(t, file)
 		diff(t, "shell steps in "+file, want, len(steps))
 		for _, s := range steps {

@@ -33,6 +33,7 @@ var migration = []step{
 		[]string{"reports/09-map-live-route.xml", "reports/10-watch-traffic.xml", "reports/11-unmap-old-app.xml", "reports/12-unmap-temporary-route.xml",
 			"reports/13-rename-old-service.xml", "reports/14-rename-new-service.xml", "reports/15-rename-old-app.xml", "reports/16-rename-new-app.xml"}},
 	{"17. Remove the old app", []string{"remove-old-app"}, []string{"reports/17-remove-old-app.xml"}},
+	{"18. Await the release", []string{"await-release"}, []string{"reports/18-await-release.xml"}},
 	{"19. Reindex", []string{"reindex"}, []string{"reports/19-reindex.xml"}},
 	{"20. Remove the old service", []string{"remove-old-service"}, []string{"reports/20-remove-old-service.xml"}},
 }
@@ -48,6 +49,11 @@ const deployLock = "paas-preview-search-api-deploy"
 var notifySlack = jenkins.Job{Result: "SUCCESS", Parameters: map[string][]string{
 	"USERNAME": nil, "ICON": nil, "TEXT": nil, "CHANNEL": {"#dm-release", "#dm-2ndline"}, "PROJECT": nil, "STAGE": nil,
 	"RELEASE_NAME": nil, "STATUS": {"SUCCESS", "FAILED"}, "URL": nil, "JOB": nil,
+}}
+
+// releaseApp is the house's release job.
+var releaseApp = jenkins.Job{Result: "SUCCESS", Parameters: map[string][]string{
+	"STAGE": {"preview", "staging", "production"}, "APPLICATION_NAME": nil, "RELEASE_NAME": nil,
 }}
 
 // rehearsal is a build with the stand-in for the program on its PATH.
@@ -83,7 +89,7 @@ func rehearse(t *testing.T, s jenkins.Scenario) rehearsal {
 		s.Params = map[string]any{"STAGE": "preview"}
 	}
 	if s.Jobs == nil {
-		s.Jobs = map[string]jenkins.Job{"notify-slack": notifySlack}
+		s.Jobs = map[string]jenkins.Job{"notify-slack": notifySlack, "release-app-paas": releaseApp}
 	}
 	calls := filepath.Join(t.TempDir(), "calls")
 	env := map[string]string{

@@ -1,0 +1,162 @@
+package e2e
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// appsCalled are how many apps have a name.
+func (w *world) appsCalled(name string) int {
+	w.t.Helper()
+	var list struct {
+		Resources []struct{} `json:"resources"`
+	}
+	w.cf("GET", "/v3/apps?names="+name, nil, &list)
+	return len(list.Resources)
+}
+
+// A release after 17, whether or not step 18 has seen it, ends no way back: what was
+// released is taken off the live routes and stays, with its service, able to start.
+func TestAWayBackLeavesWhatWasReleased(t *testing.T) {
+	t.Parallel()
+	for name, until := range map[string]string{
+		"not awaited yet": "remove-old-app", "awaited": "await-release", "once more": "reindex", "the old app deleted": "await-release",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t, small())
+			if name == "the old app deleted" {
+				w.env["OLD_APP"] = "delete"
+			}
+			was := w.state()
+			w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
+			w.released(nil)
+			w.run(0, "elasticsearch", "run", "--to", until)
+			if until == "reindex" {
+				w.released(nil) // and once more, unseen
+			}
+			app, service := w.app("search-api"), w.instance("search_api_elasticsearch")
+			w.call("POST", "/_sandbox/load", map[string]any{"rate": 50}, nil)
+			w.run(0, "elasticsearch", "rollback")
+			if tally := w.tally(); tally.Failed > 0 || tally.ByApp["search-api-release"] == 0 {
+				t.Errorf("live requests on the way back: %+v", tally)
+			}
+			if w.app("search-api-released") != app || w.instance("search_api_elasticsearch_released") != service {
+				t.Error("what was released is not what it was")
+			}
+			w.cf("POST", "/v3/apps/"+app+"/actions/restart", nil, nil)
+			w.eventually("the released app runs again", func() bool {
+				var stats struct {
+					Resources []struct {
+						State string `json:"state"`
+					} `json:"resources"`
+				}
+				w.cf("GET", "/v3/apps/"+app+"/processes/web/stats", nil, &stats)
+				return len(stats.Resources) == 2 && stats.Resources[0].State == "RUNNING" && stats.Resources[1].State == "RUNNING"
+			})
+			w.removeLast()
+			w.removeReleased()
+			if diff := cmp.Diff(was, w.state()); diff != "" {
+				t.Errorf("there and back (-before +after):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A release that uses the old service is no reason to keep the new one.
+func TestAWayBackFromAReleaseOnTheOldService(t *testing.T) {
+	t.Parallel()
+	w := start(t, small())
+	was := w.state()
+	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
+	w.released(map[string]any{
+		"env":      map[string]any{"DM_ELASTICSEARCH_SERVICE_NAME": "search_api_elasticsearch_old"},
+		"services": map[string]any{"search_api_elasticsearch": "search_api_elasticsearch_old"},
+	})
+	w.run(1, "elasticsearch", "await-release")
+	w.run(0, "elasticsearch", "rollback")
+	w.removeLast()
+	w.cf("DELETE", "/v3/apps/"+w.app("search-api-released"), nil, nil)
+	if diff := cmp.Diff(was, w.state()); diff != "" {
+		t.Errorf("there and back (-before +after):\n%s", diff)
+	}
+}
+
+func TestAWayBackWaitsForAReleaseAndTakesNobodysName(t *testing.T) {
+	t.Parallel()
+	w := start(t, small())
+	w.forward("await-release")
+	half := w.fault(map[string]any{"kind": "hold", "place": "cloud-controller", "method": "POST", "path": "/destinations$", "n": 2})
+	w.call("POST", "/_sandbox/release", map[string]any{"image": "digitalmarketplace/search-api:release-1236", "background": true}, nil)
+	w.awaitHeld(half)
+	w.refused(nil, "a release is under way, or was left half-way", "elasticsearch", "rollback")
+	w.refused(nil, "a release is under way, or was left half-way; run this again when it has ended", "elasticsearch", "reindex")
+	w.release(half, "do")
+	w.eventually("the release has ended", func() bool {
+		var all []struct {
+			State string `json:"state"`
+		}
+		w.call("GET", "/_sandbox/release", nil, &all)
+		return all[len(all)-1].State == "done"
+	})
+
+	var space struct {
+		Resources []struct {
+			GUID string `json:"guid"`
+		} `json:"resources"`
+	}
+	w.cf("GET", "/v3/spaces", nil, &space)
+	var taken struct {
+		GUID string `json:"guid"`
+	}
+	w.cf("POST", "/v3/apps", map[string]any{
+		"name": "search-api-released", "relationships": map[string]any{"space": map[string]any{"data": map[string]any{"guid": space.Resources[0].GUID}}},
+	}, &taken)
+	w.refused(nil, "the released app would be called search-api-released, and another app is", "elasticsearch", "rollback")
+	w.cf("DELETE", "/v3/apps/"+taken.GUID, nil, nil)
+	w.run(0, "elasticsearch", "rollback")
+
+	// The next migration needs no clearing up, and goes to its end.
+	w.forward("")
+	if w.appsCalled("search-api-released") != 1 {
+		t.Error("a later migration touched what was released")
+	}
+}
+
+// A release that was made in another way leaves green behind, off the live routes:
+// the last step removes it, unless somebody uses it.
+func TestWhatAReleaseLeavesOfTheNewAppGoesInTheEnd(t *testing.T) {
+	t.Parallel()
+	w := start(t, small())
+	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
+	green := w.app("search-api")
+	kept := w.fault(map[string]any{"kind": "error-before", "status": 403, "place": "cloud-controller", "method": "DELETE", "path": "/v3/apps/" + green})
+	var failed struct{ State string }
+	w.call("POST", "/_sandbox/release", map[string]any{"image": "digitalmarketplace/search-api:release-1235", "background": true}, nil)
+	w.eventually("the release has failed to delete it", func() bool {
+		var all []struct {
+			State string `json:"state"`
+		}
+		w.call("GET", "/_sandbox/release", nil, &all)
+		failed.State = all[0].State
+		return failed.State == "failed"
+	})
+	w.call("DELETE", "/_sandbox/faults/"+kept, nil, nil)
+	p := w.with(map[string]string{"RELEASE_TIMEOUT": "300ms"}, 1, "elasticsearch", "await-release")
+	if !strings.Contains(p.log.String(), "the app on the live routes is called search-api-release, not search-api") {
+		t.Errorf("the log does not say what is missing:\n%s", p.log.String())
+	}
+	w.cf(http.MethodPatch, "/v3/apps/"+green, map[string]any{"name": "search-api-venerable"}, nil)
+	w.cf(http.MethodPatch, "/v3/apps/"+w.app("search-api-release"), map[string]any{"name": "search-api"}, nil)
+	w.run(0, "elasticsearch", "run", "--to", "reindex")
+	w.run(0, "elasticsearch", "remove-old-service")
+	if n := w.appsCalled("search-api-venerable"); n != 0 {
+		t.Error("the app that this run made was left behind")
+	}
+	if w.app("search-api") == green {
+		t.Error("the released app is not the live one")
+	}
+}
