@@ -86,7 +86,7 @@ func (p *Plan) Print(w io.Writer) error {
 		fmt.Fprintf(&b, "\nWhat this was made of\n")
 		for _, s := range p.World {
 			if s.Now != "" {
-				fmt.Fprintf(&b, "    %s\n", s.Line())
+				fmt.Fprintf(&b, "    %-18s %s  %s\n", s.Name, s.Hash(), s.Now)
 			}
 		}
 	}
@@ -241,13 +241,24 @@ func (p *Plan) does(r *runner.Result) string {
 
 // JSON writes the plan for a program: the stages as their reports have them.
 func (p *Plan) JSON(w io.Writer) error {
+	type subject struct {
+		Name string `json:"name"`
+		Now  string `json:"now"`
+		Hash string `json:"hash"`
+	}
+	world := []subject{}
+	for _, s := range p.World {
+		if s.Now != "" {
+			world = append(world, subject{s.Name, s.Now, s.Hash()})
+		}
+	}
 	text, err := json.MarshalIndent(struct {
 		Digest   string           `json:"digest,omitempty"`
 		Total    string           `json:"total"`
 		Stages   []*runner.Result `json:"stages"`
 		WaysBack []runner.WayBack `json:"ways_back"`
-		World    []runner.Subject `json:"made_of"`
-	}{p.Digest(), p.total(p.results), p.results, p.WaysBack, p.World}, "", "  ")
+		World    []subject        `json:"made_of"`
+	}{p.Digest(), p.total(p.results), p.results, p.WaysBack, world}, "", "  ")
 	if err != nil {
 		return err
 	}

@@ -141,15 +141,21 @@ func (s *Settings) world() []runner.Subject {
 			continue
 		}
 		setting := runner.Subject{Name: v.Name, None: "the default"}
-		switch {
-		case v.Name == "SERVICE_PARAMETERS" && !v.Default:
-			setting.Now, setting.Hidden = "set", v.Text // A broker may take a password there.
-		case !v.Default || v.Name == "STAGE":
+		if !v.Default || v.Name == "STAGE" {
 			setting.Now = fmt.Sprintf("%q", v.Text)
+		}
+		if setting.Now != "" && mayHoldSecret(v.Name) {
+			setting.Now, setting.Hidden = "set", v.Text
 		}
 		all = append(all, setting)
 	}
 	return all
+}
+
+// mayHoldSecret tells a setting in which people write passwords, though it is no
+// secret by itself: a broker's parameters, a command line, an address of git.
+func mayHoldSecret(name string) bool {
+	return slices.Contains([]string{"SERVICE_PARAMETERS", "SMOKE_TEST", "RELEASE_REPOSITORY"}, name)
 }
 
 // onlyPace tells a setting that says how fast, for how long or by whom something is

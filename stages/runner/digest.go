@@ -16,19 +16,18 @@ import (
 // else's doing.
 type Subject struct {
 	// Name is what a person calls it: letters, digits, '-' and '_'.
-	Name string `json:"name"`
+	Name string
 	// Now says what it is; "" where it is not there, which None says in words.
-	Now  string `json:"now,omitempty"`
-	None string `json:"-"`
+	Now, None string
 	// Hidden is told apart like Now, and never shown. It goes in as a whole, such as
 	// all variables of an app, so that no single value can be guessed by its hash.
-	Hidden string `json:"-"`
+	Hidden string
 	// Was are what it may have been when the plan was approved, before the run's own
 	// steps made it what it is now; "": it may not have been there.
-	Was []string `json:"-"`
+	Was []string
 	// Gone tells that the run's own steps have taken it away: whatever it was then is
 	// right.
-	Gone bool `json:"-"`
+	Gone bool
 }
 
 // digestVersion begins a digest. Another one is not compared: what it was made of
@@ -42,7 +41,7 @@ func Digest(subjects []Subject) string {
 	var parts []string
 	for _, s := range subjects {
 		if s.Now != "" {
-			parts = append(parts, s.Name+"="+hashOf(s.Now, s.Hidden))
+			parts = append(parts, s.Name+"="+s.Hash())
 		}
 	}
 	return digestVersion + strings.Join(parts, ",")
@@ -97,7 +96,7 @@ func Agrees(digest string, subjects []Subject) error {
 
 // agrees compares a subject with its hash in the digest; "": it is not in there.
 func (s Subject) agrees(approved string) error {
-	now := hashOf(s.Now, s.Hidden)
+	now := s.Hash()
 	if s.Now == "" {
 		now = ""
 	}
@@ -127,7 +126,5 @@ func (s Subject) none() string {
 	return s.None
 }
 
-// Line is a subject as a plan lists it, with its hash.
-func (s Subject) Line() string {
-	return fmt.Sprintf("%-18s %s  %s", s.Name, hashOf(s.Now, s.Hidden), s.Now)
-}
+// Hash is what a digest has of it.
+func (s Subject) Hash() string { return hashOf(s.Now, s.Hidden) }

@@ -178,6 +178,27 @@ func (w *world) setVariable(app, name, value string) {
 	w.cf("PATCH", "/v3/apps/"+app+"/environment_variables", map[string]any{"var": map[string]any{name: value}}, nil)
 }
 
+// repush gives an app another image in place, as cf push of one who knows no
+// better does.
+func (w *world) repush(app, image string) {
+	w.t.Helper()
+	var pack, build struct {
+		GUID    string `json:"guid"`
+		State   string `json:"state"`
+		Droplet struct {
+			GUID string `json:"guid"`
+		} `json:"droplet"`
+	}
+	w.cf("POST", "/v3/packages", map[string]any{"type": "docker", "relationships": map[string]any{"app": one(app)},
+		"data": map[string]any{"image": image, "username": w.env["DOCKER_USERNAME"], "password": w.env["CF_DOCKER_PASSWORD"]}}, &pack)
+	w.cf("POST", "/v3/builds", map[string]any{"package": map[string]any{"guid": pack.GUID}}, &build)
+	w.eventually("the image is staged", func() bool {
+		w.cf("GET", "/v3/builds/"+build.GUID, nil, &build)
+		return build.State == "STAGED"
+	})
+	w.cf("PATCH", "/v3/apps/"+app+"/relationships/current_droplet", one(build.Droplet.GUID), nil)
+}
+
 // What others change between the approval and the stage is refused, by its name,
 // and nothing is written.
 func TestWhatOthersChangeAfterTheApprovalIsRefusedAndNamed(t *testing.T) {
@@ -212,6 +233,14 @@ func TestWhatOthersChangeAfterTheApprovalIsRefusedAndNamed(t *testing.T) {
 				{"a binding of the old app taken away", "old-bindings was another", func() {
 					w.cf("DELETE", "/v3/service_credential_bindings/"+w.guid("/v3/service_credential_bindings?app_guids="+blue+"&service_instance_guids="+w.instance("digitalmarketplace_splunk")), nil, nil)
 				}, nil},
+				{"another image in the old app", "old-image was another .* now digitalmarketplace/search-api:release-1236", func() { w.repush(blue, "digitalmarketplace/search-api:release-1236") }, nil},
+				{"a network policy of the old app", "old-policies was another .* tcp 8080-8080", func() {
+					w.cf("POST", "/networking/v1/external/policies", map[string]any{"policies": []any{map[string]any{
+						"source": map[string]any{"id": somebody}, "destination": map[string]any{"id": blue, "protocol": "tcp", "ports": map[string]any{"start": 8080, "end": 8080}}}}}, nil)
+				}, nil},
+				{"the guard of the live routes taken away", "routes was another", func() {
+					w.cf("DELETE", "/v3/service_route_bindings/"+w.guid("/v3/service_route_bindings?route_guids="+w.guid("/v3/routes?hosts=dm-search-api-preview&paths=")), nil, nil)
+				}, nil},
 				{"the old app under another name", "names was another .* the old app is moved", func() { w.cf("PATCH", "/v3/apps/"+blue, map[string]any{"name": "moved"}, nil) }, nil},
 				{"a stranger under a name of ours", "names was another .* search-api-old is app", func() { w.stranger("search-api-old") }, nil},
 				{"a setting of the job", `DRAIN was another .* now "7s"`, nil, map[string]string{"DRAIN": "7s"}},
@@ -219,7 +248,8 @@ func TestWhatOthersChangeAfterTheApprovalIsRefusedAndNamed(t *testing.T) {
 				{"a setting that is the default again", `WITNESS_RATE was another .* now the default`, nil, map[string]string{"WITNESS_RATE": "20"}},
 				{"the new app deleted", "other-routes was another .* now none; new-app was another .* now deleted", func() { w.cf("DELETE", "/v3/apps/"+green, nil, nil) }, nil},
 			} {
-				settings := map[string]string{"PLAN_DIGEST": w.digest(), "ROUTE_TIMEOUT": "1s"}
+				settings := unbeating()
+				settings["PLAN_DIGEST"], settings["ROUTE_TIMEOUT"] = w.digest(), "1s"
 				if c.change != nil {
 					was := settings["PLAN_DIGEST"]
 					c.change()
@@ -243,6 +273,16 @@ func TestWhatOthersChangeAfterTheApprovalIsRefusedAndNamed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Before there is a run its beginning says what is wrong.
+func TestAnotherAppOnTheLiveRouteBeforeTheRunBegins(t *testing.T) {
+	t.Parallel()
+	w := start(t, few())
+	settings := unbeating()
+	settings["PLAN_DIGEST"] = w.digest()
+	w.mapTo("dm-search-api-preview", w.stranger("somebody"))
+	w.refused(settings, "the world is the one that was approved: the live route dm-search-api-preview.cloudapps.digital leads to 2 apps", "elasticsearch", "check-release")
 }
 
 // Neither what a rollback left nor the run that begins after it was approved.
@@ -272,6 +312,9 @@ func (w *world) planFor(stages string) map[string]string {
 	w.t.Helper()
 	p := w.with(map[string]string{"PLAN_FOR": stages}, 0, "elasticsearch", "plan")
 	w.noSecret(p)
+	if strings.Contains(p.out.String(), "s3cret-parameter") {
+		w.t.Errorf("the parameters are shown:\n%s", p.out.String())
+	}
 	files := map[string]string{"stdout": p.out.String()}
 	for _, name := range []string{"plan.txt", "plan.json", "plan.digest", "plan.question"} {
 		text, err := os.ReadFile(filepath.Join(p.dir, "reports", name))
@@ -286,6 +329,7 @@ func (w *world) planFor(stages string) map[string]string {
 func TestAPlanIsApprovedAndCarriedOut(t *testing.T) {
 	t.Parallel()
 	w := start(t, few())
+	w.env["SERVICE_PARAMETERS"] = `{"password":"s3cret-parameter"}`
 	w.run(0, "elasticsearch", "run", "--to", "verify-indices")
 	files := w.planFor("map-live-route..rename-new-app")
 	if !strings.HasSuffix(files["stdout"], "plan digest "+files["plan.digest"]+"\n") || files["plan.txt"] != files["stdout"] {
@@ -317,7 +361,7 @@ func TestAnApprovalIsForTheWayForwardAlone(t *testing.T) {
 	w.env["PLAN_DIGEST"] = w.digest()
 	w.run(0, "elasticsearch", "run", "--to", "create-service")
 	w.setVariable(w.app("search-api"), "DM_LOG_PATH", "/tmp/changed")
-	w.refused(nil, "old-variables was another", "elasticsearch", "generate-manifest")
+	w.refused(unbeating(), "old-variables was another", "elasticsearch", "generate-manifest")
 	w.run(0, "elasticsearch", "plan")
 	w.run(0, "elasticsearch", "status")
 	w.run(3, "elasticsearch", "guard")
