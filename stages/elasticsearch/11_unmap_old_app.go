@@ -183,10 +183,9 @@ func (u *unmapOldApp) onLive(ctx context.Context, b blue) ([]runner.Task, error)
 			tasks = append(tasks, u.mapTask(name, b.App, route))
 		}
 	}
-	if len(tasks) == 0 {
-		return nil, nil
+	if len(tasks) > 0 {
+		tasks = append(tasks, u.onEveryRouter("the old app", b.Routes, u.blueInstances, "answers", served)...)
 	}
-	tasks = append(tasks, u.onEveryRouter("the old app", b.Routes, u.blueInstances, "answers", served)...)
 	if !u.timeOf(factDrained).IsZero() {
 		tasks = append(tasks, runner.Task{Name: "note that the old app serves again", Do: func(ctx context.Context, _ *runner.Observation) error {
 			return u.journal.Unset(ctx, u.run, factDrained)

@@ -1,0 +1,156 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Law 3, for the way back: killed at every write to the platform, and at the first,
+// a middle and the last document carried over, each time resumed by a fresh process
+// in an empty folder: the end that an undisturbed rollback comes to. One world is
+// killed again and again, so that each process goes on from where the last one was
+// killed; a process that writes what was done already would never get past it.
+//
+// The way back is the longest there is: the old app was deleted, and is made anew.
+func TestARollbackKilledAtEveryWriteComesToTheSameEnd(t *testing.T) {
+	t.Parallel()
+	ref := wayBack(t)
+	n := len(ref.writes())
+	ref.with(unbeating(), 0, "elasticsearch", "rollback")
+	all, documents := ref.writes()[n:], 0
+	for _, one := range all {
+		if ofDocument(one) {
+			documents++
+		}
+	}
+	want := ref.state()
+	for _, fate := range []string{"dropped", "done", "late"} {
+		t.Run(fate, func(t *testing.T) {
+			t.Parallel()
+			k := &killing{world: wayBack(t), fate: fate, seen: map[string]bool{}}
+			k.throughout(documents / 2)
+			if diff := cmp.Diff(want, k.state()); diff != "" {
+				t.Errorf("another end (-want +got):\n%s", diff)
+			}
+			if diff := k.unlike("search_api_elasticsearch"); diff != "" {
+				t.Error(diff)
+			}
+			// All that an undisturbed rollback writes was killed at, but for the lease.
+			for _, one := range all {
+				if kind := kindOf(one); !ofDocument(one) && !k.seen[kind] {
+					t.Errorf("no process was killed at %s", kind)
+				}
+			}
+		})
+	}
+}
+
+// wayBack is a world that has a long way back before it.
+func wayBack(t *testing.T) *world {
+	o := undrifted()
+	o.Documents, o.Briefs = 12, 4
+	w := start(t, o)
+	w.env["OLD_APP"] = "delete"
+	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
+	w.edits()
+	return w
+}
+
+// killing is a world in which a rollback is killed again and again.
+type killing struct {
+	*world
+	fate string
+	// seen are the kinds of writes that were killed at.
+	seen map[string]bool
+	// late is a held write of a process that is dead, which its successor meets.
+	late string
+}
+
+// once kills one rollback at its n-th write to a place, and returns the write; nil
+// if there was none, as the rollback came to its end.
+func (k *killing) once(place string, n int) *write {
+	k.t.Helper()
+	// The lease of the process before it is not waited for: that is the matter of
+	// another test.
+	if lease := k.instance("cutover-search-api-lease"); lease != "" {
+		k.cf("DELETE", "/v3/service_instances/"+lease, nil, nil)
+	}
+	id := k.fault(map[string]any{"kind": "hold", "writes_only": true, "place": place, "user_agent": "^cutover/", "n": n})
+	p := k.begin(unbeating(), "elasticsearch", "rollback")
+	var f struct {
+		State  string `json:"state"`
+		Writes []int  `json:"writes"`
+	}
+	k.eventually("the rollback is held, or has ended", func() bool {
+		k.call("GET", "/_sandbox/faults/"+id, nil, &f)
+		return f.State == "held" || p.ended()
+	})
+	if f.State == "held" {
+		p.kill()
+	}
+	if k.late != "" {
+		k.release(k.late, "do")
+		k.late = ""
+	}
+	if f.State != "held" {
+		if code := p.wait(); code != 0 {
+			k.t.Fatalf("exit code %d\n%s", code, p.log.String())
+		}
+		return nil
+	}
+	switch k.fate {
+	case "late":
+		k.late = id
+	case "done":
+		k.release(id, "do")
+	default:
+		k.release(id, "drop")
+	}
+	for _, one := range k.writes() {
+		if one.N == f.Writes[0] {
+			k.seen[kindOf(one)] = true
+			return &one
+		}
+	}
+	k.t.Fatalf("write %d is not among those seen", f.Writes[0])
+	return nil
+}
+
+// throughout kills a rollback at each of its writes to the platform, until one
+// comes to its end; and at some documents while they are carried over. The first
+// write of each process is its lease; one that was not done is the first of the
+// next process, which is let past it. So is one that changes nothing, as it is done
+// each time.
+func (k *killing) throughout(documents int) {
+	k.t.Helper()
+	live, next, last := k.route(liveHost), 1, ""
+	for range 200 {
+		one := k.once("cloud-controller", next)
+		if one == nil {
+			return
+		}
+		now := one.Method + one.Path + k.state()
+		switch {
+		case next == 1 || now == last:
+			next++
+		case k.fate == "done":
+			next = 2
+		default:
+			next = 3
+		}
+		last = now
+		if onRoute("POST", live)(*one) && documents > 0 {
+			for _, n := range []int{1, documents / 2, documents} {
+				if k.once("search-api", n) == nil {
+					k.t.Fatalf("it did not come to document %d", n)
+				}
+			}
+			documents, last = 0, ""
+		}
+	}
+	k.t.Fatal("it was killed 200 times and came to no end")
+}
+
+// kindOf is a write without the identifiers of its world.
+func kindOf(one write) string { return one.Method + " " + named(one.Path) }
