@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 
@@ -33,6 +34,8 @@ type size struct {
 	put     time.Duration
 	readers int
 	edits   int
+	// like tells that blue has all that the data API has from the beginning.
+	like bool
 }
 
 const instances = 2
@@ -53,7 +56,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	reports := flags.String("reports", filepath.Join("reports", "demo"), "folder of the reports; what is in it is removed")
 	transcript := flags.String("transcript", "", "recorded log; where this one tells of other tasks, that is a failure")
 	record := flags.Bool("record", false, "write that file instead")
-	if err := flags.Parse(args); err != nil {
+	back := slices.Contains(args, "rollback")
+	if err := flags.Parse(slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == "rollback" })); err != nil {
 		return 2
 	}
 	if flags.NArg() > 0 {
@@ -64,7 +68,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if *quick {
 		s.services, s.briefs = 2_000, 200
 	}
-	err := rehearse(ctx, s, options{bin: *bin, reports: *reports, log: !*recap, transcript: *transcript, record: *record}, stdout)
+	err := rehearse(ctx, s, options{bin: *bin, reports: *reports, log: !*recap, transcript: *transcript, record: *record, back: back}, stdout)
 	switch {
 	case ctx.Err() != nil:
 		fmt.Fprintln(stderr, "demo: interrupted; what it had started has ended")
@@ -82,6 +86,8 @@ type options struct {
 	// transcript is the file of a recorded log, to compare this one with, or to record it.
 	transcript string
 	record     bool
+	// back rehearses the way back from after step 16.
+	back bool
 }
 
 // rehearse runs the migration and writes the recap; the error says what did not hold.
@@ -89,6 +95,9 @@ func rehearse(ctx context.Context, s size, o options, stdout io.Writer) error {
 	commands, err := commandsOf("Jenkinsfile")
 	if err != nil {
 		return err
+	}
+	if o.back {
+		commands, s.like = before(commands, turning), true
 	}
 	alone, err := lock(o.reports + ".lock")
 	if err != nil {
@@ -142,6 +151,13 @@ func rehearse(ctx context.Context, s size, o options, stdout io.Writer) error {
 		if ran.err != nil || ctx.Err() != nil {
 			break
 		}
+	}
+	if o.back && !r.failed() {
+		gone, back, err := goBack(ctx, box, &p)
+		if err != nil {
+			return err
+		}
+		r.ran, r.back = append(r.ran, gone), back
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()

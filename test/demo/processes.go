@@ -131,6 +131,9 @@ func startSandbox(ctx context.Context, path string, s size) (*sandbox, error) {
 		fmt.Sprintf("--documents=%d", s.services), fmt.Sprintf("--briefs=%d", s.briefs),
 		fmt.Sprintf("--instances=%d", instances), fmt.Sprintf("--slots=%d", s.slots), fmt.Sprintf("--put-time=%s", s.put),
 		fmt.Sprintf("--readers=%d", s.readers), fmt.Sprintf("--live-writer=%d", s.edits), "--until-stdin-closes")}
+	if s.like {
+		b.cmd.Args = append(b.cmd.Args, "--drift=0")
+	}
 	b.cmd.Stderr = &b.stderr
 	ownGroup(b.cmd)
 	stdin, err := b.cmd.StdinPipe()

@@ -10,10 +10,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/digitalmarketplace/cutover/stages/elasticsearch"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dataapi"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/indexer"
 	"github.com/digitalmarketplace/cutover/stages/environ"
@@ -30,6 +30,8 @@ type recap struct {
 	traffic string
 	reports string
 	took    time.Duration
+	// back is the way back, where that was rehearsed.
+	back *wayBack
 	// wrong is everything that did not hold.
 	wrong []error
 }
@@ -112,15 +114,21 @@ func (r *recap) judge() {
 			r.wrong = append(r.wrong, one.err)
 		}
 	}
-	for _, step := range elasticsearch.Steps(nil) {
+	for _, step := range r.steps() {
 		result, err := readReport(r.reports, step)
 		wrong(err != nil, "the report of %d. %s: %v", step.Number, step.Name, err)
 		if err == nil {
 			wrong(result.ExitCode != 0 || !good(result.Verdict), "%d. %s: %s %s", step.Number, step.Name, result.Verdict, result.Why)
 		}
 	}
-	for _, c := range r.counts {
-		wrong(c.green != c.data, "%s has %d documents in green, and %d in the data API", c.alias, c.green, c.data)
+	serves := "green"
+	if r.back != nil {
+		serves = "blue"
+		r.judgeBack(wrong)
+	} else {
+		for _, c := range r.counts {
+			wrong(c.green != c.data, "%s has %d documents in green, and %d in the data API", c.alias, c.green, c.data)
+		}
 	}
 	wrong(len(r.load.ByApp) < 2, "live requests were to be answered by blue and by green: %v", r.load.ByApp)
 	wrong(r.load.Failed > 0, "%d live requests failed", r.load.Failed)
@@ -129,22 +137,31 @@ func (r *recap) judge() {
 	}
 	wrong(r.edits.Edits == 0, "nobody edited anything")
 	wrong(r.edits.Unheard > 0, "the live index was not told of %d edits: %s", r.edits.Unheard, strings.Join(r.edits.Failures, "; "))
-	wrong(!strings.HasPrefix(r.traffic, "green"), "live traffic was to be at green alone: %q", r.traffic)
+	wrong(!strings.HasPrefix(r.traffic, serves), "live traffic was to be at %s alone: %q", serves, r.traffic)
+}
+
+// failed tells whether a process failed.
+func (r *recap) failed() bool {
+	return slices.ContainsFunc(r.ran, func(one ran) bool { return one.err != nil })
 }
 
 func good(v runner.Verdict) bool { return v == runner.Done || v == runner.Nothing }
 
 // readReport reads both files of a stage's report; the XML has to be well formed.
 func readReport(dir string, step runner.Step) (runner.Result, error) {
+	return readFrom(base(dir, step))
+}
+
+func readFrom(base string) (runner.Result, error) {
 	var result runner.Result
-	text, err := os.ReadFile(base(dir, step) + ".json")
+	text, err := os.ReadFile(base + ".json")
 	if err != nil {
 		return result, err
 	}
 	if err := json.Unmarshal(text, &result); err != nil {
 		return result, err
 	}
-	f, err := os.Open(base(dir, step) + ".xml")
+	f, err := os.Open(base + ".xml")
 	if err != nil {
 		return result, err
 	}
@@ -166,7 +183,7 @@ func base(dir string, step runner.Step) string {
 // write writes the recap for people.
 func (r *recap) write(w io.Writer) {
 	fmt.Fprintf(w, "\nStage                     Verdict      Time  Report\n")
-	for _, step := range elasticsearch.Steps(nil) {
+	for _, step := range r.steps() {
 		verdict, took, file := "not run", "", ""
 		if result, err := readReport(r.reports, step); err == nil {
 			verdict, took, file = string(result.Verdict), seconds(result.Duration), base(r.reports, step)+".xml"
@@ -179,13 +196,20 @@ func (r *recap) write(w io.Writer) {
 			again++
 		}
 	}
+	if r.back != nil {
+		r.writeBack(w)
+	}
 	fmt.Fprintf(w, "%d processes, of which %d only said that switch had done their step. %s in all.\n", len(r.ran), again, seconds(r.took))
 
 	fmt.Fprintf(w, "\n%-40s %8s %8s %8s\n", "Documents", "data API", "green", "blue")
 	for _, c := range r.counts {
 		fmt.Fprintf(w, "%-40s %8s %8s %8s\n", c.alias, number(c.data), number(c.green), number(c.blue))
 	}
-	fmt.Fprintf(w, "Blue went in the end, with its Elasticsearch; %s edits were made during the migration.\n", number(r.edits.Edits))
+	went := "Blue"
+	if r.back != nil {
+		went = "Green"
+	}
+	fmt.Fprintf(w, "%s went in the end, with its Elasticsearch; %s edits were made during the migration.\n", went, number(r.edits.Edits))
 
 	fmt.Fprintf(w, "\nLive requests: %s made, %s failed; %s answered by blue, %s by green; p50 %.0f ms, p99 %.0f ms\n",
 		number(r.load.Sent), number(r.load.Failed), number(r.load.ByApp[blueApp]), number(r.load.Sent-r.load.ByApp[blueApp]), r.load.P50, r.load.P99)
