@@ -3,6 +3,7 @@ package elasticsearch
 import (
 	"context"
 
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
@@ -126,7 +127,15 @@ func (a *awaitRelease) roomForReleased(ctx context.Context, app string) error {
 	if taken, err = a.serviceNamed(ctx, a.Settings.ReleasedService); err != nil {
 		return err
 	}
-	if taken != "" && (instance == nil || taken != instance.GUID) {
+	if taken == "" || instance != nil && taken == instance.GUID {
+		return nil
+	}
+	// A rollback that was killed in its last moments has taken our label off it.
+	bindings, err := a.cf.Bindings(ctx, cloudfoundry.BindingFilter{App: app, Instance: taken})
+	if err != nil {
+		return err
+	}
+	if len(bindings) == 0 {
 		return &runner.Irreversible{Why: "the service of the released app would be called " + a.Settings.ReleasedService + ", and another service is: rename or remove that first"}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -77,6 +78,42 @@ func TestAnOldAppMadeAnewHasEveryChange(t *testing.T) {
 	// What was made for it is nobody's any more, and the next migration goes through.
 	w.env["OLD_APP"] = "stop"
 	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
+}
+
+// After a release its variables are those of the released app: what that has not
+// cannot be had again, and is told.
+func TestADeletedOldAppIsMadeAnewAfterARelease(t *testing.T) {
+	t.Parallel()
+	w := start(t, undrifted())
+	w.env["OLD_APP"] = "delete"
+	was := w.state()
+	w.cf("PATCH", "/v3/apps/"+w.app("search-api")+"/environment_variables", map[string]any{"var": map[string]any{"DM_PARTICULAR_TOKEN": "aws-secret-access-key-of-theirs"}}, nil)
+	w.forward("reindex")
+	w.edits()
+	p := w.run(0, "elasticsearch", "rollback")
+	if out := p.log.String(); !strings.Contains(out, "left out: variable DM_PARTICULAR_TOKEN, which search-api has not") {
+		t.Errorf("the log does not say what could not be had again:\n%s", out)
+	}
+	if diff := w.unlike("search_api_elasticsearch"); diff != "" {
+		t.Error(diff)
+	}
+	w.removeLast()
+	w.removeReleased()
+	if diff := cmp.Diff(platform(t, was), platform(t, w.state())); diff != "" {
+		t.Errorf("there and back (-before +after):\n%s", diff)
+	}
+}
+
+// platform is the Cloud Foundry of a state, without the documents.
+func platform(t *testing.T, state string) any {
+	t.Helper()
+	var all map[string]any
+	if err := json.Unmarshal([]byte(state), &all); err != nil {
+		t.Fatal(err)
+	}
+	delete(all, "search")
+	delete(all, "data")
+	return all
 }
 
 // Of an app that somebody else deleted nothing is recorded.

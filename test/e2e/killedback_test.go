@@ -12,10 +12,20 @@ import (
 // killed again and again, so that each process goes on from where the last one was
 // killed; a process that writes what was done already would never get past it.
 //
-// The way back is the longest there is: the old app was deleted, and is made anew.
+// The way back is the longest there is: the old app was deleted, and is made anew;
+// before a release, and after it.
 func TestARollbackKilledAtEveryWriteComesToTheSameEnd(t *testing.T) {
 	t.Parallel()
-	ref := wayBack(t)
+	for until, fates := range map[string][]string{"remove-old-app": {"dropped", "done", "late"}, "await-release": {"late"}} {
+		t.Run(until, func(t *testing.T) {
+			t.Parallel()
+			killedBack(t, until, fates)
+		})
+	}
+}
+
+func killedBack(t *testing.T, until string, fates []string) {
+	ref := wayBack(t, until)
 	n := len(ref.writes())
 	ref.with(unbeating(), 0, "elasticsearch", "rollback")
 	all, documents := ref.writes()[n:], 0
@@ -25,10 +35,10 @@ func TestARollbackKilledAtEveryWriteComesToTheSameEnd(t *testing.T) {
 		}
 	}
 	want := ref.state()
-	for _, fate := range []string{"dropped", "done", "late"} {
+	for _, fate := range fates {
 		t.Run(fate, func(t *testing.T) {
 			t.Parallel()
-			k := &killing{world: wayBack(t), fate: fate, seen: map[string]bool{}}
+			k := &killing{world: wayBack(t, until), fate: fate, seen: map[string]bool{}}
 			k.throughout(documents / 2)
 			if diff := cmp.Diff(want, k.state()); diff != "" {
 				t.Errorf("another end (-want +got):\n%s", diff)
@@ -36,8 +46,9 @@ func TestARollbackKilledAtEveryWriteComesToTheSameEnd(t *testing.T) {
 			if diff := k.unlike("search_api_elasticsearch"); diff != "" {
 				t.Error(diff)
 			}
-			// All that an undisturbed rollback writes was killed at, but for the lease.
-			for _, one := range all {
+			// All that an undisturbed rollback writes was killed at, but for the lease
+			// that is given back in the end: after that there is no run to go back from.
+			for _, one := range all[:len(all)-1] {
 				if kind := kindOf(one); !ofDocument(one) && !k.seen[kind] {
 					t.Errorf("no process was killed at %s", kind)
 				}
@@ -47,12 +58,12 @@ func TestARollbackKilledAtEveryWriteComesToTheSameEnd(t *testing.T) {
 }
 
 // wayBack is a world that has a long way back before it.
-func wayBack(t *testing.T) *world {
+func wayBack(t *testing.T, until string) *world {
 	o := undrifted()
 	o.Documents, o.Briefs = 12, 4
 	w := start(t, o)
 	w.env["OLD_APP"] = "delete"
-	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
+	w.forward(until)
 	w.edits()
 	return w
 }
@@ -149,7 +160,7 @@ func (k *killing) throughout(documents int) {
 			documents, last = 0, ""
 		}
 	}
-	k.t.Fatal("it was killed 200 times and came to no end")
+	k.t.Fatalf("it was killed 200 times and came to no end: %s", last[:200])
 }
 
 // kindOf is a write without the identifiers of its world.
