@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
+	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/indexer"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/searchapi"
@@ -195,8 +197,8 @@ func (s *Site) dropPrivate(b blue) runner.Task {
 }
 
 // unserved tells that nobody answers on some live route: no app is mapped there,
-// or nothing of the one that is runs. Then the old app is mapped first, and
-// carried over to afterwards.
+// nothing of the one that is runs, or none of a few requests over fresh connections
+// is answered well. Then the old app is mapped first, and carried over to afterwards.
 func (s *Site) unserved(ctx context.Context, states []string) (bool, error) {
 	if slices.Contains(states, toNone) {
 		return true, nil
@@ -209,7 +211,21 @@ func (s *Site) unserved(ctx context.Context, states []string) (bool, error) {
 		return app == nil, err
 	}
 	n, _, err := s.routable(ctx, app.GUID)
-	return n == 0, err
+	if err != nil || n == 0 {
+		return err == nil, err
+	}
+	for range 5 {
+		asking, cancel := context.WithTimeout(ctx, 5*time.Second)
+		a, err := s.askAny(asking, s.Settings.LiveRoute)
+		cancel()
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+		if err == nil && a.fault == "" && a.status < http.StatusInternalServerError {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // watchedBack is the witness of the live address beside the way back. It begins

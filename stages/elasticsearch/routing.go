@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net/http"
 	"slices"
@@ -43,6 +44,15 @@ func (a answer) String() string {
 // live route. The header makes the router choose that instance or refuse, so the
 // answer proves what this one router knows (gorouter: handlers/lookup.go).
 func (s *Site) ask(ctx context.Context, address, app string, index int) (answer, error) {
+	return s.send(ctx, address, http.Header{instanceHeader: {instanceOf(app, index)}})
+}
+
+// askAny is the same, of whoever the router chooses.
+func (s *Site) askAny(ctx context.Context, address string) (answer, error) {
+	return s.send(ctx, address, nil)
+}
+
+func (s *Site) send(ctx context.Context, address string, header http.Header) (answer, error) {
 	path := ""
 	if !hasPath(address) {
 		path = "/_status?ignore-dependencies"
@@ -51,10 +61,10 @@ func (s *Site) ask(ctx context.Context, address, app string, index int) (answer,
 	if err != nil {
 		return answer{}, err
 	}
-	req.Header.Set(instanceHeader, instanceOf(app, index))
+	maps.Copy(req.Header, header)
 	resp, err := s.fresh.Do(req)
 	if err != nil {
-		return answer{}, fmt.Errorf("ask instance %d on %s: %w", index, address, err)
+		return answer{}, fmt.Errorf("ask %s: %w", address, err)
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, resp.Body)

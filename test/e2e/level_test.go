@@ -105,25 +105,59 @@ func TestTheOldAppHasEveryChangeBeforeItServesAgain(t *testing.T) {
 // Where nobody serves, the old app is mapped before anything else is done.
 func TestWhereNobodyServesTheOldAppComesFirst(t *testing.T) {
 	t.Parallel()
+	for name, spoil := range map[string]func(*world){
+		"the new app is stopped": func(w *world) { w.cf("POST", "/v3/apps/"+w.app("search-api")+"/actions/stop", nil, nil) },
+		"the new app is sick": func(w *world) {
+			w.fault(map[string]any{"place": "search-api", "app": "elasticsearch-migration", "kind": "error-before", "status": 500})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t, undrifted())
+			live := w.route(liveHost)
+			w.run(0, "elasticsearch", "run", "--to", "rename-new-app")
+			w.edits()
+			spoil(w)
+			n := len(w.writes())
+			p := w.run(0, "elasticsearch", "rollback")
+			all := w.writes()[n:]
+			if mapped := first(all, onRoute("POST", live)); mapped > first(all, ofDocument) || mapped == len(all) {
+				t.Errorf("the old app was mapped at write %d:\n%s", mapped, p.log.String())
+			}
+			if made := first(all, func(one write) bool { return one.Method == "POST" && one.Path == "/v3/routes" }); made < len(all) {
+				t.Error("a private route was made, which took its time")
+			}
+			if !strings.Contains(p.log.String(), "it is not: nobody answers on the live routes") {
+				t.Errorf("the log does not say that nobody is watched:\n%s", p.log.String())
+			}
+			if diff := w.unlike("search_api_elasticsearch"); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// A request that fails while traffic moves does not stop the way back, and is told.
+func TestAFailedRequestOnTheWayBackIsToldInTheEnd(t *testing.T) {
+	t.Parallel()
 	w := start(t, undrifted())
-	live := w.route(liveHost)
 	w.run(0, "elasticsearch", "run", "--to", "rename-new-app")
-	w.edits()
-	w.cf("POST", "/v3/apps/"+w.app("search-api")+"/actions/stop", nil, nil)
-	n := len(w.writes())
-	p := w.run(0, "elasticsearch", "rollback")
-	all := w.writes()[n:]
-	if mapped := first(all, onRoute("POST", live)); mapped > first(all, ofDocument) || mapped == len(all) {
-		t.Errorf("the old app was mapped at write %d:\n%s", mapped, p.log.String())
+	id := w.fault(map[string]any{"kind": "hold", "method": "POST", "path": "^/v3/routes$", "n": 1})
+	p := w.begin(nil, "elasticsearch", "rollback")
+	w.awaitHeld(id)
+	some := w.fault(map[string]any{"place": "router", "kind": "error-before", "status": 503, "times": 2, "user_agent": "^cutover/"})
+	w.eventually("the witness meets it", func() bool { return w.hits(some) == 2 })
+	w.release(id, "do")
+	if code := p.wait(); code != 1 {
+		t.Errorf("exit code %d\n%s", code, p.log.String())
 	}
-	if made := first(all, func(one write) bool { return one.Method == "POST" && one.Path == "/v3/routes" }); made < len(all) {
-		t.Error("a private route was made, which took its time")
+	for _, line := range []string{"FAILED verify the live address answered all the time: ", "cutover: the way back is complete, but http://dm-search-api-preview"} {
+		if !strings.Contains(p.log.String(), line) {
+			t.Errorf("the log does not say %q:\n%s", line, p.log.String())
+		}
 	}
-	if !strings.Contains(p.log.String(), "it is not: nobody answers on the live routes") {
-		t.Errorf("the log does not say that nobody is watched:\n%s", p.log.String())
-	}
-	if diff := w.unlike("search_api_elasticsearch"); diff != "" {
-		t.Error(diff)
+	if out := w.run(0, "elasticsearch", "status").out.String(); !strings.Contains(out, "no run has begun") {
+		t.Errorf("status:\n%s", out)
 	}
 }
 
