@@ -71,11 +71,14 @@ func (r *removeOldApp) Plan(ctx context.Context) ([]runner.Task, error) {
 		return nil, err
 	}
 	var tasks []runner.Task
+	if r.Settings.OldAppThen == thenDelete {
+		tasks = append(tasks, r.keep(app))
+	}
 	if app.State != cloudfoundry.Stopped {
 		tasks = append(tasks, r.drained(), r.stopTask(app))
 	}
 	if r.Settings.OldAppThen == thenDelete {
-		tasks = append(tasks, r.keep(app), r.deleteRouteless(app))
+		tasks = append(tasks, r.deleteRouteless(app))
 	}
 	return tasks, nil
 }

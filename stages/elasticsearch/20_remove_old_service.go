@@ -127,7 +127,7 @@ func (r *removeOldService) Plan(ctx context.Context) ([]runner.Task, error) {
 		tasks = append(tasks, r.stopTask(left), r.deleteRouteless(left))
 	}
 	if app != nil {
-		tasks = append(tasks, r.keep(app), r.deleteRouteless(app))
+		tasks = append(tasks, r.keepIfItFits(app), r.deleteRouteless(app))
 	}
 	if instance != nil {
 		tasks = append(tasks, r.deleteOld(instance))

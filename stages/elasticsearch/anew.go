@@ -51,6 +51,22 @@ func (s *Site) keep(app *cloudfoundry.App) runner.Task {
 	}
 }
 
+// keepIfItFits is the same for the last step, after which there is no way back
+// anyhow: it is of use only where the deletion of the service fails.
+func (s *Site) keepIfItFits(app *cloudfoundry.App) runner.Task {
+	t := s.keep(app)
+	keep := t.Do
+	t.Do = func(ctx context.Context, o *runner.Observation) error {
+		err := keep(ctx, o)
+		if err != nil && runner.ClassOf(err) == runner.Failed {
+			o.Say("not recorded: %s", err)
+			return nil
+		}
+		return err
+	}
+	return t
+}
+
 func (s *Site) describeKept(ctx context.Context, app *cloudfoundry.App) (map[string]string, error) {
 	m, err := s.blueManifest(ctx)
 	if err != nil {

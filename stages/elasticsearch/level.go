@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/indexer"
@@ -74,11 +75,22 @@ func (s *Site) onItsOwn() *searchapi.Client {
 
 func (s *Site) carryOver() runner.Task {
 	return runner.Task{
-		Name: "carry over to the old app what was changed, before it gets live traffic",
+		Name: "carry over to the old app what was changed, before it gets live traffic", ByHand: s.indexByHand(s.Settings.PrivateRoute),
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			return s.carry(ctx, o, s.onItsOwn())
 		},
 	}
+}
+
+// indexByHand are the house's scripts that put all documents into blue: more than
+// is carried over, and to the same end but for those that are gone.
+func (s *Site) indexByHand(address string) string {
+	var all []string
+	for _, t := range s.blueTargets() {
+		all = append(all, fmt.Sprintf("scripts/index-to-search-service.py %s %s --frameworks=%s --index=%s --search-api-url=%s://%s",
+			t.Kind, s.Settings.Stage, strings.Join(t.Frameworks, ","), t.Alias, s.Settings.RouteScheme, address))
+	}
+	return strings.Join(all, "; ")
 }
 
 // carry carries over to blue what was changed since it had everything, and notes
@@ -125,7 +137,7 @@ func (s *Site) blueTargets() []indexer.Target {
 // served alone it may lack still: nobody was told of that then either.
 func (s *Site) blueCountsHold() runner.Task {
 	return runner.Task{
-		Name: "the document counts of the old app are the data API's", Wait: s.Settings.VerifyTimeout, Proves: true,
+		Name: "the document counts of the old app are the data API's", ByHand: s.indexByHand(s.Settings.PrivateRoute), Wait: s.Settings.VerifyTimeout, Proves: true,
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			since := s.timeOf(factShared)
 			if since.IsZero() {
@@ -145,7 +157,7 @@ func (s *Site) blueCountsHold() runner.Task {
 // since green may still be mapped.
 func (s *Site) carryBack(b blue) runner.Task {
 	return runner.Task{
-		Name: "carry over to the old app what was changed meanwhile",
+		Name: "carry over to the old app what was changed meanwhile", ByHand: s.indexByHand(s.Settings.LiveRoute),
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			if err := s.carry(ctx, o, s.blue(b)); err != nil {
 				return err

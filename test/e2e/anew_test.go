@@ -104,6 +104,23 @@ func TestADeletedOldAppIsMadeAnewAfterARelease(t *testing.T) {
 	}
 }
 
+// What does not fit into the record keeps the old app from being deleted as long as
+// there is to be a way back, and no longer.
+func TestAnOldAppThatCannotBeRecordedIsNotDeleted(t *testing.T) {
+	t.Parallel()
+	w := start(t, small())
+	w.cf("PATCH", "/v3/apps/"+w.app("search-api"), map[string]any{"metadata": map[string]any{
+		"annotations": map[string]any{"contact": strings.Repeat("x", 4900)},
+	}}, nil)
+	w.run(0, "elasticsearch", "run", "--to", "rename-new-app")
+	p := w.with(map[string]string{"OLD_APP": "delete"}, 1, "elasticsearch", "remove-old-app")
+	if !strings.Contains(p.log.String(), "without that there would be no way back (OLD_APP=stop needs none)") {
+		t.Errorf("the log does not say why:\n%s", p.log.String())
+	}
+	w.app("search-api-old")
+	w.forward("")
+}
+
 // platform is the Cloud Foundry of a state, without the documents.
 func platform(t *testing.T, state string) any {
 	t.Helper()
