@@ -41,7 +41,11 @@ func TestADeletedOldAppIsMadeAnew(t *testing.T) {
 	if found := w.record(); strings.Contains(found, "of-theirs") || !strings.Contains(found, "DM_PARTICULAR_TOKEN") {
 		t.Errorf("the run is to hold the names of the variables, and no value:\n%s", found)
 	}
+	n := len(w.writes())
 	plan := w.run(0, "elasticsearch", "rollback", "--dry-run").log.String()
+	if some := w.writes()[n:]; len(some) > 0 {
+		t.Errorf("the dry run wrote %+v", some)
+	}
 	for _, line := range []string{
 		"create app search-api-old: cf create-app search-api-old", "start app search-api-old: cf start search-api-old",
 		"rename app search-api-old to search-api: cf rename search-api-old search-api", "cf delete-service search_api_elasticsearch_new",

@@ -5,7 +5,10 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox"
 )
@@ -215,6 +218,44 @@ func (w *world) loseOne() {
 	w.eventually("a document is deleted", func() bool { return ask("DELETE", "/g-cloud-12/services/"+found.Documents[0].ID, nil) })
 	w.cf("DELETE", "/v3/routes/"+made.GUID, nil, nil)
 	w.eventually("the route is gone", func() bool { return w.route("by-hand") == "" })
+}
+
+// An index that came with the migration is none of the old app's.
+func TestAnIndexThatTheOldAppNeverHadIsNotCarriedOverToIt(t *testing.T) {
+	t.Parallel()
+	w := start(t, undrifted())
+	w.env["INDICES"] = `[
+		{"alias": "g-cloud-12", "kind": "services", "frameworks": ["g-cloud-12"], "mapping": "services-g-cloud-12"},
+		{"alias": "services-more", "kind": "services", "frameworks": ["g-cloud-12"], "mapping": "services-g-cloud-12"}]`
+	w.env["DROP_INDICES"] = "briefs-digital-outcomes-and-specialists"
+	w.run(0, "elasticsearch", "run", "--to", "unmap-temporary-route")
+	w.edits()
+	w.run(0, "elasticsearch", "rollback")
+	if diff := w.unlike("search_api_elasticsearch"); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestARollbackThatIsAskedToStopGoesOnLater(t *testing.T) {
+	t.Parallel()
+	w := start(t, undrifted())
+	was := w.state()
+	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
+	id := w.fault(map[string]any{"kind": "hold", "method": "POST", "path": "/destinations$", "n": 2})
+	p := w.begin(nil, "elasticsearch", "rollback")
+	w.awaitHeld(id)
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	w.release(id, "do")
+	if code := p.wait(); code != 130 {
+		t.Errorf("exit code %d\n%s", code, p.log.String())
+	}
+	w.run(0, "elasticsearch", "rollback")
+	w.removeLast()
+	if diff := cmp.Diff(was, w.state()); diff != "" {
+		t.Errorf("there and back (-before +after):\n%s", diff)
+	}
 }
 
 func TestAPrivateRouteThatIsAnothersIsLeftAlone(t *testing.T) {
