@@ -38,7 +38,7 @@ type elasticsearchCommand struct {
 	Plan     planCommand     `cmd:"" group:"Around the stages" help:"Show what every stage would do from here, and what waits for what. Writes nothing."`
 	Status   statusCommand   `cmd:"" group:"Around the stages" help:"Show how far the run is, where live traffic is and what to do next."`
 	Guard    guardCommand    `cmd:"" group:"Around the stages" help:"Exit 3 while a migration must not be crossed by a release: the first line of the release job."`
-	Rollback rollbackCommand `cmd:"" group:"Around the stages" help:"Go back: traffic first, then what was made for the run."`
+	Rollback rollbackCommand `cmd:"" group:"Around the stages" help:"Go back: the old app is brought up to date and gets the traffic; then names, and what was made for the run."`
 	Unlock   unlockCommand   `cmd:"" group:"Around the stages" help:"Delete the lease that a process left behind, without waiting for it to go stale."`
 }
 
