@@ -35,7 +35,7 @@ func TestPoliteTakesHalfAndLessWhereOthersWait(t *testing.T) {
 			if n := g.Limit(); n != 4 {
 				t.Errorf("%d at once beside a quarter of the workers, want 4", n)
 			}
-			before := s.served
+			_, before := s.count()
 			busy, quit := context.WithCancel(t.Context())
 			go others(busy, s, 7*time.Millisecond, nil) // with the first a little more than the workers can do
 			spend(5 * time.Second)
@@ -47,7 +47,7 @@ func TestPoliteTakesHalfAndLessWhereOthersWait(t *testing.T) {
 			if n := g.Limit(); n != 4 {
 				t.Errorf("%d at once after the crowd has left, want 4", n)
 			}
-			if s.served == before {
+			if _, served := s.count(); served == before {
 				t.Error("nothing was served")
 			}
 		})
@@ -93,14 +93,15 @@ func TestPoliteRests(t *testing.T) {
 		run(t, g, s, func() {
 			spend(10 * time.Second)
 			s.share(10 * time.Second)
-			calm := s.served
+			_, calm := s.count()
 			s.mu.Lock()
 			s.takes = always(200 * time.Millisecond)
 			s.mu.Unlock()
 			spend(10 * time.Second)
-			before := s.served
+			_, before := s.count()
 			spend(time.Minute)
-			slow := float64(s.served-before) / 60
+			_, after := s.count()
+			slow := float64(after-before) / 60
 			if fast := float64(calm) / 20; slow > fast/20 {
 				t.Errorf("%.1f requests a second to a source that is slow, %.1f to one that is not", slow, fast)
 			}
@@ -108,7 +109,10 @@ func TestPoliteRests(t *testing.T) {
 			s.takes = always(50 * time.Millisecond)
 			s.mu.Unlock()
 			spend(3 * time.Minute)
-			if d := g.control.rest(); d != 0 {
+			g.mu.Lock()
+			d := g.control.rest()
+			g.mu.Unlock()
+			if d != 0 {
 				t.Errorf("it still rests for %s after the source is well again", d)
 			}
 		})

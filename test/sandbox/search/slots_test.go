@@ -2,6 +2,7 @@ package search
 
 import (
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,11 +45,14 @@ func TestSlotsAreGivenInTurnAndCanBeFewer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSlots(4)
 		s.resize(1)
+		var mu sync.Mutex
 		var order []int
 		for i := range 3 {
 			go func() {
 				s.take(false, nil)
+				mu.Lock()
 				order = append(order, i)
+				mu.Unlock()
 				time.Sleep(time.Second)
 				s.release(false, 200)
 			}()
@@ -58,6 +62,8 @@ func TestSlotsAreGivenInTurnAndCanBeFewer(t *testing.T) {
 			t.Errorf("%d slots are held of 1", n)
 		}
 		time.Sleep(time.Minute)
+		mu.Lock()
+		defer mu.Unlock()
 		if !slices.Equal(order, []int{0, 1, 2}) {
 			t.Errorf("served in the order %v", order)
 		}
