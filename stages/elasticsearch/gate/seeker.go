@@ -48,7 +48,7 @@ func (s *seeker) rest() time.Duration { return 0 }
 // spare is how many requests more than workers there are to be.
 func spare(workers float64) int {
 	switch {
-	case workers < 16:
+	case workers < 24:
 		return 2
 	case workers < 40:
 		return 3
