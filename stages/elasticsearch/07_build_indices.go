@@ -15,7 +15,7 @@ import (
 
 const buildIndicesHelp = `For each entry of INDICES: creates the index <alias>-<date the run began> on the new app, reads the documents from the data API and puts them, carries over what was changed meanwhile, and sets the alias (and <alias>-old, where the alias pointed elsewhere before). Every failure is named by document. Killed in the middle, the next process goes on from the recorded page.
 
-By hand: index-to-search-service.py and update-index-alias.py of digitalmarketplace-scripts, with the new app's address.`
+By hand: index-to-search-service.py and update-index-alias.py of digitalmarketplace-scripts, with the new app's address.` + rateHelp
 
 // buildIndices fills green. Nobody reads green yet, so nothing is at stake but
 // time. It writes to green alone, and no name but a plain one ever reaches it.
@@ -143,8 +143,13 @@ func (b *buildIndices) fill(t indexer.Target) runner.Task {
 					return fmt.Errorf("read how far %s was filled: %w", t.Alias, err)
 				}
 			}
+			pace, stop, err := b.pace(ctx, b.green(), false)
+			if err != nil {
+				return err
+			}
+			defer stop()
 			report, err := indexer.Fill(ctx, b.data, b.green(), t, indexer.FillOptions{
-				Pace: b.pace(), From: from, MaxFailed: b.Settings.MaxFailed, Progress: o.Progress,
+				Pace: pace, From: from, MaxFailed: b.Settings.MaxFailed, Progress: o.Progress,
 				Checkpoint: func(ctx context.Context, c indexer.Cursor) error { return b.set(ctx, fact, c) },
 			})
 			tellFill(o, report)

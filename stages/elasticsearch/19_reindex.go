@@ -13,7 +13,9 @@ import (
 
 const reindexHelp = `Puts all documents again into the live aliases: each page is read only just before it is put, and what was changed meanwhile is carried over at the end, so that no old copy survives. A document that is gone from the source is removed only after the data API says so of that one document, and never more than MAX_REMOVALS: beyond that nothing is removed and the ids are listed.
 
-The nightly job is this same command. It acts when there is no run or one before step 9; with every earlier stage complete it acts and completes step 19; in between it exits 0, skipped, and says why.`
+The nightly job is this same command. It acts when there is no run or one before step 9; with every earlier stage complete it acts and completes step 19; in between it exits 0, skipped, and says why.
+
+People use what it writes to: at most half of the workers behind the live route work for it, and fewer while live searches take longer than they did.` + rateHelp
 
 // reindex rewrites the live documents from their source. It may run at any time
 // outside of a switch and needs no undo: each document is replaced by itself.
@@ -139,8 +141,13 @@ func (r *reindex) Plan(ctx context.Context) ([]runner.Task, error) {
 }
 
 func (r *reindex) rewrite(ctx context.Context, o *runner.Observation, t indexer.Target) error {
+	pace, stop, err := r.pace(ctx, r.live(), true)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	report, err := indexer.Reindex(ctx, r.data, r.live(), indexer.ReindexOptions{
-		Pace: r.pace(), Target: t, MaxFailed: r.Settings.MaxFailed, MaxRemovals: maxRemovals(r.Settings.MaxRemovals), Progress: o.Progress,
+		Pace: pace, Target: t, MaxFailed: r.Settings.MaxFailed, MaxRemovals: maxRemovals(r.Settings.MaxRemovals), Progress: o.Progress,
 	})
 	tellFill(o, report.FillReport)
 	o.Set("removed", len(report.Removed))

@@ -142,8 +142,13 @@ func (s *Site) catchUp(ctx context.Context, o *runner.Observation, targets []ind
 // replay carries over to a search API what was changed since a time, and returns
 // the time up to which it did.
 func (s *Site) replay(ctx context.Context, o *runner.Observation, target *searchapi.Client, targets []indexer.Target, since time.Time) (time.Time, error) {
+	pace, stop, err := s.pace(ctx, target, s.serves())
+	if err != nil {
+		return since, err
+	}
+	defer stop()
 	report, err := indexer.CatchUp(ctx, s.data, target, indexer.CatchUpOptions{
-		Pace: s.pace(), Targets: targets, Since: since.Add(-indexer.Overlap), For: s.Settings.CatchUpTimeout, Progress: o.Progress,
+		Pace: pace, Targets: targets, Since: since.Add(-indexer.Overlap), For: s.Settings.CatchUpTimeout, Progress: o.Progress,
 	})
 	o.Say("%s, %s: %d put, %d deleted, in %s", runner.Count(report.Events, "event", "events"), runner.Count(report.Objects, "object", "objects"),
 		report.Put, report.Deleted, runner.Count(report.Passes, "pass", "passes"))

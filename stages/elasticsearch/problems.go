@@ -82,6 +82,7 @@ func (s *Settings) addresses(p *problems) {
 func (s *Settings) numbers(p *problems) {
 	p.wrong(s.Routers < 1 || s.Routers > 1000, "ROUTERS", "must be from 1 to 1000")
 	p.wrong(s.Concurrency < 1 || s.Concurrency > 1000, "CONCURRENCY", "must be from 1 to 1000")
+	p.wrong(s.Workers < 1 || s.Workers > 1000, "SEARCH_API_WORKERS", "must be from 1 to 1000")
 	p.wrong(s.Rate < 0, "RATE", "must not be less than 0")
 	p.wrong(s.MaxFailed < 0, "MAX_FAILED", "must not be less than 0")
 	p.wrong(math.IsNaN(s.WitnessRate) || s.WitnessRate < 0.01 || s.WitnessRate > 1000, "WITNESS_RATE", "must be from 0.01 to 1000")

@@ -51,6 +51,7 @@ func TestEachWrongSettingIsNamedAlone(t *testing.T) {
 		"ROUTERS":              {"0", "-1", "100000", "six"},
 		"CONCURRENCY":          {"0", "many"},
 		"RATE":                 {"-1"},
+		"SEARCH_API_WORKERS":   {"0", "some"},
 		"MAX_FAILED":           {"-3"},
 		"WITNESS_RATE":         {"NaN", "0", "-1", "1e10"},
 		"WITNESS_BASELINE":     {"-1s"},

@@ -74,7 +74,8 @@ type Indexing struct {
 	Concurrency int    `env:"CONCURRENCY, default=128" help:"ceiling of documents put at the same time; how many there are below it finds itself"`
 	MaxFailed   int    `env:"MAX_FAILED, default=0" help:"documents that may fail before the filling of an index stops"`
 	MaxRemovals int    `env:"MAX_REMOVALS, default=-1" help:"documents that a reindex may remove; -1 is 1 % of the index and at least 10, 0 is none"`
-	Rate        int    `env:"RATE" help:"ceiling of documents put a second; by default none"`
+	Rate        int    `env:"RATE" help:"ceiling of documents put a second; by default none. The run's annotation rate takes its place while a stage runs"`
+	Workers     int    `env:"SEARCH_API_WORKERS, default=4" help:"requests that one instance of the search API answers at once; where people use it, half of them stay theirs"`
 }
 
 // Routing says how apps are reached.

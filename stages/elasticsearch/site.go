@@ -8,8 +8,6 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"golang.org/x/time/rate"
-
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dataapi"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/indexer"
@@ -132,14 +130,6 @@ func (s *Site) green() *searchapi.Client {
 // request names its first instance.
 func (s *Site) blue(b blue) *searchapi.Client {
 	return s.searchAt(s.Settings.RouteScheme+"://"+s.Settings.LiveRoute, http.Header{instanceHeader: {b.App + ":0"}})
-}
-
-func (s *Site) pace() indexer.Pace {
-	p := indexer.Pace{Concurrency: s.Settings.Concurrency}
-	if s.Settings.Rate > 0 {
-		p.Limit = rate.NewLimiter(rate.Limit(s.Settings.Rate), 1)
-	}
-	return p
 }
 
 // labels mark what this run makes, and for which app.

@@ -25,6 +25,8 @@ type Held struct {
 	GUID      string
 	Since     time.Time
 	Heartbeat time.Time
+	// Rate is what an operator wrote there (see the annotation rate of a run): for work without a run.
+	Rate string
 
 	beat, taker string
 }
@@ -73,6 +75,7 @@ func heldOf(s *cloudfoundry.ServiceInstance) Held {
 	return Held{
 		Holder: Holder{Build: a[keyBuild], Run: a[keyRun], Process: a[keyProcess]},
 		GUID:   s.GUID, Since: since, Heartbeat: at,
+		Rate: a["rate"],
 		beat: a[keyBeat], taker: a[keyTaker],
 	}
 }

@@ -32,9 +32,18 @@ func (f transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 }
 
-// services is a data API of n published services, a hundred to a page.
+// services is a data API of n published services.
 func services(n int) *dataapi.Client {
-	return dataapi.New(dataapi.Options{BaseURL: "http://data", HTTP: &http.Client{Transport: transport(func(r *http.Request) (int, string, error) {
+	return listing(pagesOf(n))
+}
+
+func listing(f transport) *dataapi.Client {
+	return dataapi.New(dataapi.Options{BaseURL: "http://data", HTTP: &http.Client{Transport: f}})
+}
+
+// pagesOf answers with n published services, a hundred to a page.
+func pagesOf(n int) transport {
+	return func(r *http.Request) (int, string, error) {
 		var page int
 		_, _ = fmt.Sscan(r.URL.Query().Get("page"), &page)
 		var rows []string
@@ -46,7 +55,7 @@ func services(n int) *dataapi.Client {
 			links = `{"next":"x"}`
 		}
 		return 200, fmt.Sprintf(`{"meta":{"total":%d},"links":%s,"services":[%s]}`, n, links, strings.Join(rows, ",")), nil
-	})}})
+	}
 }
 
 func putting(f transport) *searchapi.Client {

@@ -79,7 +79,12 @@ func (p Pace) ahead(ctx context.Context, list lister, from int) iter.Seq2[dataap
 // page reads one page, patiently: the whole fill depends on each.
 func (p Pace) page(ctx context.Context, list lister, number int) (page dataapi.Page, err error) {
 	err = p.again(ctx, func() error {
+		pass, err := p.Asked.Enter(ctx)
+		if err != nil {
+			return err
+		}
 		page, err = list(ctx, number)
+		pass.Leave(outcome(err))
 		return err
 	}, nil)
 	return page, err

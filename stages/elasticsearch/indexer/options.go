@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/gate"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/searchapi"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
@@ -45,6 +46,9 @@ type Pace struct {
 	Serving *Serving
 	// Limit, where set, bounds documents a second. It may be changed meanwhile.
 	Limit *rate.Limiter
+	// Asked, where set, bounds the reads of listings: the source serves people too. By default they are read one at a time,
+	// with rests when that takes longer than it did.
+	Asked *gate.Gate
 	// RetryFor is how long one document, or one page, is tried again while the
 	// API answers 429, 5xx or not at all. Default 60 s. RetryMin and RetryMax
 	// bound the pauses, which double. Defaults 200 ms and 5 s.
@@ -65,6 +69,7 @@ type Serving struct {
 
 func (p Pace) withDefaults() Pace {
 	p.Concurrency = or(p.Concurrency, 128)
+	p.Asked = or(p.Asked, gate.Polite(1))
 	p.RetryFor = or(p.RetryFor, 60*time.Second)
 	p.RetryMin = or(p.RetryMin, 200*time.Millisecond)
 	p.RetryMax = or(p.RetryMax, 5*time.Second)

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dataapi"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dmapi"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/gate"
@@ -257,6 +259,9 @@ func (w *writer) note() string {
 	note := fmt.Sprintf("%d at once", w.gate.Limit())
 	if n := w.gate.Slots(); n > 0 {
 		note += fmt.Sprintf(" to %d slots", n)
+	}
+	if limit := w.pace.Limit; limit != nil && limit.Limit() != rate.Inf {
+		note += fmt.Sprintf(", at most %.0f/s", float64(limit.Limit()))
 	}
 	if n := w.retries.Load(); n > 0 {
 		note += fmt.Sprintf(", %d retries", n)
