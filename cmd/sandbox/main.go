@@ -83,11 +83,12 @@ A tester's knobs are on the control API ("control" among the addresses):
   curl -d '{"image":"digitalmarketplace/search-api:release-1235"}' $CONTROL/_sandbox/release
   curl -d '{"service":"search_api_elasticsearch_new","outage":"down"}' $CONTROL/_sandbox/engine
   curl -d '{"fail_next_creation":"no capacity"}' $CONTROL/_sandbox/engine
+  curl -d '{"replica":0,"deaf":true}' $CONTROL/_sandbox/router
   curl -d '{"kind":"hold","writes_only":true,"n":3}' $CONTROL/_sandbox/faults
   curl "$CONTROL/_sandbox/faults/f1?wait=held&timeout_ms=60000"
   curl -d '{"action":"drop"}' $CONTROL/_sandbox/faults/f1/release
 
-Kinds of fault: hold, hold-after, error-before, error-after, drop-before, drop-after, delay. They hit the requests that
+Kinds of fault: hold, hold-after, error-before, error-after, drop-before, drop-after, cut, delay. They hit the requests that
 match place (cloud-controller, uaa, log-cache, router, search-api, data-api), app, method, path, query, user_agent (the
 last three are regular expressions) and writes_only, from the n-th on, as often as times says, with a probability from a
 seed. Errors have status, body and headers, a delay has delay_ms. Sets of them that are ready-made:

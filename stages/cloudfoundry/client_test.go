@@ -169,7 +169,7 @@ func TestTheTargetIsAskedForOnce(t *testing.T) {
 func TestNowIsThePlatformsOwnTime(t *testing.T) {
 	s := newServer(t)
 	far := time.Now().Add(72 * time.Hour).UTC()
-	s.on("GET /v3/apps/a1", answer{status: 200, body: `{}`, header: map[string]string{"Date": far.Format(http.TimeFormat)}})
+	s.on("GET /v3/apps/a1", answer{status: 200, body: `{"guid":"a1"}`, header: map[string]string{"Date": far.Format(http.TimeFormat)}})
 	c := s.open()
 	must[*cloudfoundry.App](t)(c.App(t.Context(), "a1"))
 	if d := c.Now().Sub(far); d < -2*time.Second || d > time.Minute {

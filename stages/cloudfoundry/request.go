@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -77,7 +78,28 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, into an
 	if err != nil {
 		return err
 	}
-	return decode("GET "+path, resp, into)
+	return decodeAnswer("GET "+path, resp, into)
+}
+
+// errEmpty: a read is never answered with nothing. Taken for an object without
+// fields, or a list without members, it would say that something is not there.
+var errEmpty = errors.New("the answer is empty: something else answered in the platform's place")
+
+// decodeAnswer reads an answer that has to say something.
+func decodeAnswer(op string, resp *http.Response, into any) error {
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return &Error{Op: op, cause: err}
+	}
+	_, anything := into.(*json.RawMessage)
+	if text := bytes.TrimSpace(body); len(text) == 0 || !anything && string(text) == "{}" {
+		return &Error{Op: op, cause: errEmpty}
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return &Error{Op: op, cause: fmt.Errorf("read the answer: %w", err)}
+	}
+	return nil
 }
 
 // write sends a body of JSON. It returns the address of the job where the
@@ -140,6 +162,9 @@ func list[T any](ctx context.Context, c *Client, path string, query url.Values) 
 		}
 		if err := c.get(ctx, path, query, &page); err != nil {
 			return nil, err
+		}
+		if page.Resources == nil {
+			return nil, &Error{Op: "GET " + path, cause: errEmpty}
 		}
 		all = append(all, page.Resources...)
 		if page.Pagination.Next.Href == "" {

@@ -340,3 +340,14 @@ func TestEventsAreAskedForBySpaceTargetTypeAndTime(t *testing.T) {
 		t.Errorf("got %+v for %s", all, query)
 	}
 }
+
+func TestAnEmptyAnswerIsNoEmptyList(t *testing.T) {
+	for _, body := range []string{``, `{}`, `{"error":"over capacity"}`, `{"resources":null}`, `<html></html>`} {
+		s := newServer(t)
+		s.on("GET /v3/service_credential_bindings", ok(body))
+		all, err := s.open().Bindings(t.Context(), cloudfoundry.BindingFilter{App: "a1"})
+		if err == nil || runner.ClassOf(err) != runner.Unavailable {
+			t.Errorf("%q: %v, %v", body, all, err)
+		}
+	}
+}

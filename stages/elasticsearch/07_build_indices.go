@@ -25,7 +25,7 @@ type buildIndices struct{ *Site }
 func (b *buildIndices) targets() []indexer.Target { return b.indices.Dated(b.run.Started) }
 
 func (b *buildIndices) Check() []runner.Task {
-	return append(b.ordinary(toBlue),
+	return append(b.ordinary(toBlue), b.stands(),
 		runner.Task{Name: "the new app answers, and knows every mapping", Do: b.mappings},
 		runner.Task{Name: "the data API lists documents for every index", Do: b.listed},
 	)

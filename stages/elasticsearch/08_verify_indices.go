@@ -18,7 +18,7 @@ By hand: look at /_status of both.`
 // verifyIndices proves green before it is shown to anybody.
 type verifyIndices struct{ *Site }
 
-func (v *verifyIndices) Check() []runner.Task { return v.ordinary(toBlue) }
+func (v *verifyIndices) Check() []runner.Task { return append(v.ordinary(toBlue), v.stands()) }
 
 func (v *verifyIndices) Plan(ctx context.Context) ([]runner.Task, error) {
 	_, err := v.needGreen(ctx)

@@ -17,7 +17,7 @@ By hand: cf map-route elasticsearch-migration cloudapps.digital --hostname dm-se
 type mapLiveRoute struct{ *Site }
 
 func (m *mapLiveRoute) Check() []runner.Task {
-	return append(m.ordinary(toBlue, toBoth), m.countsHold(m.Settings.VerifyTimeout))
+	return append(m.ordinary(toBlue, toBoth), m.stands(), m.countsHold(m.Settings.VerifyTimeout))
 }
 
 func (m *mapLiveRoute) Plan(ctx context.Context) ([]runner.Task, error) {

@@ -25,7 +25,7 @@ func (u *unmapOldApp) Check() []runner.Task {
 }
 
 func (u *unmapOldApp) enough(ctx context.Context, o *runner.Observation) error {
-	b, err := u.recorded()
+	b, _, _, err := u.needBlue(ctx)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@
 package httpclient
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -49,8 +50,8 @@ type Options struct {
 
 // New returns a client with two policies, chosen by the request's method.
 //
-// A read (GET, HEAD) is tried again on a connection error, 429 and 5xx, with a
-// growing pause or the server's Retry-After, capped at 60 s.
+// A read (GET, HEAD) is tried again on a connection error, an answer that breaks
+// off, 429 and 5xx, with a growing pause or the server's Retry-After, capped at 60 s.
 // A write is tried again on 429 alone, which says that nothing was done. After
 // any other failure its effect is unknown, and only the caller can find out, by
 // reading again.
@@ -67,7 +68,7 @@ func NewOver(o Options, base http.RoundTripper) *http.Client {
 	return &http.Client{
 		Transport: &byMethod{
 			userAgent: o.UserAgent,
-			read:      retrying(o, base, retryRead),
+			read:      retrying(o, whole{base}, retryRead),
 			write:     retrying(o, base, retryWrite),
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -124,6 +125,25 @@ func retrying(o Options, base http.RoundTripper, policy retryablehttp.CheckRetry
 		}
 	}
 	return &retryablehttp.RoundTripper{Client: c}
+}
+
+// whole hands back an answer once all of it is there, so that one that breaks off in
+// the middle is a failure like any other, and a read is tried again. What is read
+// here is pages and documents, never a stream.
+type whole struct{ base http.RoundTripper }
+
+func (t whole) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.base.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if err != nil {
+		return nil, fmt.Errorf("read the answer: %w", err)
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return resp, nil
 }
 
 func retryRead(ctx context.Context, resp *http.Response, err error) (bool, error) {

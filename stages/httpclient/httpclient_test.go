@@ -215,3 +215,24 @@ func TestAStopLetsAWriteEnd(t *testing.T) {
 type tripper func(*http.Request) (*http.Response, error)
 
 func (f tripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// A read whose answer breaks off is tried again; a write is not, since it may have
+// been done.
+func TestAnAnswerThatBreaksOff(t *testing.T) {
+	for method, want := range map[string]int{http.MethodGet: 3, http.MethodPut: 1} {
+		var asked atomic.Int64
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "7")
+			text := "becaus"
+			if asked.Add(1) == 3 {
+				text = "because"
+			}
+			_, _ = io.WriteString(w, text)
+		}))
+		_, body, err := send(allowed(t.Context()), httpclient.New(quick()), method, s.URL)
+		s.Close()
+		if int(asked.Load()) != want || want == 3 && (err != nil || body != "because") {
+			t.Errorf("%s: asked %d times, %q, %v", method, asked.Load(), body, err)
+		}
+	}
+}

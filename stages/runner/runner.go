@@ -169,6 +169,7 @@ func (r *Runner) work(ctx context.Context, step Step, result *Result, admission 
 		return err
 	}
 	tasks, err := stage.Plan(looking)
+	err = r.undoneByOthers(looking, err)
 	if r.DryRun {
 		return r.planned(result, ListApply, tasks, err)
 	}

@@ -472,3 +472,18 @@ func TestAFailureTellsWhatAPersonNeedsAtNight(t *testing.T) {
 func newRequest(ctx context.Context) (*http.Request, error) {
 	return http.NewRequestWithContext(ctx, http.MethodPut, "http://127.0.0.1:1/", nil)
 }
+
+func TestWhatWaitsForACompleteStageWasUndoneByOthers(t *testing.T) {
+	w := newWorld()
+	waits := func(context.Context, *Observation) error { return &NotYet{Stage: "a", Why: "there is no app"} }
+	steps := book(&toy{w: w, name: "a"}, &toy{w: w, name: "b", check: waits})
+	err := w.runner(false).Run(t.Context(), steps, steps)
+	if ClassOf(err) != Refused || !strings.Contains(err.Error(), "there is no app, and 1. a is complete: somebody has undone it; cutover toy rollback goes back") {
+		t.Errorf("got %v", err)
+	}
+	w = newWorld()
+	steps = book(&toy{w: w, name: "a", check: waits})
+	if err := w.runner(false).Run(t.Context(), steps, steps); ClassOf(err) != Failed {
+		t.Errorf("the stage that is not complete: %v", err)
+	}
+}

@@ -74,7 +74,7 @@ func (r *Runner) poll(ctx context.Context, t Task, wait time.Duration, w *watch)
 	began := time.Now()
 	for {
 		o := NewObservation(w.progress)
-		err := t.Do(ctx, o)
+		err := r.undoneByOthers(ctx, t.Do(ctx, o))
 		if err == nil || wait == 0 || IsFinal(err) || ClassOf(err) >= Refused || r.DryRun {
 			return o, err
 		}
@@ -90,6 +90,24 @@ func (r *Runner) poll(ctx context.Context, t Task, wait time.Duration, w *watch)
 		case <-time.After(r.Every):
 		}
 	}
+}
+
+// undoneByOthers makes a refusal of what waits for a stage that is complete: it was so
+// once, and no stage will make it so again.
+func (r *Runner) undoneByOthers(ctx context.Context, err error) error {
+	var wait *NotYet
+	if r.DryRun || !errors.As(err, &wait) {
+		return err
+	}
+	step := r.book.Named(wait.Stage)
+	record, rerr := r.Journal.Record(ctx)
+	if step == nil || rerr != nil || record == nil {
+		return err
+	}
+	if _, complete := record.Marks[step.Name]; !complete {
+		return err
+	}
+	return Refuse("%s, and %s is complete: somebody has undone it; %s rollback goes back", wait.Why, step.Called(), r.Command)
 }
 
 func (r *Runner) lost() <-chan struct{} {

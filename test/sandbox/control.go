@@ -46,6 +46,7 @@ func (s *Sandbox) control() http.Handler {
 	mux.HandleFunc("POST /_sandbox/workers", s.postWorkers)
 
 	mux.HandleFunc("POST /_sandbox/engine", s.postEngine)
+	mux.HandleFunc("POST /_sandbox/router", s.postRouter)
 	mux.HandleFunc("GET /_sandbox/clock", s.getClock)
 	mux.HandleFunc("POST /_sandbox/clock", s.postClock)
 	return mux
@@ -202,6 +203,21 @@ func (s *Sandbox) postEngine(w http.ResponseWriter, r *http.Request) {
 			answerError(w, http.StatusBadRequest, err)
 			return
 		}
+	}
+	answer(w, http.StatusOK, ask)
+}
+
+func (s *Sandbox) postRouter(w http.ResponseWriter, r *http.Request) {
+	var ask struct {
+		Replica int  `json:"replica"`
+		Deaf    bool `json:"deaf"`
+	}
+	if !decode(w, r, &ask) {
+		return
+	}
+	if err := s.world.platform.Deafen(ask.Replica, ask.Deaf); err != nil {
+		answerError(w, http.StatusBadRequest, err)
+		return
 	}
 	answer(w, http.StatusOK, ask)
 }

@@ -32,6 +32,8 @@
 //	                            hanging, unavailable, full, read-only, bad-gateway; "" ends it.
 //	                            {"fail_next_creation":"words"} makes the broker's next creation fail with them; 200 the same
 //
+//	POST   /_sandbox/router     {"replica":0,"deaf":true} keeps all changes of routes from one router, until false; 200 the same
+//
 //	GET    /_sandbox/workers    200 Workers: how busy the search API's workers are, app by app; connections. With ?forget the
 //	                            peaks begin anew
 //	POST   /_sandbox/workers    {"slots":4,"put_time":"50ms"} changes how many slots an instance of the search API has, and

@@ -107,6 +107,10 @@ func (c *Client) Call(ctx context.Context, r Request) ([]byte, error) {
 	if err != nil {
 		return nil, c.fault(r.Op, bare(err))
 	}
+	if !json.Valid(body) {
+		// A proxy's page, with whatever status, is no word of the API's.
+		return nil, c.fault(r.Op, errors.New("read the answer: "+page(resp, body)))
+	}
 	return body, nil
 }
 

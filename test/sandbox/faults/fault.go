@@ -17,6 +17,7 @@ const (
 	ErrorAfter  = "error-after"  // has the effect, then answers Status
 	DropBefore  = "drop-before"  // closes the connection, no effect
 	DropAfter   = "drop-after"   // has the effect, then closes the connection
+	Cut         = "cut"          // has the effect, and breaks off in the middle of the answer
 	Delay       = "delay"        // waits DelayMS, then goes on as if nothing had been
 )
 
@@ -86,9 +87,9 @@ func arm(f Fault) (*armed, error) {
 	a := &armed{Fault: f}
 	a.State, a.Matched, a.Hits, a.Writes = "", 0, 0, []int{}
 	switch f.Kind {
-	case Hold, HoldAfter, ErrorBefore, ErrorAfter, DropBefore, DropAfter, Delay:
+	case Hold, HoldAfter, ErrorBefore, ErrorAfter, DropBefore, DropAfter, Cut, Delay:
 	default:
-		return nil, fmt.Errorf("kind %q is not one of hold, hold-after, error-before, error-after, drop-before, drop-after, delay", f.Kind)
+		return nil, fmt.Errorf("kind %q is not one of hold, hold-after, error-before, error-after, drop-before, drop-after, cut, delay", f.Kind)
 	}
 	if f.Probability < 0 || f.Probability > 1 {
 		return nil, fmt.Errorf("probability %v is not between 0 and 1", f.Probability)

@@ -147,6 +147,7 @@ func TestBeforeAndAfterTheEffect(t *testing.T) {
 		{ErrorAfter, 502, true, "1 POST 502 done"},
 		{DropBefore, 0, false, "1 POST 0 dropped"},
 		{DropAfter, 0, true, "1 POST 0 done"},
+		{Cut, 0, true, "1 POST 0 done"},
 	} {
 		t.Run(tt.kind, func(t *testing.T) {
 			w := newWorld(t)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 	"unique"
@@ -194,6 +195,8 @@ func (s *settling) after(h http.Handler, w http.ResponseWriter, r *http.Request)
 		s.answerError(w)
 	case DropAfter:
 		panic(http.ErrAbortHandler)
+	case Cut:
+		answer.cut(w)
 	case HoldAfter:
 		s.engine.mu.Lock()
 		s.hit.fault.coming--
@@ -340,4 +343,14 @@ func (b *buffer) send(w http.ResponseWriter) {
 	maps.Copy(w.Header(), b.header)
 	w.WriteHeader(b.status)
 	_, _ = b.body.WriteTo(w)
+}
+
+// cut announces all of the answer, sends half of it, and closes the connection.
+func (b *buffer) cut(w http.ResponseWriter) {
+	b.WriteHeader(http.StatusOK)
+	b.header.Set("Content-Length", strconv.Itoa(b.body.Len()))
+	b.body.Truncate(b.body.Len() / 2)
+	b.send(w)
+	_ = http.NewResponseController(w).Flush()
+	panic(http.ErrAbortHandler)
 }

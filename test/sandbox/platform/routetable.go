@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -36,6 +37,8 @@ type routerReplica struct {
 	seen  map[endpointKey]uint64 // the newest message of each registration
 	// keepsEmpty: a route that has lost its last endpoint stays known (gorouter: empty_pool_response_code_503).
 	keepsEmpty bool
+	// deaf: it hears of nothing, and keeps what it knows (gorouter: what is stale is not pruned while NATS is away).
+	deaf bool
 }
 
 func newRouterReplica(i int, keepsEmpty bool) *routerReplica {
@@ -156,6 +159,9 @@ func (p *Platform) routeServiceOf(r *route) string {
 func (rep *routerReplica) apply(version uint64, messages []message) {
 	rep.mu.Lock()
 	defer rep.mu.Unlock()
+	if rep.deaf {
+		return
+	}
 	for _, m := range messages {
 		if rep.seen[m.key] > version {
 			continue
@@ -163,6 +169,29 @@ func (rep *routerReplica) apply(version uint64, messages []message) {
 		rep.seen[m.key] = version
 		rep.set(m.key, m.e)
 	}
+}
+
+// Deafen keeps all changes of routes from one router replica, until it hears again: then it learns everything that it has
+// missed, since registrations are repeated.
+func (p *Platform) Deafen(replica int, deaf bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if replica < 0 || replica >= len(p.router) {
+		return fmt.Errorf("there is no router %d", replica)
+	}
+	rep := p.router[replica]
+	rep.mu.Lock()
+	defer rep.mu.Unlock()
+	rep.deaf = deaf
+	if deaf {
+		return nil
+	}
+	clear(rep.pools)
+	for key, e := range p.wanted {
+		rep.seen[key] = p.version
+		rep.set(key, e)
+	}
+	return nil
 }
 
 func (rep *routerReplica) set(key endpointKey, e *endpoint) {

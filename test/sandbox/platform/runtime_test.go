@@ -165,6 +165,33 @@ func TestEachRouterLearnsOfARouteForItself(t *testing.T) {
 	w.until("all routers know it", func() bool { return known() == 4 })
 }
 
+func TestADeafRouterKeepsWhatItKnowsAndLearnsTheRestLater(t *testing.T) {
+	w := start(t, func(o *Options, _ *World) { o.RouteLagMin, o.RouteLagMax = -1, -1 })
+	green := w.push("green", manifestFor("green", "  instances: 1\n  memory: 64M\n  no-route: true\n"))
+	route := w.guid("/v3/routes?hosts=dm-search-api-preview&paths=")
+	knows := func(replica int) bool {
+		found, _ := w.p.router[replica].lookup(live, "/", func(e *endpoint) bool { return e.in.lrp.appGUID == green })
+		return len(found) > 0
+	}
+	if err := w.p.Deafen(0, true); err != nil {
+		t.Fatal(err)
+	}
+	w.must(200, "POST", "/v3/routes/"+route+"/destinations", obj{"destinations": []obj{{"app": obj{"guid": green}}}})
+	w.until("the other router knows it", func() bool { return knows(1) })
+	if knows(0) {
+		t.Error("the deaf router knows it")
+	}
+	if found, _ := w.p.router[0].lookup(live, "/", nil); len(found) == 0 {
+		t.Error("the deaf router has forgotten what it knew")
+	}
+	if err := w.p.Deafen(0, false); err != nil || !knows(0) {
+		t.Errorf("it hears again, and knows it: %t, %v", knows(0), err)
+	}
+	if w.p.Deafen(2, true) == nil {
+		t.Error("a router that is not there is deaf")
+	}
+}
+
 // cloudfoundry/cli#2161: who is killed before it has ended its requests cuts them
 func TestRequestsInFlightEndInTheGraceOrAreCut(t *testing.T) {
 	w := start(t, func(o *Options, _ *World) { o.Clock, o.StopGrace = clock.New(1), 2*time.Second; o.JobTime = -1 })
