@@ -49,6 +49,10 @@ func (s *Site) goes(one cloudfoundry.Labelled, lease runner.LeaseStatus) string 
 		return s.place("unmap-temporary-route") + " deletes it"
 	case one.Kind == cloudfoundry.Routes || one.Labels[roleLabel] != green:
 		return "made by a way back, which removes it"
+	case s.marked("await-release") && one.Kind == cloudfoundry.Apps:
+		return "a release took its place and left it; " + s.place("remove-old-service") + " deletes it, and so does a rollback before"
+	case s.marked("await-release"):
+		return "stays, and loses its label with " + s.place("remove-old-service") + "; a rollback before leaves it to the released app"
 	}
 	return "stays, and loses its label with " + s.place("remove-old-service") + "; a rollback before deletes it"
 }

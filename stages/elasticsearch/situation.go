@@ -41,8 +41,7 @@ func (s *Site) Situation(ctx context.Context) (runner.Situation, error) {
 		if stranger != "" && s.mayRelease() {
 			return runner.Situation{
 				Traffic: toOther, Detail: stranger + ", in the midst of a release",
-				Blocked: "a release is under way, or was left half-way: see that it ends",
-				Back:    "when the release has ended",
+				Back: "not while the release is under way; when it has ended, or was mended",
 			}, nil
 		}
 		if stranger != "" {
@@ -95,6 +94,9 @@ func (s *Site) situated(ctx context.Context, b blue, state string) (runner.Situa
 	old, new := s.nameOf(ctx, b), s.Settings.NewApp
 	if app, err := s.successor(ctx); err == nil && app != nil {
 		new = app.Name
+		if !s.ours(app.Metadata) {
+			new += ", as it was released in the new app's place"
+		}
 	}
 	names := map[string]string{
 		toBlue:  fmt.Sprintf("%s, %s", old, runner.Count(b.Instances, "instance", "instances")),

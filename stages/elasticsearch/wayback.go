@@ -5,7 +5,7 @@ import "github.com/digitalmarketplace/cutover/stages/runner"
 // WaysBack says, point by point, what going back costs and where it ends.
 func (s *Site) WaysBack() []runner.WayBack {
 	const removed = "what was made for the run is removed"
-	removal := runner.WayBack{First: 17, Last: 19, Cost: "minutes", End: "the old app is started first; the rest as after 13"}
+	removal := runner.WayBack{First: 17, Last: 17, Cost: "minutes", End: "the old app is started first; the rest as after 13"}
 	if s.Settings.OldAppThen == thenDelete {
 		removal.End = "the old app is pushed anew against the old service; the rest as after 13"
 	}
@@ -15,6 +15,7 @@ func (s *Site) WaysBack() []runner.WayBack {
 		{First: 11, Last: 12, Cost: "seconds to minutes", End: "the old app is caught up and mapped again, the new one taken off; " + removed},
 		{First: 13, Last: 16, Cost: "seconds to minutes", End: "the same; then the names go back"},
 		removal,
+		{First: 18, Last: 19, Cost: "minutes", End: "the same, but that the released app stays, as " + s.Settings.ReleasedApp + ", and its service as " + s.Settings.ReleasedService},
 		{First: 20, Last: 20, Cost: "none", End: "the old service is deleted, and nothing of what was in it is left"},
 	}
 }
