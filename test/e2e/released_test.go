@@ -160,3 +160,16 @@ func TestWhatAReleaseLeavesOfTheNewAppGoesInTheEnd(t *testing.T) {
 		t.Error("the released app is not the live one")
 	}
 }
+
+// A reindex from before step 18 saw the release may have gone to the app before it.
+func TestTheOldServiceGoesOnlyAfterAReindexSinceTheRelease(t *testing.T) {
+	t.Parallel()
+	w := start(t, small())
+	w.forward("reindex")
+	w.unmark("await-release")
+	w.released(nil)
+	w.run(0, "elasticsearch", "await-release")
+	w.refused(nil, "no reindex has ended since the release was seen", "elasticsearch", "remove-old-service")
+	w.run(0, "elasticsearch", "reindex")
+	w.run(0, "elasticsearch", "remove-old-service")
+}
