@@ -29,7 +29,8 @@ func (w *world) theRun(ctx context.Context) ([]runner.Subject, error) {
 	return []runner.Subject{run, {Name: "run-before", Now: before}}, nil
 }
 
-// theOldApp is blue and its service, and what green is made of.
+// theOldApp is blue and its service, and what green is made of. Once the run's own
+// steps delete blue, what is left of it says nothing: a deletion takes its time.
 func (w *world) theOldApp(ctx context.Context) ([]runner.Subject, error) {
 	who := runner.Subject{Name: "old-app", Now: "app " + w.blue.App + " on service " + w.blue.Service}
 	made := []runner.Subject{{Name: "old-image"}, {Name: "old-bindings"}, {Name: "old-variables"}, {Name: "old-policies"}}
@@ -40,8 +41,8 @@ func (w *world) theOldApp(ctx context.Context) ([]runner.Subject, error) {
 		who.Now += "; the app is deleted"
 	}
 	for i, read := range []func(context.Context) (now, hidden string, err error){w.image, w.bindings, w.variables, w.policiesOf} {
-		made[i].Gone, made[i].None = w.mayBeGone(), "gone with the app"
-		if w.app == nil {
+		made[i].Gone, made[i].None = w.mayBeGone(), "not asked for any more"
+		if w.app == nil || w.mayBeGone() {
 			continue
 		}
 		var err error
@@ -142,6 +143,9 @@ func (w *world) liveRoute(ctx context.Context, route liveRoute, order []string) 
 	}
 	if err != nil {
 		return "", 0, err
+	}
+	if len(now.Destinations) == 0 {
+		text += " leads to nobody"
 	}
 	var strangers []string
 	for _, d := range now.Destinations {

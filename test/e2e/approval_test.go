@@ -241,6 +241,9 @@ func TestWhatOthersChangeAfterTheApprovalIsRefusedAndNamed(t *testing.T) {
 				{"the guard of the live routes taken away", "routes was another", func() {
 					w.cf("DELETE", "/v3/service_route_bindings/"+w.guid("/v3/service_route_bindings?route_guids="+w.guid("/v3/routes?hosts=dm-search-api-preview&paths=")), nil, nil)
 				}, nil},
+				{"a live route that leads nowhere", "routes was another .*/_metrics [^,]*leads to nobody", func() {
+					w.cf("PATCH", "/v3/routes/"+w.guid("/v3/routes?hosts=dm-search-api-preview&paths=/_metrics")+"/destinations", map[string]any{"destinations": []any{}}, nil)
+				}, nil},
 				{"the old app under another name", "names was another .* the old app is moved", func() { w.cf("PATCH", "/v3/apps/"+blue, map[string]any{"name": "moved"}, nil) }, nil},
 				{"a stranger under a name of ours", "names was another .* search-api-old is app", func() { w.stranger("search-api-old") }, nil},
 				{"a setting of the job", `DRAIN was another .* now "7s"`, nil, map[string]string{"DRAIN": "7s"}},
