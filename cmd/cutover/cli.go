@@ -54,17 +54,27 @@ func newGrammar() *grammar {
 func stageCommands() kong.Plugins {
 	steps := elasticsearch.Steps(nil)
 	fields := make([]reflect.StructField, len(steps))
+	kinds := map[string]reflect.Type{"check-release": reflect.TypeFor[checkReleaseCommand]()}
 	for i, step := range steps {
+		kind := kinds[step.Name]
+		if kind == nil {
+			kind = reflect.TypeFor[stageCommand]()
+		}
 		fields[i] = reflect.StructField{
 			Name: fmt.Sprintf("Step%d", step.Number),
-			Type: reflect.TypeFor[stageCommand](),
+			Type: kind,
 			Tag: reflect.StructTag(fmt.Sprintf(`cmd:"" name:%q group:"The stages, in their order" help:"%2d. %s."`,
 				step.Name, step.Number, step.Title)),
 		}
 	}
 	commands := reflect.New(reflect.StructOf(fields))
 	for i, step := range steps {
-		commands.Elem().Field(i).Set(reflect.ValueOf(stageCommand{Step: step.Name, text: step.Help}))
+		command := stageCommand{Step: step.Name, text: step.Help}
+		if fields[i].Type == reflect.TypeFor[stageCommand]() {
+			commands.Elem().Field(i).Set(reflect.ValueOf(command))
+		} else {
+			commands.Elem().Field(i).Set(reflect.ValueOf(checkReleaseCommand{stageCommand: command}))
+		}
 	}
 	return kong.Plugins{commands.Interface()}
 }
@@ -79,6 +89,20 @@ func (c stageCommand) Help() string { return c.text }
 
 // Run runs the one stage.
 func (c *stageCommand) Run(ctx context.Context, p *program, g *grammar) error {
+	return p.stages(ctx, g, c.Step, c.Step)
+}
+
+// checkReleaseCommand can write the space down instead.
+type checkReleaseCommand struct {
+	stageCommand `kong:"-"`
+	Export       string `help:"Instead of beginning a run, write the space's shape to this file, without secrets: sandbox --like rehearses on it." placeholder:"FILE"`
+}
+
+// Run runs the stage, or exports.
+func (c *checkReleaseCommand) Run(ctx context.Context, p *program, g *grammar) error {
+	if c.Export != "" {
+		return p.export(ctx, g, c.Export)
+	}
 	return p.stages(ctx, g, c.Step, c.Step)
 }
 

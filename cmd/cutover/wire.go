@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"time"
 
@@ -132,6 +133,28 @@ func (p *program) rollback(ctx context.Context, g *grammar) error {
 		fmt.Fprintln(p.stderr, "cutover: the way back is complete, but", blemish)
 	}
 	return err
+}
+
+// export writes what a rehearsal is made of. Names, sizes and counts are no
+// secrets, but nobody else's business either.
+func (p *program) export(ctx context.Context, g *grammar, file string) error {
+	site, err := p.open(ctx, g, noStage)
+	if err != nil {
+		return err
+	}
+	space, err := site.Export(ctx)
+	if err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(space, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", file, err)
+	}
+	if err := os.WriteFile(file, append(text, '\n'), 0o600); err != nil {
+		return runner.Misconfigure("--export: %w", err)
+	}
+	fmt.Fprintf(p.stdout, "%s: %s, for sandbox --like %s\n", file, space, file)
+	return nil
 }
 
 func (p *program) guard(ctx context.Context, g *grammar) error {

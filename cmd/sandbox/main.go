@@ -31,12 +31,12 @@ func main() {
 
 type flags struct {
 	Stage     string `default:"preview" help:"Stage whose names the world has: preview, staging, production."`
-	Documents int    `default:"36311" help:"Services of G-Cloud 12 that are published."`
-	Briefs    int    `default:"1192" help:"Briefs of all Digital Outcomes frameworks, drafts aside."`
+	Documents *int   `placeholder:"36311" help:"Services of G-Cloud 12 that are published."`
+	Briefs    *int   `placeholder:"1192" help:"Briefs of all Digital Outcomes frameworks, drafts aside."`
 	Seed      uint64 `default:"1" help:"Draws the world: the same seed gives the same one."`
 	Drift     int    `default:"3" help:"Documents in which blue's index differs from the data API."`
 
-	Instances     int           `default:"2" help:"Instances of the live app."`
+	Instances     *int          `placeholder:"2" help:"Instances of the live app."`
 	Slots         int           `default:"4" help:"Worker processes of an instance of the search API."`
 	PutTime       time.Duration `default:"25ms" help:"How long a document's PUT keeps a worker; not scaled by --pace."`
 	Routers       int           `default:"2" help:"Router replicas, each with routes of its own."`
@@ -46,6 +46,7 @@ type flags struct {
 	Readers    float64 `default:"0" placeholder:"RATE" help:"Requests a second that readers send to the live route from the start."`
 	LiveWriter float64 `default:"0" placeholder:"RATE" help:"Edits a second that the data API sees from the start."`
 
+	Like   string `placeholder:"FILE" help:"Be like the space that cutover elasticsearch check-release --export wrote down: its names, apps, routes, services and sizes."`
 	Faults string `placeholder:"NAME" help:"What shall go wrong at random: one of the names at the end."`
 
 	PortCFAPI   int `name:"port-cf-api" default:"0" help:"Port of the Cloud Foundry API, the UAA and the logs; 0 is any."`
@@ -67,6 +68,11 @@ Example, a rehearsal in two terminals:
 
   sandbox --documents 2000 --readers 50 --env-file /tmp/sandbox.env
   . /tmp/sandbox.env && DRY_RUN=false cutover elasticsearch check-release
+
+A rehearsal on your own space's names, routes and sizes (nothing is written there, and no secret leaves it):
+
+  cutover elasticsearch check-release --export space.json
+  sandbox --like space.json --env-file /tmp/sandbox.env
 
 A tester's knobs are on the control API ("control" among the addresses):
 
@@ -153,10 +159,10 @@ func (f flags) options() (sandbox.Options, error) {
 		flag  string
 		value float64
 	}{
-		{"documents", float64(f.Documents)}, {"briefs", float64(f.Briefs)}, {"drift", float64(f.Drift)},
+		{"documents", float64(typed(f.Documents, 1))}, {"briefs", float64(typed(f.Briefs, 1))}, {"drift", float64(f.Drift)},
 		{"put-time", float64(f.PutTime)}, {"provision-time", float64(f.ProvisionTime)},
 		{"readers", f.Readers}, {"live-writer", f.LiveWriter},
-		{"instances", float64(f.Instances) - 1}, {"slots", float64(f.Slots) - 1}, {"routers", float64(f.Routers) - 1},
+		{"instances", float64(typed(f.Instances, 1)) - 1}, {"slots", float64(f.Slots) - 1}, {"routers", float64(f.Routers) - 1},
 	} {
 		if n.value < 0 {
 			return sandbox.Options{}, fmt.Errorf("--%s is too small", n.flag)
@@ -167,13 +173,34 @@ func (f flags) options() (sandbox.Options, error) {
 		return sandbox.Options{}, fmt.Errorf("--faults %s is unknown: --help lists what there is", f.Faults)
 	}
 	o := sandbox.Options{
-		Stage: f.Stage, Documents: none(f.Documents), Briefs: none(f.Briefs), Seed: f.Seed, Drift: none(f.Drift),
-		Instances: f.Instances, Slots: f.Slots, PutTime: none(f.PutTime), Routers: f.Routers, Pace: pace,
+		Stage: f.Stage, Documents: unless(f.Documents), Briefs: unless(f.Briefs), Seed: f.Seed, Drift: none(f.Drift),
+		Instances: typed(f.Instances, 0), Slots: f.Slots, PutTime: none(f.PutTime), Routers: f.Routers, Pace: pace,
 		ProvisionTime: none(f.ProvisionTime), Readers: f.Readers, LiveWriter: f.LiveWriter, Night: f.Faults,
 		Certificate: f.HTTPS,
 		PortCFAPI:   f.PortCFAPI, PortRouter: f.PortRouter, PortDataAPI: f.PortDataAPI, PortControl: f.PortControl,
 	}
+	if f.Like != "" {
+		if o.Like, err = sandbox.ReadLike(f.Like); err != nil {
+			return sandbox.Options{}, fmt.Errorf("--like: %w", err)
+		}
+	}
 	return o, nil
+}
+
+// typed is a number that somebody typed, or else another.
+func typed(n *int, otherwise int) int {
+	if n == nil {
+		return otherwise
+	}
+	return *n
+}
+
+// unless somebody typed a number, it is left to the options.
+func unless(n *int) int {
+	if n == nil {
+		return 0
+	}
+	return none(*n)
 }
 
 // none turns a 0 that somebody typed into what the options call none; their own 0 is the default.

@@ -66,6 +66,15 @@ func (c *Client) AppsByLabel(ctx context.Context, label, value string) ([]App, e
 	return found, nil
 }
 
+// AllApps lists the apps of the space, by name.
+func (c *Client) AllApps(ctx context.Context) ([]App, error) {
+	found, err := c.apps(ctx, "order_by", "name")
+	if err != nil {
+		return nil, fmt.Errorf("list apps: %w", err)
+	}
+	return found, nil
+}
+
 func (c *Client) apps(ctx context.Context, key, value string) ([]App, error) {
 	t, err := c.Target(ctx)
 	if err != nil {

@@ -89,6 +89,15 @@ func (c *Client) ServiceInstancesByLabel(ctx context.Context, label, value strin
 	return found, nil
 }
 
+// AllServiceInstances lists the service instances of the space, by name.
+func (c *Client) AllServiceInstances(ctx context.Context) ([]ServiceInstance, error) {
+	found, err := c.serviceInstances(ctx, "order_by", "name")
+	if err != nil {
+		return nil, fmt.Errorf("list service instances: %w", err)
+	}
+	return found, nil
+}
+
 func (c *Client) serviceInstances(ctx context.Context, key, value string) ([]ServiceInstance, error) {
 	t, err := c.Target(ctx)
 	if err != nil {

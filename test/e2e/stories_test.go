@@ -25,7 +25,7 @@ import (
 // TestStories runs testdata/stories. Each is a script that begins with a sandbox
 // of its own and runs the real program against it, one process a command:
 //
-//	sandbox [-documents N] [-pace X] …  starts one, and exports its env
+//	sandbox [-documents N] [-like FILE] …  starts one, and exports its env
 //	cutover ARGS                        runs the program to its end and wants exit code 0
 //	exits CODE cutover ARGS             the same, and wants another
 //	begin NAME cutover ARGS             starts it and goes on; says NAME REGEXP, signal NAME TERM, ends NAME CODE
@@ -119,7 +119,13 @@ func (s *story) sandbox(args []string) {
 	flags.DurationVar(&o.ProvisionTime, "provision-time", 0, "")
 	flags.Float64Var(&o.Pace, "pace", 0, "")
 	flags.Float64Var(&o.LiveWriter, "live-writer", 0, "")
+	like := flags.String("like", "", "")
 	s.ts.Check(flags.Parse(args))
+	if *like != "" {
+		var err error
+		o.Like, err = sandbox.ReadLike(s.ts.MkAbs(*like))
+		s.ts.Check(err)
+	}
 	s.world = start(s.tb, o)
 	for name, value := range s.world.env {
 		if name != "PATH" && name != "HOME" {

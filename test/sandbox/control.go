@@ -55,7 +55,7 @@ func (s *Sandbox) control() http.Handler {
 func (s *Sandbox) getCompare(w http.ResponseWriter, r *http.Request) {
 	service := r.URL.Query().Get("service")
 	if service == "" {
-		service = blueService
+		service = s.options.blueService()
 	}
 	d, err := s.world.compare(service)
 	if err != nil {
@@ -165,7 +165,7 @@ func (s *Sandbox) postRelease(w http.ResponseWriter, r *http.Request) {
 		Image      string            `json:"image"`
 		Background bool              `json:"background"`
 		Manifest   platform.Manifest `json:"manifest"`
-	}{App: liveApp}
+	}{App: s.options.liveApp()}
 	if !decode(w, r, &ask) {
 		return
 	}

@@ -30,7 +30,36 @@ const (
 	briefsAlias   = "briefs-digital-outcomes-and-specialists"
 )
 
-func liveHost(stage string) string { return "dm-search-api-" + stage + "." + appDomain }
+// The names of this sandbox: those, unless it is like another space.
+
+func (o Options) liveHost() string {
+	if o.Like != nil {
+		host, _, _ := strings.Cut(o.Like.LiveRoute, "/")
+		return host
+	}
+	return "dm-search-api-" + o.Stage + "." + appDomain
+}
+
+func (o Options) liveApp() string {
+	if o.Like != nil {
+		return o.Like.LiveApp
+	}
+	return liveApp
+}
+
+func (o Options) blueService() string {
+	if o.Like != nil {
+		return o.Like.Service
+	}
+	return blueService
+}
+
+func (o Options) domains() []string {
+	if o.Like != nil {
+		return o.Like.Domains
+	}
+	return []string{appDomain}
+}
 
 // makeEnv is every variable that a client of this sandbox needs: addresses, credentials, and how long it has to wait at
 // this pace.
@@ -49,7 +78,7 @@ func makeEnv(o Options, a Addresses) map[string]string {
 		"DATA_API_URL":                 a.DataAPI,
 		"DM_DATA_API_TOKEN" + suffix:   dataToken,
 		"DM_SEARCH_API_TOKEN" + suffix: searchToken,
-		"SEARCH_API_URL":               "http://" + liveHost(o.Stage),
+		"SEARCH_API_URL":               "http://" + o.liveHost(),
 		"ROUTER_ADDRESS":               a.Router,
 		"ROUTE_SCHEME":                 "http",
 		"ROUTERS":                      strconv.Itoa(o.Routers),
@@ -67,8 +96,17 @@ func makeEnv(o Options, a Addresses) map[string]string {
 		"WITNESS_RATE":                 "100",
 		"START_TIMEOUT":                scaled(10*time.Minute, 10*time.Second),
 	}
+	if l := o.Like; l != nil {
+		maps.Copy(env, l.Settings)
+		for name, value := range map[string]string{
+			"CF_ORG": l.Org, "CF_SPACE": l.Space, "LIVE_APP": l.LiveApp, "LIVE_ROUTE": l.LiveRoute, "SERVICE": l.Service,
+			"SERVICE_OFFERING": l.Offering, "SERVICE_VARIABLE": l.Variable,
+		} {
+			env[name] = value
+		}
+	}
 	if o.Certificate != "" {
-		env["SEARCH_API_URL"] = "https://" + liveHost(o.Stage)
+		env["SEARCH_API_URL"] = "https://" + o.liveHost()
 		env["ROUTER_ADDRESS"], env["ROUTE_SCHEME"] = a.RouterHTTPS, "https"
 		env["SSL_CERT_FILE"] = o.Certificate
 	}

@@ -21,6 +21,8 @@ type Options struct {
 
 	ProvisionTime time.Duration // the broker takes so long, before Pace; 20 min
 
+	Like *Like // the space is like that one, not the Digital Marketplace's; its sizes are defaults
+
 	Readers    float64 // requests a second that readers send to the live route from the start
 	LiveWriter float64 // edits a second that the data API sees from the start
 
@@ -62,6 +64,17 @@ func ParsePace(text string) (float64, error) {
 }
 
 func (o *Options) defaults() {
+	if l := o.Like; l != nil {
+		o.Stage = l.Stage
+		for _, n := range []struct {
+			value *int
+			there int
+		}{{&o.Documents, l.Documents[servicesAlias]}, {&o.Briefs, l.Documents[briefsAlias]}, {&o.Instances, l.live().Instances}} {
+			if *n.value == 0 {
+				*n.value = n.there
+			}
+		}
+	}
 	if o.Stage == "" {
 		o.Stage = "preview"
 	}

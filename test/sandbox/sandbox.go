@@ -141,7 +141,7 @@ func (s *Sandbox) start(ctx context.Context) error {
 	}
 
 	s.load = &load{
-		router: s.addresses.Router, host: liveHost(o.Stage), token: searchToken,
+		router: s.addresses.Router, host: o.liveHost(), token: searchToken,
 		index: servicesAlias, docType: "services", now: s.clock.Now,
 	}
 	w, err := newWorld(o, s.addresses, s.clock, s.faults)
@@ -186,7 +186,7 @@ func (s *Sandbox) start(ctx context.Context) error {
 
 // serveHTTPS serves the router over HTTPS too.
 func (s *Sandbox) serveHTTPS(l net.Listener) error {
-	own, err := certificate(s.options.Certificate)
+	own, err := certificate(s.options.Certificate, s.options.domains())
 	if err != nil {
 		return err
 	}

@@ -25,13 +25,13 @@ func TestRoutesOverHTTPSAndWorkersAreCounted(t *testing.T) {
 	trusted := x509.NewCertPool()
 	trusted.AppendCertsFromPEM(text)
 	status := func(roots *x509.CertPool) (int, error) {
-		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: liveHost("preview")}}
+		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: Options{Stage: "preview"}.liveHost()}}
 		defer transport.CloseIdleConnections()
 		r, err := http.NewRequest("GET", "https://"+env["ROUTER_ADDRESS"]+"/_status", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Host = liveHost("preview")
+		r.Host = Options{Stage: "preview"}.liveHost()
 		res, err := transport.RoundTrip(r)
 		if err != nil {
 			return 0, err

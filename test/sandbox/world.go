@@ -30,7 +30,7 @@ type world struct {
 func newWorld(o Options, a Addresses, c *clock.Clock, e *faults.Engine) (*world, error) {
 	w := &world{
 		clusters: search.NewClusters(c),
-		live:     &indexer{router: a.Router, host: liveHost(o.Stage), token: searchToken},
+		live:     &indexer{router: a.Router, host: o.liveHost(), token: searchToken},
 	}
 	outcomes := 5
 	if o.Stage == "preview" {
@@ -50,28 +50,35 @@ func newWorld(o Options, a Addresses, c *clock.Clock, e *faults.Engine) (*world,
 	w.program = search.New(build)
 	build.Build, build.Version = search.OldBuild(), "release-1199"
 	before := search.New(build)
+	programs := registry(searchAPI{w.program}, searchAPI{before})
+	if o.Like != nil {
+		programs = o.Like.programs(programs, searchAPI{w.program})
+	}
 	w.platform = platform.New(platform.Options{
-		Clock: c, Faults: e, Programs: registry(searchAPI{w.program}, searchAPI{before}), Broker: w.clusters, Routers: o.Routers,
+		Clock: c, Faults: e, Programs: programs, Broker: w.clusters, Routers: o.Routers,
 		Rand: rand.New(rand.NewSource(int64(o.Seed))), URL: a.CFAPI, RegistryAuth: registryAuth, ProvisionTime: o.ProvisionTime,
 	})
 	if err := w.platform.Seed(space(o)); err != nil {
 		return nil, err
 	}
-	blue, ok := w.platform.ServiceInstance(blueService)
+	blue, ok := w.platform.ServiceInstance(o.blueService())
 	if !ok {
-		return nil, fmt.Errorf("the space has no service %s", blueService)
+		return nil, fmt.Errorf("the space has no service %s", o.blueService())
 	}
 	return w, search.Preload(w.clusters, blue, w.data, o.Drift)
 }
 
-// space is the Digital Marketplace's, with this sandbox's secrets.
+// space is the Digital Marketplace's, or like another, with this sandbox's secrets.
 func space(o Options) platform.World {
 	s := platform.DigitalMarketplace(o.Stage, cfUser, cfPassword)
+	if o.Like != nil {
+		s = o.Like.world()
+	}
 	s.Clients = []platform.Client{{ID: cfClient, Secret: cfClientSecret}}
 	for i := range s.Apps {
 		app := &s.Apps[i]
 		app.DockerUser, app.DockerPassword = dockerUser, dockerPassword
-		if app.Name == liveApp {
+		if app.Name == o.liveApp() {
 			app.Instances = o.Instances
 			app.Env["DM_SEARCH_API_AUTH_TOKENS"] = "another-" + searchToken + ":" + searchToken
 		}
