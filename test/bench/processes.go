@@ -214,15 +214,6 @@ func (r *ran) cpu() time.Duration {
 	return time.Duration(user+system) * 10 * time.Millisecond // USER_HZ is 100 on every Linux
 }
 
-// peak is the most memory that a process that has ended had, in MiB.
-func (r *ran) peak() float64 {
-	usage, is := r.cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if !is {
-		return 0
-	}
-	return float64(usage.Maxrss) / 1024
-}
-
 // sleep waits, unless the context or the process ends.
 func sleep(ctx context.Context, d time.Duration, r *ran) error {
 	select {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// gorouter: config/config.go, frontend_idle_timeout (900 s); the data API's nginx: keepalive_timeout (30 s), seen with
-// the real one. A client that pauses must expect the end of its connection.
+// gorouter: config/config.go, frontend_idle_timeout (900 s; in doubt: not looked up); the data API's nginx:
+// keepalive_timeout (30 s), seen with the real one. A client that pauses must expect the end of its connection.
 func TestAKeptConnectionThatIsIdleIsClosed(t *testing.T) {
 	w := walk(t, Options{Documents: 20, Briefs: 5, PutTime: -1, Pace: 0.001}) // 900 ms and 30 ms
 	for name, c := range map[string]struct {
