@@ -364,7 +364,7 @@ func TestAnApprovalIsForTheWayForwardAlone(t *testing.T) {
 	w.env["PLAN_DIGEST"] = w.digest()
 	w.run(0, "elasticsearch", "run", "--to", "create-service")
 	w.setVariable(w.app("search-api"), "DM_LOG_PATH", "/tmp/changed")
-	w.refused(unbeating(), "old-variables was another", "elasticsearch", "generate-manifest")
+	w.refused(nil, "old-variables was another", "elasticsearch", "generate-manifest")
 	w.run(0, "elasticsearch", "plan")
 	w.run(0, "elasticsearch", "status")
 	w.run(3, "elasticsearch", "guard")

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -43,7 +44,9 @@ func TestTheWayBackPassesEveryStep(t *testing.T) {
 func (w *world) refused(extra map[string]string, reason string, args ...string) {
 	w.t.Helper()
 	n := len(w.writes())
-	p := w.with(extra, 3, args...)
+	settings := unbeating()
+	maps.Copy(settings, extra)
+	p := w.with(settings, 3, args...)
 	if !strings.Contains(p.log.String(), reason) {
 		w.t.Errorf("%v does not say %q:\n%s", args, reason, p.log.String())
 	}

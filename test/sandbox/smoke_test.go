@@ -60,9 +60,13 @@ func TestAMigrationCanBeWalkedByHand(t *testing.T) {
 	// Green.
 	w.createService("search_api_elasticsearch_new", "small-ha-7.x")
 	green := w.push("elasticsearch-migration", greenManifest)
-	until(t, "green answers on its temporary route", func() bool {
-		code, _, _ := w.app("GET", tempAddress, "/_status", nil, "")
-		return code == 200
+	until(t, "green answers on its temporary route, on every router", func() bool {
+		for range 20 {
+			if code, _, _ := w.app("GET", tempAddress, "/_status", nil, ""); code != 200 {
+				return false
+			}
+		}
+		return true
 	})
 	if got := w.mustApp("GET", tempAddress, "/_status", nil); len(get(got, "es_status").(object)) != 0 {
 		t.Errorf("green begins with %v", got)
