@@ -12,20 +12,27 @@ import (
 // killed again and again, so that each process goes on from where the last one was
 // killed; a process that writes what was done already would never get past it.
 //
-// The way back is the longest there is: the old app was deleted, and is made anew;
-// before a release, and after it.
+// The way back is a long one: from before a release and from after it, with the old
+// app stopped, and with it deleted, so that it is made anew.
 func TestARollbackKilledAtEveryWriteComesToTheSameEnd(t *testing.T) {
 	t.Parallel()
-	for until, fates := range map[string][]string{"remove-old-app": {"dropped", "done", "late"}, "await-release": {"late"}} {
-		t.Run(until, func(t *testing.T) {
+	for _, c := range []struct {
+		until, then string
+		fates       []string
+	}{
+		{"remove-old-app", "delete", []string{"dropped", "done", "late"}},
+		{"await-release", "delete", []string{"late"}},
+		{"await-release", "stop", []string{"done"}},
+	} {
+		t.Run(c.until+" "+c.then, func(t *testing.T) {
 			t.Parallel()
-			killedBack(t, until, fates)
+			killedBack(t, func(t *testing.T) *world { return wayBack(t, c.until, c.then) }, c.fates)
 		})
 	}
 }
 
-func killedBack(t *testing.T, until string, fates []string) {
-	ref := wayBack(t, until)
+func killedBack(t *testing.T, begin func(*testing.T) *world, fates []string) {
+	ref := begin(t)
 	n := len(ref.writes())
 	ref.with(unbeating(), 0, "elasticsearch", "rollback")
 	all, documents := ref.writes()[n:], 0
@@ -38,62 +45,107 @@ func killedBack(t *testing.T, until string, fates []string) {
 	for _, fate := range fates {
 		t.Run(fate, func(t *testing.T) {
 			t.Parallel()
-			k := &killing{world: wayBack(t, until), fate: fate, seen: map[string]bool{}}
+			k := &killing{world: begin(t), command: "rollback", fate: fate, seen: map[string]bool{}}
 			k.throughout(documents / 2)
-			if diff := cmp.Diff(want, k.state()); diff != "" {
-				t.Errorf("another end (-want +got):\n%s", diff)
-			}
+			k.compare(want, all)
 			if diff := k.unlike("search_api_elasticsearch"); diff != "" {
 				t.Error(diff)
-			}
-			// All that an undisturbed rollback writes was killed at, but for the lease
-			// that is given back in the end: after that there is no run to go back from.
-			for _, one := range all[:len(all)-1] {
-				if kind := kindOf(one); !ofDocument(one) && !k.seen[kind] {
-					t.Errorf("no process was killed at %s", kind)
-				}
 			}
 		})
 	}
 }
 
+// Law 3, for step 17 as the runbook types it: the old app is deleted.
+func TestTheDeletionOfTheOldAppKilledAtEveryWriteComesToTheSameEnd(t *testing.T) {
+	t.Parallel()
+	before := func(t *testing.T) *world {
+		w := start(t, few())
+		w.env["OLD_APP"] = "delete"
+		w.forward("rename-new-app")
+		return w
+	}
+	ref := before(t)
+	n := len(ref.writes())
+	ref.with(unbeating(), 0, "elasticsearch", "remove-old-app")
+	all, want := ref.writes()[n:], ref.state()
+	for _, fate := range []string{"dropped", "done", "late"} {
+		t.Run(fate, func(t *testing.T) {
+			t.Parallel()
+			k := &killing{world: before(t), command: "remove-old-app", fate: fate, seen: map[string]bool{}}
+			k.throughout(0)
+			k.compare(want, all)
+		})
+	}
+}
+
+// compare wants the end that an undisturbed process comes to, and that all it
+// writes was killed at, but for the lease that is given back in the end: after
+// that there is nothing left to do.
+func (k *killing) compare(want string, all []write) {
+	k.t.Helper()
+	if diff := cmp.Diff(want, k.state()); diff != "" {
+		k.t.Errorf("another end (-want +got):\n%s", diff)
+	}
+	for _, one := range all[:len(all)-1] {
+		if kind := kindOf(one); !ofDocument(one) && !k.seen[kind] {
+			k.t.Errorf("no process was killed at %s", kind)
+		}
+	}
+}
+
 // wayBack is a world that has a long way back before it.
-func wayBack(t *testing.T, until string) *world {
+func wayBack(t *testing.T, until, then string) *world {
 	o := undrifted()
 	o.Documents, o.Briefs = 12, 4
 	w := start(t, o)
-	w.env["OLD_APP"] = "delete"
+	w.env["OLD_APP"] = then
 	w.forward(until)
 	w.edits()
 	return w
 }
 
-// killing is a world in which a rollback is killed again and again.
+// killing is a world in which a command is killed again and again.
 type killing struct {
 	*world
-	fate string
+	command, fate string
 	// seen are the kinds of writes that were killed at.
 	seen map[string]bool
 	// late is a held write of a process that is dead, which its successor meets.
 	late string
 }
 
-// once kills one rollback at its n-th write to a place, and returns the write; nil
-// if there was none, as the rollback came to its end.
+// once kills one process at its n-th write to a place, and returns the write; nil
+// if there was none, as the process came to its end.
 func (k *killing) once(place string, n int) *write {
 	k.t.Helper()
-	// The lease of the process before it is not waited for: that is the matter of
-	// another test.
-	if lease := k.instance("cutover-search-api-lease"); lease != "" {
+	// The lease of the process before it is not waited for each time.
+	if lease := k.instance(leaseName); lease != "" {
 		k.cf("DELETE", "/v3/service_instances/"+lease, nil, nil)
 	}
+	return k.killedAfter(unbeating(), place, n)
+}
+
+// takenOver is once, of a process that finds the lease of the one before it, which
+// nobody has given back.
+func (k *killing) takenOver(place string, n int) *write {
+	k.t.Helper()
+	dead := k.instance(leaseName)
+	one := k.killedAfter(nil, place, n)
+	if now := k.instance(leaseName); dead == "" || now == "" || now == dead {
+		k.t.Errorf("the lease was %q and is %q: it was not taken over", dead, now)
+	}
+	return one
+}
+
+func (k *killing) killedAfter(settings map[string]string, place string, n int) *write {
+	k.t.Helper()
 	id := k.fault(map[string]any{"kind": "hold", "writes_only": true, "place": place, "user_agent": "^cutover/", "n": n})
-	p := k.begin(unbeating(), "elasticsearch", "rollback")
+	p := k.begin(settings, "elasticsearch", k.command)
 	var f struct {
 		State  string `json:"state"`
 		Writes []int  `json:"writes"`
 	}
-	k.eventually("the rollback is held, or has ended", func() bool {
+	k.eventually("a write is held, or the process has ended", func() bool {
 		k.call("GET", "/_sandbox/faults/"+id, nil, &f)
 		return f.State == "held" || p.ended()
 	})
@@ -128,7 +180,7 @@ func (k *killing) once(place string, n int) *write {
 	return nil
 }
 
-// throughout kills a rollback at each of its writes to the platform, until one
+// throughout kills a process at each of its writes to the platform, until one
 // comes to its end; and at some documents while they are carried over. The first
 // write of each process is its lease; one that was not done is the first of the
 // next process, which is let past it. So is one that changes nothing, as it is done
@@ -152,9 +204,9 @@ func (k *killing) throughout(documents int) {
 		}
 		last = now
 		if onRoute("POST", live)(*one) && documents > 0 {
-			for _, n := range []int{1, documents / 2, documents} {
-				if k.once("search-api", n) == nil {
-					k.t.Fatalf("it did not come to document %d", n)
+			for _, some := range []*write{k.once("search-api", 1), k.takenOver("search-api", documents/2), k.once("search-api", documents)} {
+				if some == nil {
+					k.t.Fatal("it did not come to a document")
 				}
 			}
 			documents, last = 0, ""
