@@ -38,18 +38,22 @@ type bench struct {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	b := &bench{out: stdout}
+	b := &bench{}
 	flags.StringVar(&b.bin, "bin", "bin", "folder of the binaries")
 	flags.IntVar(&b.runs, "runs", 3, "of each measurement of slots; the median counts")
 	flags.DurationVar(&b.settle, "settle", 10*time.Second, "how long the program has to find the slots")
 	flags.DurationVar(&b.window, "window", 10*time.Second, "how long is measured then")
 	only := flags.String("only", "", "measure only what this regular expression matches: "+strings.Join(names(), ", "))
+	readme := flags.String("readme", "", "write the table into this `file`, between the comments that mark its place")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
 	var err error
 	if b.bin, err = filepath.Abs(b.bin); err == nil {
 		b.only, err = regexp.Compile(*only)
+	}
+	if err == nil {
+		err = quotable(*readme, *only)
 	}
 	if err == nil && flags.NArg() > 0 {
 		err = fmt.Errorf("unexpected argument %s", flags.Arg(0))
@@ -58,7 +62,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "bench:", err)
 		return 2
 	}
-	fmt.Fprintf(stdout, "%s\n\n| What | Must be | Measured | The Python script | |\n| --- | --- | --- | --- | --- |\n", machine(stderr))
+	var table strings.Builder
+	b.out = io.MultiWriter(stdout, &table)
+	fmt.Fprintf(b.out, "%s\n\n| What | Must be | Measured | The Python script | |\n| --- | --- | --- | --- | --- |\n", machine(stderr))
 	for _, m := range measurements() {
 		if err := m.measure(b, ctx); err != nil {
 			fmt.Fprintf(stderr, "bench: %s: %v\n", m.name, err)
@@ -66,6 +72,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 		if ctx.Err() != nil {
 			return 130
+		}
+	}
+	if *readme != "" {
+		if err := quote(*readme, table.String()); err != nil {
+			fmt.Fprintln(stderr, "bench:", err)
+			return 1
 		}
 	}
 	if b.failed > 0 {
@@ -83,6 +95,11 @@ type measurement struct {
 func measurements() []measurement {
 	return []measurement{
 		{"slots-{http,https}-{1,2,8,20,64}", (*bench).slotsBusy},
+		{"start", (*bench).starts},
+		{"skip", (*bench).skips},
+		{"dry-run", (*bench).dryRuns},
+		{"binary", (*bench).binaries},
+		{"sandbox", (*bench).sandboxes},
 	}
 }
 

@@ -200,18 +200,24 @@ func (r *ran) cpu() time.Duration {
 		return r.cmd.ProcessState.UserTime() + r.cmd.ProcessState.SystemTime()
 	default:
 	}
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", r.cmd.Process.Pid))
+	used, _ := processorTime(r.cmd.Process.Pid)
+	return used
+}
+
+// processorTime is what a process that runs has used so far.
+func processorTime(pid int) (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0
+		return 0, err
 	}
 	_, after, _ := strings.Cut(string(text), ") ")
 	fields := strings.Fields(after)
 	if len(fields) < 13 {
-		return 0
+		return 0, fmt.Errorf("/proc/%d/stat: %q", pid, text)
 	}
 	user, _ := strconv.Atoi(fields[11])
 	system, _ := strconv.Atoi(fields[12])
-	return time.Duration(user+system) * 10 * time.Millisecond // USER_HZ is 100 on every Linux
+	return time.Duration(user+system) * 10 * time.Millisecond, nil // USER_HZ is 100 on every Linux
 }
 
 // sleep waits, unless the context or the process ends.
