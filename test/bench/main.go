@@ -95,6 +95,7 @@ type measurement struct {
 func measurements() []measurement {
 	return []measurement{
 		{"slots-{http,https}-{1,2,8,20,64}", (*bench).slotsBusy},
+		{"change-{slower,fewer,faster,more}", (*bench).changed},
 		{"start", (*bench).starts},
 		{"skip", (*bench).skips},
 		{"dry-run", (*bench).dryRuns},
@@ -116,7 +117,7 @@ func (b *bench) wants(name string) bool { return b.only.MatchString(name) }
 func (b *bench) row(what, must, got, peer string, ok bool) {
 	verdict := "ok"
 	if !ok {
-		verdict = "**no**"
+		verdict = "MISSED"
 		b.failed++
 	}
 	fmt.Fprintf(b.out, "| %s | %s | %s | %s | %s |\n", what, must, got, peer, verdict)
