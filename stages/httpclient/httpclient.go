@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +14,8 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -68,7 +71,7 @@ func NewOver(o Options, base http.RoundTripper) *http.Client {
 	return &http.Client{
 		Transport: &byMethod{
 			userAgent: o.UserAgent,
-			read:      retrying(o, whole{base}, retryRead),
+			read:      retrying(o, &whole{base: base}, retryRead),
 			write:     retrying(o, base, retryWrite),
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -124,26 +127,74 @@ func retrying(o Options, base http.RoundTripper, policy retryablehttp.CheckRetry
 			}
 		}
 	}
-	return &retryablehttp.RoundTripper{Client: c}
+	return &patient{c}
+}
+
+// patient is retryablehttp's RoundTripper, but for the body: it reads that from memory where it lies, and makes no copy
+// of it.
+type patient struct{ client *retryablehttp.Client }
+
+func (t *patient) RoundTrip(r *http.Request) (*http.Response, error) {
+	length, again := r.ContentLength, r.GetBody
+	if again == nil {
+		return (&retryablehttp.RoundTripper{Client: t.client}).RoundTrip(r)
+	}
+	retried := &retryablehttp.Request{Request: r}
+	if err := retried.SetBody(func() (io.Reader, error) { return again() }); err != nil {
+		return nil, err
+	}
+	r.ContentLength = length
+	resp, err := t.client.Do(retried)
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	return resp, err
 }
 
 // whole hands back an answer once all of it is there, so that one that breaks off in
 // the middle is a failure like any other, and a read is tried again. What is read
 // here is pages and documents, never a stream.
-type whole struct{ base http.RoundTripper }
+//
+// It is collected in a buffer that the next one uses again once the body is closed: a page is nearly a megabyte.
+type whole struct {
+	base    http.RoundTripper
+	buffers sync.Pool
+}
 
-func (t whole) RoundTrip(r *http.Request) (*http.Response, error) {
+func (t *whole) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := t.base.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
-	body, err := io.ReadAll(resp.Body)
+	body, _ := t.buffers.Get().(*bytes.Buffer)
+	if body == nil {
+		body = &bytes.Buffer{}
+	}
+	body.Reset()
+	_, err = body.ReadFrom(resp.Body)
 	resp.Body.Close()
 	if err != nil {
 		return nil, fmt.Errorf("read the answer: %w", err)
 	}
-	resp.Body = io.NopCloser(bytes.NewReader(body))
+	resp.ContentLength = int64(body.Len())
+	resp.Body = &collected{bytes.NewReader(body.Bytes()), func() { t.buffers.Put(body) }}
 	return resp, nil
+}
+
+// collected is a body that is all there, until it is closed.
+type collected struct {
+	io.Reader
+	back func()
+}
+
+func (c *collected) Close() error {
+	if c.back != nil {
+		c.Reader = strings.NewReader("")
+		c.back()
+		c.back = nil
+	}
+	return nil
 }
 
 func retryRead(ctx context.Context, resp *http.Response, err error) (bool, error) {

@@ -65,15 +65,10 @@ func (c *Client) page(ctx context.Context, kind Kind, query url.Values, number i
 		return Page{}, err
 	}
 	page := Page{Number: number}
-	var raw listing
-	if err := c.api.Decode(op, body, &raw); err != nil {
-		return Page{}, err
+	if err := page.read(kind, body); err != nil {
+		return Page{}, c.api.Unreadable(op, err)
 	}
-	page.Total = raw.Meta.Total
-	// The link is not followed: it is absolute, and may carry another host.
-	page.Last = raw.Links.Next == ""
-	page.Documents, err = c.documents(op, kind, raw.of(kind))
-	return page, err
+	return page, nil
 }
 
 // Total is the number of documents that belong in an index of these
@@ -126,11 +121,15 @@ func (c *Client) Single(ctx context.Context, kind Kind, id string) (*Document, e
 			return nil, fmt.Errorf("%s: %w", op, err)
 		}
 	}
-	documents, err := c.documents(op, kind, []json.RawMessage{raw})
-	if err != nil {
-		return nil, err
+	one := scanner{text: raw}
+	d, err := one.document(kind)
+	if err == nil && d.ID == "" {
+		err = errors.New("the document has no id")
 	}
-	return &documents[0], nil
+	if err != nil {
+		return nil, c.api.Unreadable(op, err)
+	}
+	return &d, nil
 }
 
 // SupplierServices returns all services of one supplier in the frameworks, in
@@ -138,15 +137,18 @@ func (c *Client) Single(ctx context.Context, kind Kind, id string) (*Document, e
 func (c *Client) SupplierServices(ctx context.Context, supplier int, frameworks []string) ([]Document, error) {
 	op := fmt.Sprintf("list services of supplier %d", supplier)
 	query := url.Values{"supplier_id": {strconv.Itoa(supplier)}, "framework": {strings.Join(frameworks, ",")}}
-	var raw listing
-	err := c.api.Get(ctx, op, "/services", query, &raw)
+	body, err := c.api.Call(ctx, dmapi.Request{Op: op, Method: http.MethodGet, Path: "/services", Query: query})
 	if missing(err) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return c.documents(op, Services, raw.Services)
+	var page Page
+	if err := page.read(Services, body); err != nil {
+		return nil, c.api.Unreadable(op, err)
+	}
+	return page.Documents, nil
 }
 
 // missing tells whether the API itself says that there is nothing: a 404 of

@@ -56,46 +56,76 @@ func (d *Document) Belongs() bool {
 	return slices.ContainsFunc(d.Kind.Indexed(), func(set []string) bool { return slices.Contains(set, d.Status) })
 }
 
-type listing struct {
-	Meta struct {
+// read takes a listing's page.
+func (p *Page) read(kind Kind, body []byte) error {
+	s := scanner{text: body}
+	var meta struct {
 		Total int `json:"total"`
-	} `json:"meta"`
-	Links struct {
+	}
+	var links struct {
 		Next string `json:"next"`
-	} `json:"links"`
-	Services []json.RawMessage `json:"services"`
-	Briefs   []json.RawMessage `json:"briefs"`
+	}
+	err := s.whole(func(key []byte) error {
+		switch string(key) {
+		case "meta":
+			return s.into(&meta)
+		case "links":
+			return s.into(&links)
+		case string(kind):
+			return s.array(func() error {
+				d, err := s.document(kind)
+				if err == nil && d.ID == "" {
+					err = fmt.Errorf("document %d of it has no id", len(p.Documents)+1)
+				}
+				p.Documents = append(p.Documents, d)
+				return err
+			})
+		}
+		_, err := s.value()
+		return err
+	})
+	p.Total = meta.Total
+	// The link is not followed: it is absolute, and may carry another host.
+	p.Last = links.Next == ""
+	return err
 }
 
-func (l listing) of(kind Kind) []json.RawMessage {
-	if kind == Briefs {
-		return l.Briefs
+// document takes one document, and reads what decides about it.
+func (s *scanner) document(kind Kind) (Document, error) {
+	d := Document{Kind: kind}
+	if s.next() != '{' {
+		_, err := s.value()
+		return d, err
 	}
-	return l.Services
+	start := s.at
+	var name, supplier id
+	err := s.object(func(key []byte) error {
+		switch string(key) {
+		case "id":
+			return s.into(&name)
+		case "status":
+			return s.into(&d.Status)
+		case "frameworkSlug":
+			return s.into(&d.Framework)
+		case "supplierId":
+			return s.into(&supplier)
+		}
+		_, err := s.value()
+		return err
+	})
+	d.ID = string(name)
+	d.SupplierID, _ = strconv.Atoi(string(supplier))
+	d.Raw = s.text[start:s.at:s.at]
+	return d, err
 }
 
-// documents reads what decides about each document.
-func (c *Client) documents(op string, kind Kind, raws []json.RawMessage) ([]Document, error) {
-	documents := make([]Document, len(raws))
-	for i, raw := range raws {
-		var head struct {
-			ID         id     `json:"id"`
-			Status     string `json:"status"`
-			Framework  string `json:"frameworkSlug"`
-			SupplierID id     `json:"supplierId"`
-		}
-		if err := c.api.Decode(op, raw, &head); err != nil {
-			return nil, err
-		}
-		if head.ID == "" {
-			return nil, fmt.Errorf("%s: document %d of the answer has no id", op, i+1)
-		}
-		supplier, _ := strconv.Atoi(string(head.SupplierID))
-		documents[i] = Document{
-			ID: string(head.ID), Kind: kind, Status: head.Status, Framework: head.Framework, SupplierID: supplier, Raw: raw,
-		}
+// into decodes the value that comes next.
+func (s *scanner) into(to any) error {
+	raw, err := s.value()
+	if err != nil {
+		return err
 	}
-	return documents, nil
+	return json.Unmarshal(raw, to)
 }
 
 // id is a text or a number: services have the one, briefs the other.

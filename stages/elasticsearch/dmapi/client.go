@@ -81,9 +81,14 @@ func (c *Client) Get(ctx context.Context, op, path string, query url.Values, int
 // error of the system's: something else answered at its address.
 func (c *Client) Decode(op string, body []byte, into any) error {
 	if err := json.Unmarshal(body, into); err != nil {
-		return c.fault(op, fmt.Errorf("read the answer: %w", err))
+		return c.Unreadable(op, err)
 	}
 	return nil
+}
+
+// Unreadable is the error of an answer that is not what was expected.
+func (c *Client) Unreadable(op string, err error) error {
+	return c.fault(op, fmt.Errorf("read the answer: %w", err))
 }
 
 // Call sends one request and returns the body of the answer. Any answer but a
@@ -103,15 +108,33 @@ func (c *Client) Call(ctx context.Context, r Request) ([]byte, error) {
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 		return nil, c.refused(r.Op, resp, body)
 	}
-	body, err := io.ReadAll(resp.Body)
+	body, err := all(resp)
 	if err != nil {
 		return nil, c.fault(r.Op, bare(err))
 	}
-	if !json.Valid(body) {
+	if !isJSON(r.Method, body) {
 		// A proxy's page, with whatever status, is no word of the API's.
 		return nil, c.fault(r.Op, errors.New("read the answer: "+page(resp, body)))
 	}
 	return body, nil
+}
+
+// all reads a body, whose length is known as a rule.
+func all(resp *http.Response) ([]byte, error) {
+	var body bytes.Buffer
+	body.Grow(int(max(resp.ContentLength, 0)) + bytes.MinRead)
+	_, err := body.ReadFrom(resp.Body)
+	return body.Bytes(), err
+}
+
+// isJSON tells an answer of the API's from a page. What was asked for is decoded next, which finds any other fault; an
+// acknowledgement is read by nobody else.
+func isJSON(method string, body []byte) bool {
+	if method == http.MethodGet {
+		text := bytes.TrimSpace(body)
+		return len(text) > 0 && (text[0] == '{' || text[0] == '[')
+	}
+	return json.Valid(body)
 }
 
 func (c *Client) build(ctx context.Context, r Request) (*http.Request, error) {

@@ -21,6 +21,8 @@ type pool struct {
 	release        context.CancelFunc
 	slots          chan struct{}
 	busy           sync.WaitGroup
+	// jobs hands pieces to goroutines that are done with one: their stacks have grown to the depth of a request already.
+	jobs chan func()
 }
 
 func newPool(ctx context.Context, pace Pace) *pool {
@@ -28,7 +30,7 @@ func newPool(ctx context.Context, pace Pace) *pool {
 	work, release := outlive(run, pace.Grace)
 	return &pool{
 		ctx: ctx, run: run, halt: halt, work: work, release: release,
-		slots: make(chan struct{}, pace.Concurrency),
+		slots: make(chan struct{}, pace.Concurrency), jobs: make(chan func()),
 	}
 }
 
@@ -59,19 +61,32 @@ func (p *pool) doWhen(ready func() error, f func()) bool {
 		<-p.slots
 		return false
 	}
-	p.busy.Go(func() {
-		defer func() { <-p.slots }()
-		f()
-	})
+	p.busy.Add(1)
+	select {
+	case p.jobs <- f:
+	default:
+		go p.worker(f)
+	}
 	return true
+}
+
+// worker does one piece after another until the pool is closed.
+func (p *pool) worker(f func()) {
+	for f != nil {
+		f()
+		<-p.slots
+		p.busy.Done()
+		f = <-p.jobs
+	}
 }
 
 // wait returns when all that was begun has ended.
 func (p *pool) wait() { p.busy.Wait() }
 
-// close lets go of the pool's contexts.
+// close lets go of the pool's contexts and goroutines.
 func (p *pool) close() {
 	p.wait()
+	close(p.jobs)
 	p.halt(nil)
 	p.release()
 }

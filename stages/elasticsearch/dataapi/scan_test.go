@@ -1,0 +1,63 @@
+package dataapi
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// What the scanner takes for a value is what encoding/json does.
+func FuzzScanner(f *testing.F) {
+	for _, text := range []string{
+		`{"id": 1, "a": [true, false, null, {"b": "\u00e9\n\"\\"}]}`, `[]`, `{}`, ` [ ] `, `-0.5e+7`, `01`, `1.`, `-`, `1e`, `.5`, `"a`, `"\u12g4"`, `"\x"`,
+		`{"a"}`, `{"a":}`, `{,}`, `[1,]`, `[1 2]`, `{"a":1 "b":2}`, `nul`, `nulll`, `"` + "\x01" + `"`, `"` + "\xff" + `"`, ``, ` `, `{"a":1}}`, `tru`, "\"\t\"", `[[[[`, `{"\u0061": 1}`,
+		strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001),
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		s := scanner{text: text}
+		raw, err := s.value()
+		s.space()
+		is := err == nil && s.at == len(text)
+		if is != json.Valid(text) {
+			t.Fatalf("%.80q: the scanner says %t (%v), encoding/json does not", text, is, err)
+		}
+		if is && string(raw) != strings.Trim(string(text), " \n\t\r") {
+			t.Errorf("%.80q: got %.80q", text, raw)
+		}
+	})
+}
+
+// A page is what it was when encoding/json read it, whatever else the answer has and however it is written.
+func TestAPageIsReadInOnePass(t *testing.T) {
+	var p Page
+	err := p.read(Services, []byte(`{"meta": {"total": 7}, "links": {"self": "x", "next": "y"}, "other": [1, {"id": 2}],
+		"services": [ {"id": "10", "status": "published", "supplier": {"id": 5}, "supplierId": 700, "frameworkSlug": "g-cloud-12"},
+			{"\u0069d": 11, "status": "\u0064isabled"} ] }`))
+	if err != nil || p.Total != 7 || p.Last || len(p.Documents) != 2 {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	a, b := p.Documents[0], p.Documents[1]
+	if a.ID != "10" || a.Status != "published" || a.Framework != "g-cloud-12" || a.SupplierID != 700 || !json.Valid(a.Raw) || a.Raw[0] != '{' {
+		t.Errorf("the first: %+v", a)
+	}
+	if b.ID != "11" || b.Status != "disabled" || string(b.Raw) != `{"\u0069d": 11, "status": "\u0064isabled"}` {
+		t.Errorf("the second: %+v", b)
+	}
+	for text, why := range map[string]string{
+		`{"services": [{"status": "published"}]}`:     "no id",
+		`{"services": [null]}`:                        "no id",
+		`{"services": [{"id": "1", "status": 5}]}`:    "cannot unmarshal number",
+		`{"services": {}}`:                            "a list begins",
+		`[]`:                                          "an object begins",
+		`{"services": [{"id": "1"`:                    "ends too early",
+		`{"services": [{"id": "1"}]} {"services":[]}`: "after the answer's end",
+		`{"services": [{"id": "1"}], }`:               "a name begins",
+	} {
+		var p Page
+		if err := p.read(Services, []byte(text)); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: %v, want %q", text, err, why)
+		}
+	}
+}
