@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"time"
 
@@ -33,6 +34,21 @@ func (c *Client) Process(ctx context.Context, app string) (*Process, error) {
 		HealthCheck:        p.HealthCheck.Type, HealthCheckEndpoint: deref(p.HealthCheck.Data.Endpoint),
 		HealthCheckTimeout: time.Duration(deref(p.HealthCheck.Data.Timeout)) * time.Second,
 	}, nil
+}
+
+// ScaleApp sets how many web instances an app wants. Those that run are not restarted
+// for it.
+func (c *Client) ScaleApp(ctx context.Context, guid string, instances int) error {
+	_, err := c.write(ctx, http.MethodPost, "/v3/apps/"+guid+"/processes/web/actions/scale", map[string]int{"instances": instances}, nil)
+	if err != nil && isAmbiguous(err) {
+		if now, lookErr := c.Process(ctx, guid); lookErr == nil && now.Instances == instances {
+			return nil
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("scale app %s to %d: %w", guid, instances, err)
+	}
+	return nil
 }
 
 // Instance is one instance of an app's web process as it is.

@@ -9,7 +9,9 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/witness"
 )
 
-const mapLiveRouteHelp = `Carries over what was changed since the last catch-up, sees that the counts hold, and maps every live route, those with a path too, to the new app as well. From then on both apps serve. Proves that each instance of the new app answers on the live host, over enough fresh connections to have met every router. If that fails, the new app is taken off the live routes at once.
+const mapLiveRouteHelp = `Gives the new app as many instances as the old one has by now, carries over what was changed since the last catch-up, sees that the counts hold, and maps every live route, those with a path too, to the new app as well. From then on both apps serve. Proves that each instance of the new app answers on the live host, over enough fresh connections to have met every router. If that fails, the new app is taken off the live routes at once.
+
+Refuses where an instance of the new app has less memory or disk than one of the old app.
 
 By hand: cf map-route elasticsearch-migration cloudapps.digital --hostname dm-search-api-<stage>.`
 
@@ -17,7 +19,7 @@ By hand: cf map-route elasticsearch-migration cloudapps.digital --hostname dm-se
 type mapLiveRoute struct{ *Site }
 
 func (m *mapLiveRoute) Check() []runner.Task {
-	return append(m.ordinary(toBlue, toBoth), m.stands(), m.countsHold(m.Settings.VerifyTimeout))
+	return append(m.ordinary(toBlue, toBoth), m.stands(), m.roomy(), m.countsHold(m.Settings.VerifyTimeout))
 }
 
 func (m *mapLiveRoute) Plan(ctx context.Context) ([]runner.Task, error) {
@@ -29,7 +31,10 @@ func (m *mapLiveRoute) Plan(ctx context.Context) ([]runner.Task, error) {
 	if err != nil || len(missing) == 0 {
 		return nil, err
 	}
-	var tasks []runner.Task
+	tasks, err := m.grow(ctx, app)
+	if err != nil {
+		return nil, err
+	}
 	if m.Settings.SmokeTest != "" {
 		tasks = append(tasks, m.smokeTest())
 	}

@@ -20,7 +20,9 @@ type unmapOldApp struct{ *Site }
 func (u *unmapOldApp) Check() []runner.Task {
 	return append(u.ordinary(toBoth, toGreen),
 		u.countsHold(u.Settings.VerifyTimeout),
-		runner.Task{Name: "the new app has at least the old one's routable instances", Wait: u.Settings.RouteTimeout, Do: u.enough},
+		u.waitsFor("map-live-route", "the new app is not on the live routes", runner.Task{
+			Name: "the new app has at least the old one's routable instances", Wait: u.Settings.RouteTimeout, Do: u.enough,
+		}),
 	)
 }
 
@@ -43,7 +45,7 @@ func (u *unmapOldApp) enough(ctx context.Context, o *runner.Observation) error {
 	}
 	o.Say("%d, and the old one %d", have, was)
 	if have < max(was, 1) {
-		return fmt.Errorf("the new app has %d routable instances, the old one %d", have, was)
+		return fmt.Errorf("the new app has %d routable instances, the old one %d; if it wants no more: cf scale %s -i %d", have, was, app.Name, was)
 	}
 	return nil
 }

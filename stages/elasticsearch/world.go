@@ -50,7 +50,23 @@ func (w *world) theOldApp(ctx context.Context) ([]runner.Subject, error) {
 			return nil, err
 		}
 	}
-	return append([]runner.Subject{who}, made...), nil
+	size, err := w.size(ctx)
+	return append([]runner.Subject{who, size}, made...), err
+}
+
+// size is blue's, which green gets when it is made, and again before it serves; after
+// that it may change.
+func (w *world) size(ctx context.Context) (runner.Subject, error) {
+	size := runner.Subject{Name: "old-size", None: "not asked for any more", Gone: w.done("map-live-route")}
+	if w.app == nil || size.Gone {
+		return size, nil
+	}
+	process, err := w.cf.Process(ctx, w.blue.App)
+	if err != nil {
+		return size, err
+	}
+	size.Now = sizeOf(process)
+	return size, nil
 }
 
 func (w *world) image(ctx context.Context) (string, string, error) {
@@ -289,13 +305,23 @@ func (w *world) theNewApp(ctx context.Context) ([]runner.Subject, error) {
 		service.Now = w.newGUID
 	}
 	app := runner.Subject{Name: "new-app", Was: []string{""}, None: "replaced", Gone: w.done("remove-old-app")}
-	released := runner.Subject{Name: "released-app", Now: w.next, Was: []string{""}}
+	released := runner.Subject{Name: "released-app", Was: []string{""}}
+	var err error
+	if w.next != "" {
+		if released.Now, err = w.releasedNow(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if !w.done("push-app") || w.done("remove-old-app") {
 		return []runner.Subject{service, app, released}, nil
 	}
-	var err error
 	app.Now, app.Hidden, err = w.greenNow(ctx)
 	return []runner.Subject{service, app, released}, err
+}
+
+func (w *world) releasedNow(ctx context.Context) (string, error) {
+	image, err := w.imageOf(ctx, w.next)
+	return "app " + w.next + ", image " + image, err
 }
 
 func (w *world) greenNow(ctx context.Context) (now, hidden string, err error) {
@@ -310,16 +336,24 @@ func (w *world) greenNow(ctx context.Context) (now, hidden string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	droplet, err := w.cf.CurrentDroplet(ctx, w.green.GUID)
+	image, err := w.imageOf(ctx, w.green.GUID)
 	if err != nil {
 		return "", "", err
 	}
-	image := "none"
-	if droplet != nil {
-		image = droplet.Image
-	}
 	names, values := listedEnv(env.User)
 	return fmt.Sprintf("app %s, image %s, services %s, variables %s", w.green.GUID, image, bound, names), values, nil
+}
+
+// imageOf is the image of an app.
+func (s *Site) imageOf(ctx context.Context, app string) (string, error) {
+	droplet, err := s.cf.CurrentDroplet(ctx, app)
+	if err != nil {
+		return "", err
+	}
+	if droplet == nil {
+		return "none", nil
+	}
+	return droplet.Image, nil
 }
 
 // awaitsRelease tells that the next app on the live routes is the release that the

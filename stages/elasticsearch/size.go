@@ -1,0 +1,81 @@
+package elasticsearch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+// Green is made with blue's size. Days may pass before it serves, and somebody may
+// scale blue meanwhile: green must be able to carry what blue does.
+
+// sizeOf is the size of an app, for people.
+func sizeOf(p *cloudfoundry.Process) string {
+	return fmt.Sprintf("%s of %s MB, disk %s MB", runner.Count(p.Instances, "instance", "instances"), runner.Number(p.MemoryMB), runner.Number(p.DiskMB))
+}
+
+// sizes are blue's and green's.
+func (s *Site) sizes(ctx context.Context, app *cloudfoundry.App) (old, now *cloudfoundry.Process, err error) {
+	b, _, _, err := s.needBlue(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if old, err = s.cf.Process(ctx, b.App); err != nil {
+		return nil, nil, err
+	}
+	now, err = s.cf.Process(ctx, app.GUID)
+	return old, now, err
+}
+
+// roomy sees that an instance of green is no smaller than one of blue. Another
+// memory or disk needs a restart of what was proved: that is for a person to do.
+func (s *Site) roomy() runner.Task {
+	return runner.Task{Name: "an instance of the new app is no smaller than one of the old app", Do: func(ctx context.Context, o *runner.Observation) error {
+		app, err := s.needGreen(ctx)
+		if err != nil {
+			return err
+		}
+		old, now, err := s.sizes(ctx, app)
+		if err != nil {
+			return err
+		}
+		o.Say("%s; the old one %s", sizeOf(now), sizeOf(old))
+		var all []error
+		for _, one := range []struct {
+			what, flag string
+			old, now   int
+		}{{"memory", "-m", old.MemoryMB, now.MemoryMB}, {"disk", "-k", old.DiskMB, now.DiskMB}} {
+			if one.now < one.old {
+				all = append(all, fmt.Errorf("%s has %d MB of %s, the old app %d: cf scale %s %s %dM -f",
+					app.Name, one.now, one.what, one.old, app.Name, one.flag, one.old))
+			}
+		}
+		if len(all) > 0 {
+			return runner.Refuse("somebody scaled one of them since the new app was made: %w", errors.Join(all...))
+		}
+		return nil
+	}}
+}
+
+// grow gives green as many instances as blue has, where it has fewer.
+func (s *Site) grow(ctx context.Context, app *cloudfoundry.App) ([]runner.Task, error) {
+	old, now, err := s.sizes(ctx, app)
+	if err != nil || now.Instances >= old.Instances {
+		return nil, err
+	}
+	return []runner.Task{
+		{
+			Name: fmt.Sprintf("scale %s from %d to %s", app.Name, now.Instances, runner.Count(old.Instances, "instance", "instances")), ByHand: fmt.Sprintf("cf scale %s -i %d", app.Name, old.Instances),
+			Do: func(ctx context.Context, _ *runner.Observation) error {
+				return s.cf.ScaleApp(ctx, app.GUID, old.Instances)
+			},
+		},
+		{
+			Name: "every instance of the new app runs", Wait: s.Settings.StartTimeout, Proves: true,
+			Do: func(ctx context.Context, o *runner.Observation) error { return s.allRun(ctx, o, app) },
+		},
+	}, nil
+}
