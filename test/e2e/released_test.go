@@ -166,8 +166,12 @@ func TestTheOldServiceGoesOnlyAfterAReindexSinceTheRelease(t *testing.T) {
 	t.Parallel()
 	w := start(t, small())
 	w.forward("reindex")
+	// Nor is a later release what somebody looked at when the deletion was approved.
+	approved := map[string]string{"PLAN_DIGEST": w.digest()}
+	w.call("POST", "/_sandbox/release", map[string]any{"image": "digitalmarketplace/search-api:release-1236"}, nil)
+	released := "and is now app " + w.app("search-api") + ", image digitalmarketplace/search-api:release-1236; look at a new plan"
+	w.refused(approved, released, "elasticsearch", "remove-old-service")
 	w.unmark("await-release")
-	w.released(nil)
 	w.run(0, "elasticsearch", "await-release")
 	w.refused(nil, "no reindex has ended since the release was seen", "elasticsearch", "remove-old-service")
 	w.run(0, "elasticsearch", "reindex")
