@@ -71,25 +71,31 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// interrupted fills from a search API that takes so long for each document, and stops it after 1 s.
-func interrupted(t *testing.T, each time.Duration) (report indexer.FillReport, took time.Duration, begun int64) {
+// interrupted fills from a search API that answers in 5 ms, and from 0.9 s on in such a time, and stops it after 1 s.
+// It returns how many requests were begun, and how many of them were slow.
+func interrupted(t *testing.T, then time.Duration) (report indexer.FillReport, took time.Duration, begun, slow int) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		var puts atomic.Int64
+		var puts, held atomic.Int64
+		start := time.Now()
 		target := putting(func(r *http.Request) (int, string, error) {
 			puts.Add(1)
+			each := 5 * time.Millisecond
+			if time.Since(start) >= 900*time.Millisecond {
+				held.Add(1)
+				each = then
+			}
 			return 200, `{"message":"acknowledged"}`, wait(r.Context(), each)
 		})
 		ctx, stop := context.WithCancelCause(writing(t))
 		time.AfterFunc(time.Second, func() { stop(errors.New("terminated signal received")) })
 		var last indexer.Cursor
-		start := time.Now()
 		var err error
 		report, err = indexer.Fill(ctx, services(10_000), target, indexer.Defaults("preview").Live()[0], indexer.FillOptions{
 			Pace:       indexer.Pace{Concurrency: 8},
 			Checkpoint: func(ctx context.Context, c indexer.Cursor) error { last = c; return ctx.Err() },
 		})
-		took, begun = time.Since(start)-time.Second, puts.Load()
+		took, begun, slow = time.Since(start)-time.Second, int(puts.Load()), int(held.Load())
 		if runner.ClassOf(err) != runner.Interrupted || !strings.Contains(err.Error(), "terminated") {
 			t.Errorf("class %v: %v", runner.ClassOf(err), err)
 		}
@@ -100,20 +106,20 @@ func interrupted(t *testing.T, each time.Duration) (report indexer.FillReport, t
 			t.Errorf("the last cursor was not handed over: %+v, %+v", last, report.Cursor)
 		}
 	})
-	return report, took, begun
+	return report, took, begun, slow
 }
 
 func TestAFillThatIsStoppedAwaitsWhatIsInFlight(t *testing.T) {
-	report, took, begun := interrupted(t, 300*time.Millisecond)
-	if report.Documents != int(begun) || begun < 4 || report.Unanswered != 0 || took <= 0 || took > 300*time.Millisecond {
-		t.Errorf("%d begun, stopped %s later: %+v", begun, took, report)
+	report, took, begun, slow := interrupted(t, 300*time.Millisecond)
+	if report.Documents != begun || slow != 8 || report.Unanswered != 0 || took != 200*time.Millisecond {
+		t.Errorf("%d begun, %d slow, stopped %s later: %+v", begun, slow, took, report)
 	}
 }
 
 func TestAFillThatIsStoppedDoesNotAwaitForever(t *testing.T) {
-	report, took, begun := interrupted(t, time.Hour)
-	if begun == 0 || report.Unanswered != int(begun) || report.Documents != 0 || len(report.Failed) != 0 || took != 10*time.Second {
-		t.Errorf("%d begun, stopped %s later: %+v", begun, took, report)
+	report, took, begun, slow := interrupted(t, time.Hour)
+	if slow != 8 || report.Unanswered != 8 || report.Documents != begun-8 || len(report.Failed) != 0 || took != 10*time.Second {
+		t.Errorf("%d begun, %d slow, stopped %s later: %+v", begun, slow, took, report)
 	}
 }
 
