@@ -259,7 +259,7 @@ func TestRoutesAreUniqueByHostDomainAndPath(t *testing.T) {
 	}
 	w.refused(422, 10008, "Route already exists with host 'dm-search-api-preview' for domain 'cloudapps.digital'.", "POST", "/v3/routes", body("dm-search-api-preview", ""))
 	w.refused(422, 10008, "Route already exists with host 'dm-search-api-preview' and path '/_metrics' for domain", "POST", "/v3/routes", body("dm-search-api-preview", "/_metrics"))
-	w.refused(422, 10008, "Path is missing the beginning '/'.", "POST", "/v3/routes", body("x", "y"))
+	w.refused(422, 10008, "Path must begin with /", "POST", "/v3/routes", body("x", "y"))
 	w.refused(422, 10008, "Missing host.", "POST", "/v3/routes", body("", ""))
 	w.must(201, "POST", "/v3/routes", body("dm-search-api-preview", "/other"))
 	for _, c := range []struct {

@@ -8,7 +8,7 @@ import (
 func (p *Platform) appRoutes(on func(string, handler)) {
 	on("GET /v3/apps", listApps)
 	on("POST /v3/apps", createApp)
-	on("GET /v3/apps/{guid}", withApp(func(c *call, a *app) error { return c.reply(200, presentApp(c, a)) }))
+	on("GET /v3/apps/{guid}", withApp(showApp))
 	on("PATCH /v3/apps/{guid}", withApp(updateApp))
 	on("DELETE /v3/apps/{guid}", withApp(deleteApp))
 	on("POST /v3/apps/{guid}/actions/start", withApp(startAction))
@@ -59,19 +59,39 @@ func withApp(h func(*call, *app) error) handler {
 	}
 }
 
+var appIncludes = []string{"space", "org", "space.organization"}
+
+func showApp(c *call, a *app) error {
+	q, err := c.query(listing{single: true, filters: []string{"include"}, includes: appIncludes})
+	if err != nil {
+		return err
+	}
+	out := presentApp(c, a)
+	includeInApps(c, q, []*app{a}, out)
+	return c.reply(200, out)
+}
+
 func listApps(c *call) error {
 	q, err := c.query(listing{
 		filters:  []string{"names", "organization_guids", "space_guids", "stacks", "include", "lifecycle_type"},
 		order:    []string{"name", "state"},
-		includes: []string{"space", "org", "space.organization"},
+		includes: appIncludes,
 	})
 	if err != nil {
 		return err
+	}
+	if kind := q.raw.Get("lifecycle_type"); q.asked("lifecycle_type") && !contains([]string{"buildpack", "docker", "cnb"}, kind) {
+		return badQuery("Invalid lifecycle_type: '%s'", kind)
 	}
 	page, out := list(c, q, c.p.apps.where(func(a *app) bool {
 		return q.has("names", a.name) && q.has("space_guids", a.space.guid) && q.has("organization_guids", a.space.org.guid) &&
 			q.has("lifecycle_type", a.lifecycle) && (!q.asked("stacks") || a.lifecycle == "buildpack")
 	}), presentApp)
+	includeInApps(c, q, page, out)
+	return c.reply(200, out)
+}
+
+func includeInApps(c *call, q *query, page []*app, out obj) {
 	included := obj{}
 	if q.include("space") || q.include("space.organization") {
 		included["spaces"] = uniquely(c, page, func(a *app) *space { return a.space }, presentSpace)
@@ -82,7 +102,6 @@ func listApps(c *call) error {
 	if len(included) > 0 {
 		out["included"] = included
 	}
-	return c.reply(200, out)
 }
 
 func (a *app) state() string {
@@ -140,15 +159,22 @@ var appName = regexp.MustCompile(`\A[[:alnum:][:punct:][:print:]]+\z`)
 
 func createApp(c *call) error {
 	var body appBody
-	if _, err := c.bind(&body, "name", "environment_variables", "metadata", "lifecycle", "relationships"); err != nil {
+	f, err := c.bind(&body, "name", "environment_variables", "metadata", "lifecycle", "relationships")
+	if err != nil {
 		return err
 	}
 	meta, err := readMetadata(body.Metadata)
 	if err != nil {
 		return err
 	}
+	problems := relationshipProblems(f, "space")
 	if body.Name == nil {
-		return unprocessable("Name must be a string")
+		problems = append(problems, "Name must be a string")
+	} else if len(*body.Name) > 255 {
+		problems = append(problems, "Name is too long (maximum is 255 characters)")
+	}
+	if err := joinProblems(problems); err != nil {
+		return err
 	}
 	if err := environmentProblems(body.Env); err != nil {
 		return err

@@ -9,7 +9,7 @@ func (p *Platform) bindingRoutes(on func(string, handler)) {
 	on("GET /v3/service_credential_bindings", listBindings)
 	on("POST /v3/service_credential_bindings", createBinding)
 	on("GET /v3/service_credential_bindings/{guid}", withBinding(func(c *call, b *binding) error {
-		q, err := c.only("include")
+		q, err := c.query(listing{single: true, filters: []string{"include"}, includes: []string{"app", "service_instance"}})
 		if err != nil {
 			return err
 		}

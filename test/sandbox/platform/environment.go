@@ -14,6 +14,8 @@ func environmentProblems(env map[string]*string) error {
 			problems = append(problems, "Environment variables key must be a minimum length of 1")
 		case strings.HasPrefix(strings.ToUpper(k), "VCAP_"):
 			problems = append(problems, "Environment variables cannot start with VCAP_")
+		case strings.HasPrefix(strings.ToUpper(k), "VMC"):
+			problems = append(problems, "Environment variables cannot start with VMC_")
 		case strings.EqualFold(k, "PORT"):
 			problems = append(problems, "Environment variables cannot set PORT")
 		}

@@ -7,7 +7,15 @@ func (p *Platform) marketRoutes(on func(string, handler)) {
 		if !ok {
 			return notFound("Service offering")
 		}
-		return c.reply(200, presentOffering(c, o))
+		q, err := c.query(listing{single: true, filters: []string{"fields"}, fields: brokerFields("service_broker")})
+		if err != nil {
+			return err
+		}
+		out := presentOffering(c, o)
+		if names := q.field("service_broker"); len(names) > 0 {
+			out["included"] = obj{"service_brokers": []obj{presentPart[*broker](names, nil)(c, o.broker)}}
+		}
+		return c.reply(200, out)
 	})
 	on("GET /v3/service_plans", listPlans)
 	on("GET /v3/service_plans/{guid}", func(c *call) error {
@@ -15,7 +23,15 @@ func (p *Platform) marketRoutes(on func(string, handler)) {
 		if !ok {
 			return notFound("Service plan")
 		}
-		return c.reply(200, presentPlan(c, v))
+		q, err := c.query(listing{
+			single: true, filters: []string{"fields", "include"}, includes: planIncludes, fields: brokerFields("service_offering.service_broker"),
+		})
+		if err != nil {
+			return err
+		}
+		out := presentPlan(c, v)
+		includeInPlans(c, q, []*plan{v}, out)
+		return c.reply(200, out)
 	})
 	on("GET /v3/service_plans/{guid}/visibility", func(c *call) error {
 		if _, ok := c.p.plans.get(c.guid()); !ok {
@@ -33,12 +49,29 @@ func (p *Platform) marketRoutes(on func(string, handler)) {
 	})
 }
 
+var planIncludes = []string{"space.organization", "service_offering"}
+
+func brokerFields(resource string) []fieldset {
+	return []fieldset{{resource, []string{"guid", "name"}}}
+}
+
+// availability is a filter that is true or false, in words.
+func (q *query) availability() error {
+	if v := q.raw.Get("available"); q.asked("available") && v != "true" && v != "false" {
+		return badQuery("Available must be 'true' or 'false'")
+	}
+	return nil
+}
+
 func listOfferings(c *call) error {
 	q, err := c.query(listing{
 		filters: []string{"available", "fields", "broker_catalog_ids", "service_broker_guids", "service_broker_names", "names", "space_guids", "organization_guids"},
-		order:   []string{"name"},
+		order:   []string{"name"}, fields: brokerFields("service_broker"),
 	})
 	if err != nil {
+		return err
+	}
+	if err := q.availability(); err != nil {
 		return err
 	}
 	page, out := list(c, q, c.p.offers.where(func(o *offering) bool {
@@ -71,7 +104,7 @@ func presentOffering(c *call, o *offering) obj {
 	out["name"], out["description"], out["available"] = o.name, o.description, true
 	out["tags"], out["requires"], out["shareable"], out["documentation_url"] = nonNil(o.tags), []string{}, false, ""
 	out["broker_catalog"] = obj{"id": o.guid, "metadata": obj{"displayName": o.name}, "features": obj{
-		"plan_updateable": true, "bindable": true, "instances_retrievable": false, "bindings_retrievable": false,
+		"plan_updateable": o.planUpdateable, "bindable": true, "instances_retrievable": false, "bindings_retrievable": false,
 		"allow_context_updates": o.allowContextUpdates,
 	}}
 	out["relationships"] = obj{"service_broker": toOne(o.broker.guid)}
@@ -88,9 +121,12 @@ func listPlans(c *call) error {
 			"available", "fields", "broker_catalog_ids", "names", "organization_guids", "service_broker_guids", "service_broker_names",
 			"service_instance_guids", "service_offering_guids", "service_offering_names", "space_guids", "include",
 		},
-		order: []string{"name"}, includes: []string{"space.organization", "service_offering"},
+		order: []string{"name"}, includes: planIncludes, fields: brokerFields("service_offering.service_broker"),
 	})
 	if err != nil {
+		return err
+	}
+	if err := q.availability(); err != nil {
 		return err
 	}
 	available := func(v *plan) string {
@@ -105,6 +141,11 @@ func listPlans(c *call) error {
 			q.has("service_offering_guids", o.guid) && q.has("service_broker_names", o.broker.name) &&
 			q.has("service_broker_guids", o.broker.guid) && q.has("service_instance_guids", c.p.instancesOf(v)...) && c.p.visible(q)
 	}), presentPlan)
+	includeInPlans(c, q, page, out)
+	return c.reply(200, out)
+}
+
+func includeInPlans(c *call, q *query, page []*plan, out obj) {
 	included := obj{}
 	if q.include("service_offering") {
 		included["service_offerings"] = uniquely(c, page, func(v *plan) *offering { return v.offering }, presentOffering)
@@ -115,7 +156,6 @@ func listPlans(c *call) error {
 	if len(included) > 0 {
 		out["included"] = included
 	}
-	return c.reply(200, out)
 }
 
 func (p *Platform) instancesOf(v *plan) []string {
@@ -134,7 +174,7 @@ func presentPlan(c *call, v *plan) obj {
 	out["visibility_type"], out["costs"], out["maintenance_info"] = "public", []obj{}, obj{}
 	out["broker_catalog"] = obj{
 		"id": v.guid, "metadata": obj{}, "maximum_polling_duration": nil,
-		"features": obj{"bindable": true, "plan_updateable": true},
+		"features": obj{"bindable": true, "plan_updateable": v.offering.planUpdateable},
 	}
 	none := obj{"parameters": obj{}}
 	out["schemas"] = obj{"service_instance": obj{"create": none, "update": none}, "service_binding": obj{"create": none}}

@@ -80,6 +80,7 @@ type (
 		description         string
 		tags                []string
 		allowContextUpdates bool
+		planUpdateable      bool
 		broker              *broker
 	}
 	plan struct {

@@ -1,10 +1,13 @@
 package platform
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"regexp"
+)
 
 func (p *Platform) processRoutes(on func(string, handler)) {
 	on("GET /v3/processes", listProcesses)
-	on("GET /v3/processes/{guid}", withProcess(func(c *call, v *process) error { return c.reply(200, presentProcess(c, v)) }))
+	on("GET /v3/processes/{guid}", withProcess(showProcess))
 	on("PATCH /v3/processes/{guid}", withProcess(updateProcess))
 	on("GET /v3/processes/{guid}/stats", withProcess(showStats))
 	on("GET /v3/processes/{guid}/process_instances", withProcess(func(c *call, v *process) error {
@@ -14,7 +17,7 @@ func (p *Platform) processRoutes(on func(string, handler)) {
 	on("POST /v3/processes/{guid}/actions/scale", withProcess(scale))
 	on("DELETE /v3/processes/{guid}/instances/{index}", withProcess(terminate))
 	on("GET /v3/apps/{guid}/processes", withApp(listAppProcesses))
-	on("GET /v3/apps/{guid}/processes/{type}", withAppProcess(func(c *call, v *process) error { return c.reply(200, presentProcess(c, v)) }))
+	on("GET /v3/apps/{guid}/processes/{type}", withAppProcess(showProcess))
 	on("PATCH /v3/apps/{guid}/processes/{type}", withAppProcess(updateProcess))
 	on("GET /v3/apps/{guid}/processes/{type}/stats", withAppProcess(showStats))
 	on("POST /v3/apps/{guid}/processes/{type}/actions/scale", withAppProcess(scale))
@@ -79,6 +82,9 @@ func listProcesses(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := q.embeds(); err != nil {
+		return err
+	}
 	_, out := list(c, q, c.p.procs.where(func(v *process) bool { return matchProcess(q, v) }), embedder(q))
 	return c.reply(200, out)
 }
@@ -92,6 +98,27 @@ func listAppProcesses(c *call, a *app) error {
 	}
 	_, out := list(c, q, c.p.procs.where(func(v *process) bool { return v.app == a && matchProcess(q, v) }), embedder(q))
 	return c.reply(200, out)
+}
+
+func showProcess(c *call, v *process) error {
+	q, err := c.only("embed")
+	if err != nil {
+		return err
+	}
+	if err := q.embeds(); err != nil {
+		return err
+	}
+	return c.reply(200, embedder(q)(c, v))
+}
+
+// embeds is what may be embedded (ccng: app/messages/base_message.rb, EmbedParamValidator).
+func (q *query) embeds() error {
+	for _, want := range q.values["embed"] {
+		if want != "process_instances" {
+			return badQuery("Invalid embedded resource: '%s'. Valid embedded resources are: 'process_instances'", want)
+		}
+	}
+	return nil
 }
 
 func embedder(q *query) func(*call, *process) obj {
@@ -132,31 +159,53 @@ func presentProcess(c *call, v *process) obj {
 }
 
 type healthBody struct {
-	Type string `json:"type"`
+	Type *string `json:"type"`
 	Data struct {
-		Endpoint   string `json:"endpoint"`
-		Timeout    *int   `json:"timeout"`
-		Invocation *int   `json:"invocation_timeout"`
-		Interval   *int   `json:"interval"`
+		Endpoint   *string `json:"endpoint"`
+		Timeout    *int    `json:"timeout"`
+		Invocation *int    `json:"invocation_timeout"`
+		Interval   *int    `json:"interval"`
 	} `json:"data"`
 }
 
-func (b *healthBody) check() (healthCheck, error) {
-	h := healthCheck{kind: b.Type, timeout: b.Data.Timeout, invocation: b.Data.Invocation, interval: b.Data.Interval}
-	switch b.Type {
-	case "http":
-		h.endpoint = b.Data.Endpoint
-		if h.endpoint == "" {
-			h.endpoint = "/"
-		}
-	case "port", "process":
-		if b.Data.Endpoint != "" {
-			return h, unprocessable("Health check type must be \"http\" to set a health check HTTP endpoint.")
-		}
-	default:
-		return h, unprocessable("Health check type must be \"port\", \"process\", or \"http\"")
+// ccng: lib/utils/uri_utils.rb, is_uri_path?
+var endpointForm = regexp.MustCompile(`^(/|/[^\s/]\S*)$`)
+
+// apply changes what is named, and judges it first; what is a check's kind in the messages is "Health check" or
+// "Readiness health check" (ccng: app/messages/process_update_message.rb, app/actions/process_update.rb).
+func (b *healthBody) apply(kind string, h *healthCheck) error {
+	if b == nil {
+		return nil
 	}
-	return h, nil
+	var problems []string
+	if b.Type != nil && !contains([]string{"port", "process", "http"}, *b.Type) {
+		problems = append(problems, kind+` type must be "port", "process", or "http"`)
+	}
+	for _, n := range []struct {
+		name     string
+		from, to **int
+	}{{"timeout", &b.Data.Timeout, &h.timeout}, {"invocation timeout", &b.Data.Invocation, &h.invocation}, {"interval", &b.Data.Interval, &h.interval}} {
+		if *n.from != nil && **n.from < 1 {
+			problems = append(problems, kind+" "+n.name+" must be greater than or equal to 1")
+		} else if *n.from != nil {
+			*n.to = *n.from
+		}
+	}
+	if e := b.Data.Endpoint; e != nil && !endpointForm.MatchString(*e) {
+		problems = append(problems, kind+" endpoint must be a valid URI path")
+	}
+	if b.Type != nil {
+		h.kind = *b.Type
+	}
+	switch {
+	case h.kind != "http":
+		h.endpoint = ""
+	case b.Data.Endpoint != nil:
+		h.endpoint = *b.Data.Endpoint
+	case h.endpoint == "":
+		h.endpoint = "/"
+	}
+	return joinProblems(problems)
 }
 
 // updateProcess takes effect when the process is desired anew (ccng: app/actions/process_update.rb).
@@ -176,19 +225,17 @@ func updateProcess(c *call, v *process) error {
 	if err != nil {
 		return err
 	}
-	for _, h := range []struct {
-		from *healthBody
-		to   *healthCheck
-	}{{body.Health, &v.health}, {body.Readiness, &v.readiness}} {
-		if h.from == nil {
-			continue
-		}
-		check, err := h.from.check()
-		if err != nil {
-			return err
-		}
-		*h.to = check
+	if v.kind == "web" && c.p.deploying(v.app) != nil {
+		return unprocessable("Cannot update this process while a deployment is in flight.")
 	}
+	health, readiness := v.health, v.readiness
+	if err := body.Health.apply("Health check", &health); err != nil {
+		return err
+	}
+	if err := body.Readiness.apply("Readiness health check", &readiness); err != nil {
+		return err
+	}
+	v.health, v.readiness = health, readiness
 	if f.has("command") {
 		v.command = body.Command
 	}
@@ -236,7 +283,7 @@ func (p *Platform) scaleProcess(v *process, body scaleBody) error {
 			continue
 		}
 		if *n.from < n.low {
-			return unprocessable("%s must be greater than or equal to %d", n.name, n.low)
+			return unprocessable("%s must be %s", n.name, map[int]string{0: "greater than or equal to 0", 1: "greater than 0"}[n.low])
 		}
 		*n.to = *n.from
 	}

@@ -10,7 +10,7 @@ import (
 func (p *Platform) routeRoutes(on func(string, handler)) {
 	on("GET /v3/routes", func(c *call) error { return listRoutes(c, nil) })
 	on("POST /v3/routes", createRoute)
-	on("GET /v3/routes/{guid}", withRoute(func(c *call, r *route) error { return c.reply(200, presentRoute(c, r)) }))
+	on("GET /v3/routes/{guid}", withRoute(showRoute))
 	on("PATCH /v3/routes/{guid}", withRoute(updateRoute))
 	on("DELETE /v3/routes/{guid}", withRoute(deleteRoute))
 	on("GET /v3/routes/{guid}/destinations", withRoute(func(c *call, r *route) error { return c.reply(200, presentDestinations(c, r)) }))
@@ -46,12 +46,24 @@ func (p *Platform) findRoute(d *domain, host, path string) (*route, bool) {
 	})
 }
 
+var routeIncludes = []string{"domain", "space", "space.organization", "route_policies"}
+
+func showRoute(c *call, r *route) error {
+	q, err := c.query(listing{single: true, filters: []string{"guid", "include"}, includes: routeIncludes})
+	if err != nil {
+		return err
+	}
+	out := presentRoute(c, r)
+	includeInRoutes(c, q, []*route{r}, out)
+	return c.reply(200, out)
+}
+
 func listRoutes(c *call, of *app) error {
 	q, err := c.query(listing{
 		filters: []string{
 			"hosts", "space_guids", "organization_guids", "domain_guids", "paths", "app_guids", "include", "label_selector", "ports", "service_instance_guids",
 		},
-		includes: []string{"domain", "space", "space.organization", "route_policies"}, plain: true,
+		includes: routeIncludes, plain: true,
 	})
 	if err != nil {
 		return err
@@ -59,6 +71,11 @@ func listRoutes(c *call, of *app) error {
 	page, out := list(c, q, c.p.routes.where(func(r *route) bool {
 		return (of == nil || r.mapped(of)) && c.p.matchRoute(q, r)
 	}), presentRoute)
+	includeInRoutes(c, q, page, out)
+	return c.reply(200, out)
+}
+
+func includeInRoutes(c *call, q *query, page []*route, out obj) {
 	included := obj{}
 	if q.include("domain") {
 		included["domains"] = uniquely(c, page, func(r *route) *domain { return r.domain }, presentDomain)
@@ -72,7 +89,6 @@ func listRoutes(c *call, of *app) error {
 	if len(included) > 0 {
 		out["included"] = included
 	}
-	return c.reply(200, out)
 }
 
 // matchRoute: an empty paths= means routes without a path.
@@ -118,7 +134,11 @@ type routeBody struct {
 
 func createRoute(c *call) error {
 	var body routeBody
-	if _, err := c.bind(&body, "host", "path", "port", "options", "metadata", "relationships"); err != nil {
+	f, err := c.bind(&body, "host", "path", "port", "options", "metadata", "relationships")
+	if err != nil {
+		return err
+	}
+	if err := joinProblems(append(body.problems(), relationshipProblems(f, "space", "domain")...)); err != nil {
 		return err
 	}
 	meta, err := readMetadata(body.Metadata)
@@ -153,6 +173,33 @@ func createRoute(c *call) error {
 	}
 	r.options = body.Options
 	return c.reply(201, presentRoute(c, r))
+}
+
+// problems of host and path are found before anything else is looked up (ccng: app/messages/route_create_message.rb).
+func (b routeBody) problems() []string {
+	var out []string
+	if b.Host != nil && len(*b.Host) > 63 {
+		out = append(out, "Host is too long (maximum is 63 characters)")
+	}
+	if b.Host != nil && *b.Host != "" && !hostFormat.MatchString(*b.Host) {
+		out = append(out, `Host must be either "*" or contain only alphanumeric characters, "_", or "-"`)
+	}
+	if b.Path == nil {
+		return out
+	}
+	if len(*b.Path) > 128 {
+		out = append(out, "Path is too long (maximum is 128 characters)")
+	}
+	if *b.Path != "" && (*b.Path)[0] != '/' {
+		out = append(out, "Path must begin with /")
+	}
+	if strings.Contains(*b.Path, "?") {
+		out = append(out, "Path cannot contain ?")
+	}
+	if *b.Path == "/" {
+		out = append(out, "Path cannot be exactly /")
+	}
+	return out
 }
 
 var hostFormat = regexp.MustCompile(`^([\w\-]+|\*)$`)

@@ -2,7 +2,9 @@ package platform
 
 import (
 	"encoding/json"
+	"net/url"
 	"slices"
+	"strings"
 )
 
 // serviceBody is what a creation or an update of a service instance may say.
@@ -41,11 +43,8 @@ func createService(c *call) error {
 	default:
 		return unprocessable("Type must be one of 'managed', 'user-provided'")
 	}
-	if unknown := unknownKeys(f, keys); len(unknown) > 0 {
-		return unprocessable("Unknown field(s): '%s'", unknown[0])
-	}
-	if body.Name == nil || *body.Name == "" {
-		return unprocessable("Name can't be blank")
+	if err := joinProblems(body.problems(f, keys)); err != nil {
+		return err
 	}
 	meta, err := readMetadata(body.Metadata)
 	if err != nil {
@@ -59,6 +58,47 @@ func createService(c *call) error {
 		return createManaged(c, body, meta, in)
 	}
 	return createUserProvided(c, body, meta, in)
+}
+
+// problems: ccng: app/messages/service_instance_create_managed_message.rb, service_instance_create_user_provided_message.rb.
+func (b serviceBody) problems(f fields, keys []string) []string {
+	to := []string{"space"}
+	if b.Type == "managed" {
+		to = append(to, "service_plan")
+	}
+	problems := relationshipProblems(f, to...)
+	if b.Name == nil {
+		problems = append(problems, "Name must be a string")
+	}
+	if b.Name == nil || *b.Name == "" {
+		problems = append(problems, "Name can't be blank")
+	}
+	if unknown := unknownKeys(f, keys); len(unknown) > 0 {
+		problems = append(problems, "Unknown field(s): '"+strings.Join(unknown, "', '")+"'")
+	}
+	return append(problems, b.addressProblems()...)
+}
+
+// addressProblems are of the addresses of a user-provided service.
+func (b serviceBody) addressProblems() []string {
+	var problems []string
+	wrong := func(address *string) bool {
+		if address == nil || *address == "" {
+			return false
+		}
+		u, err := url.Parse(*address)
+		return err != nil || u.Scheme == ""
+	}
+	if wrong(b.SyslogDrainURL) {
+		problems = append(problems, "Syslog drain url must be a valid URI")
+	}
+	if wrong(b.RouteServiceURL) {
+		problems = append(problems, "Route service url must be a valid URI")
+	}
+	if a := b.RouteServiceURL; a != nil && *a != "" && !strings.HasPrefix(*a, "https:") {
+		problems = append(problems, "Route service url must be https")
+	}
+	return problems
 }
 
 func createUserProvided(c *call, body serviceBody, meta metadata, in *space) error {

@@ -18,6 +18,9 @@ func updateService(c *call, s *service) error {
 		return unprocessable("Name can't be blank")
 	}
 	if s.plan == nil {
+		if err := joinProblems(body.addressProblems()); err != nil {
+			return err
+		}
 		return updateUserProvided(c, s, f, body, meta)
 	}
 	return updateManaged(c, s, f, body, meta)
@@ -72,6 +75,9 @@ func updateUserProvided(c *call, s *service, f fields, body serviceBody, meta me
 // updateManaged is a job only if the broker has to hear of it (ccng: app/actions/v3/service_instance_update_managed.rb).
 // Metadata alone may change while an operation is in progress, unless that is a deletion.
 func updateManaged(c *call, s *service, f fields, body serviceBody, meta metadata) error {
+	if s.last.kind == "create" && s.last.state == "failed" {
+		return &apiError{404, 60004, "CF-ServiceInstanceNotFound", "The service instance could not be found: " + s.name}
+	}
 	metadataOnly := len(f) == 1 && f.has("metadata")
 	if s.last.inProgress() && (!metadataOnly || s.last.kind == "delete") {
 		return operationInProgress(s.name)
@@ -81,6 +87,9 @@ func updateManaged(c *call, s *service, f fields, body serviceBody, meta metadat
 		var ok bool
 		if to, ok = c.p.plans.get(guid); !ok || !to.available {
 			return unprocessable("Invalid service plan. Ensure that the service plan exists, is available, and you have access to it.")
+		}
+		if !s.plan.offering.planUpdateable {
+			return unprocessable("The service does not support changing plans.")
 		}
 		if to.offering != s.plan.offering {
 			return &apiError{400, 1002, "CF-InvalidRelation", "service plan relates to a different service offering"}

@@ -28,7 +28,16 @@ func (p *Platform) serviceRoutes(on func(string, handler)) {
 	on("GET /v3/service_instances/{guid}/permissions", withService(func(c *call, _ *service) error {
 		return c.reply(200, obj{"manage": !c.user.readOnly, "read": true})
 	}))
+	// Sharing is off, as it is on a platform whose operator has not turned it on (ccng: app/models/runtime/feature_flag.rb).
+	on("POST /v3/service_instances/{guid}/relationships/shared_spaces", func(*call) error {
+		return &apiError{403, 330002, "CF-FeatureDisabled", "Feature Disabled: service_instance_sharing"}
+	})
 	on("GET /v3/service_instances/{guid}/relationships/shared_spaces", withService(func(c *call, s *service) error {
+		if _, err := c.query(listing{single: true, filters: []string{"fields"}, fields: []fieldset{
+			{"space", []string{"name", "guid", "relationships.organization"}}, {"space.organization", []string{"name", "guid"}},
+		}}); err != nil {
+			return err
+		}
 		return c.reply(200, obj{"data": []obj{}, "links": obj{"self": c.link("/v3/service_instances/" + s.guid + "/relationships/shared_spaces")}})
 	}))
 	on("GET /v3/service_instances/{guid}/relationships/shared_spaces/usage_summary", withService(func(c *call, s *service) error {
@@ -50,6 +59,12 @@ func listServices(c *call) error {
 	q, err := c.query(listing{
 		filters: []string{"type", "fields", "names", "space_guids", "organization_guids", "service_plan_guids", "service_plan_names"},
 		order:   []string{"name"},
+		fields: []fieldset{
+			{"space", []string{"guid", "name", "relationships.organization"}}, {"space.organization", []string{"name", "guid"}},
+			{"service_plan", []string{"guid", "name", "relationships.service_offering"}},
+			{"service_plan.service_offering", []string{"name", "guid", "description", "documentation_url", "tags", "relationships.service_broker"}},
+			{"service_plan.service_offering.service_broker", []string{"name", "guid"}},
+		},
 	})
 	if err != nil {
 		return err
@@ -71,7 +86,14 @@ func listServices(c *call) error {
 }
 
 func showService(c *call, s *service) error {
-	q, err := c.only("fields")
+	q, err := c.query(listing{
+		single: true, filters: []string{"fields"},
+		fields: []fieldset{
+			{"space", []string{"name", "guid"}}, {"space.organization", []string{"name", "guid"}}, {"service_plan", []string{"name", "guid"}},
+			{"service_plan.service_offering", []string{"name", "guid", "description", "tags", "documentation_url"}},
+			{"service_plan.service_offering.service_broker", []string{"name", "guid"}},
+		},
+	})
 	if err != nil {
 		return err
 	}
@@ -144,18 +166,4 @@ func presentService(c *call, s *service) obj {
 	}
 	out["relationships"], out["links"] = relationships, links
 	return out
-}
-
-// relationship is a to-one relationship of a request.
-type relationship struct {
-	Data *struct {
-		GUID string `json:"guid"`
-	} `json:"data"`
-}
-
-func (r relationship) guid() string {
-	if r.Data == nil {
-		return ""
-	}
-	return r.Data.GUID
 }

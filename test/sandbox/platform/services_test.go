@@ -55,6 +55,8 @@ func TestAManagedServiceIsProvisionedByAJob(t *testing.T) {
 	}
 }
 
+// Cloud Foundry v3 API docs, "Create a service instance"; ccng: app/actions/v3/service_instance_create_managed.rb,
+// app/jobs/v3/create_service_instance_job.rb, and service_instance_update_managed.rb: raise_if_invalid_state!
 func TestAFailedCreationKeepsTheBrokersWordsAndGivesTheNameFree(t *testing.T) {
 	w := start(t)
 	w.broker.refuse = "no capacity in eu-west-1"
@@ -67,6 +69,7 @@ func TestAFailedCreationKeepsTheBrokersWordsAndGivesTheNameFree(t *testing.T) {
 	if op := failed["last_operation"].(obj); op["state"] != "failed" || op["description"] != "no capacity in eu-west-1" {
 		t.Errorf("last operation: %v", op)
 	}
+	w.refused(404, 60004, "The service instance could not be found: new", "PATCH", "/v3/service_instances/"+failed["guid"].(string), obj{"name": "other"})
 	w.broker.refuse = ""
 	w.done("POST", "/v3/service_instances", w.managed("new", "small-ha-7.x"))
 	if w.service("new") == failed["guid"] {

@@ -17,7 +17,17 @@ func (p *Platform) spaceRoutes(on func(string, handler)) {
 		})
 	}))
 	on("GET /v3/spaces", listSpaces)
-	on("GET /v3/spaces/{guid}", withSpace(func(c *call, s *space) error { return c.reply(200, presentSpace(c, s)) }))
+	on("GET /v3/spaces/{guid}", withSpace(func(c *call, s *space) error {
+		q, err := c.query(listing{single: true, filters: []string{"include"}, includes: []string{"org", "organization"}})
+		if err != nil {
+			return err
+		}
+		out := presentSpace(c, s)
+		if q.asked("include") {
+			out["included"] = obj{"organizations": []obj{presentOrg(c, s.org)}}
+		}
+		return c.reply(200, out)
+	}))
 	on("GET /v3/spaces/{guid}/usage_summary", withSpace(func(c *call, s *space) error {
 		return c.reply(200, obj{
 			"usage_summary": c.p.usage(func(o *space) bool { return s == o }),

@@ -95,11 +95,15 @@ func createPackage(c *call) error {
 			App relationship `json:"app"`
 		} `json:"relationships"`
 	}
-	if _, err := c.bind(&body, "type", "data", "metadata", "relationships"); err != nil {
+	f, err := c.bind(&body, "type", "data", "metadata", "relationships")
+	if err != nil {
 		return err
 	}
 	meta, err := readMetadata(body.Metadata)
 	if err != nil {
+		return err
+	}
+	if err := joinProblems(relationshipProblems(f, "app")); err != nil {
 		return err
 	}
 	if body.Type != "docker" && body.Type != "bits" {

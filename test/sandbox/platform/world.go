@@ -39,6 +39,8 @@ type Offering struct {
 	Plans             []Plan
 	// AllowContextUpdates makes a rename a job that calls the broker (ccng: service_instance_update_managed.rb).
 	AllowContextUpdates bool
+	// PlansFixed refuses to change an instance's plan (ccng: service_instance_update_managed.rb).
+	PlansFixed bool
 }
 
 // Plan is a plan of an offering.
@@ -94,6 +96,7 @@ func DigitalMarketplace(stage, user, password string) World {
 		OrgQuota: Quota{Name: "large", MemoryMB: 102400, Services: 100, Routes: 1000},
 		Offerings: []Offering{{
 			Name: "elasticsearch", Description: "Elasticsearch instances provisioned via Aiven", Tags: []string{"elasticsearch"},
+			PlansFixed: true, // alphagov/paas-cf#1472: an update would seem to succeed and do nothing
 			Plans: []Plan{
 				{Name: "tiny-7.x", Description: "NOT suitable for production. 1 node, 1 vCPU, 2GB RAM, 10GB disk", Free: false},
 				{Name: "small-ha-5.x", Description: "3 dedicated VMs, 1 CPU per VM, 4GB RAM per VM, 240GB disk space"},
