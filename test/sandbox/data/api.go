@@ -66,6 +66,7 @@ type API struct {
 	handler http.Handler
 	workers chan struct{}
 	log     *slog.Logger
+	zipped  zipped
 
 	mu       sync.RWMutex
 	world    world
@@ -74,6 +75,7 @@ type API struct {
 	briefs   []brief
 	events   []event // by createdAt, then id
 	lastID   int     // of an event
+	edits    int     // tried since the start
 	archived int     // the last archived service's key
 	rand     random
 	live     LiveIndex

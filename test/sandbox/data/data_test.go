@@ -3,6 +3,7 @@ package data
 import (
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -267,6 +268,38 @@ func TestGzip(t *testing.T) {
 				t.Errorf("%s: not JSON in it: %v", path, err)
 			}
 		}
+	}
+}
+
+// A compressed page is the page, before and after every kind of edit, however often it was asked for.
+func TestACompressedPageIsThePage(t *testing.T) {
+	s := serve(t, Options{Services: 120, Briefs: 30})
+	look := func(when string) {
+		t.Helper()
+		for _, query := range []string{"framework=g-cloud-12", "framework=g-cloud-12&page=2", "framework=g-cloud-12&status=published"} {
+			path := "/services?" + query
+			for range 2 {
+				a := s.do("GET", path, "Bearer "+token, "Accept-Encoding", "gzip")
+				z, err := gzip.NewReader(strings.NewReader(a.body))
+				if err != nil {
+					t.Fatal(err)
+				}
+				page, err := io.ReadAll(z)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if plain := s.do("GET", path, "Bearer "+token, "Accept-Encoding", "identity"); string(page) != plain.body {
+					t.Errorf("%s, %s: the compressed page is another than the plain one", path, when)
+				}
+			}
+		}
+	}
+	look("before any edit")
+	for _, kind := range Kinds() {
+		if _, err := s.Do(t.Context(), Edit{Kind: kind}); err != nil && !errors.Is(err, ErrNothing) {
+			t.Fatal(err)
+		}
+		look("after " + kind)
 	}
 }
 

@@ -98,6 +98,7 @@ func (a *API) Do(ctx context.Context, e Edit) (Edited, error) {
 		}
 	}
 	a.mu.Lock()
+	a.edits++
 	done, err := apply(a, e, a.invert(at).Truncate(time.Microsecond))
 	live := a.live
 	a.mu.Unlock()

@@ -50,7 +50,7 @@ func (a *API) listServices(w http.ResponseWriter, r *http.Request) {
 			rows = a.slice(match, from, to)
 		}
 	}
-	names := a.world.renamed
+	names, edits := a.world.renamed, a.edits
 	view.renamed = copyNames(names, rows)
 	a.mu.RUnlock()
 	switch {
@@ -61,21 +61,38 @@ func (a *API) listServices(w http.ResponseWriter, r *http.Request) {
 	case !ok:
 		flask.Error(w, http.StatusNotFound, flask.NotFound)
 	default:
-		address := flask.Base(r) + "/services"
-		body := make([]byte, 0, len(rows)*12<<10+512)
-		body = append(body, `{"links":`...)
-		body = flask.Append(body, links(address, argumentsOf(r), page, pageSize, total))
-		body = append(body, `,"meta":{"total":`...)
-		body = strconv.AppendInt(body, int64(total), 10)
-		body = append(body, `},"services":[`...)
-		for i := range rows {
-			if i > 0 {
-				body = append(body, ',')
-			}
-			body = a.gen.append(body, &rows[i], view)
+		address := view.base + "?" + r.URL.RawQuery
+		zips := compress && flask.TakesGzip(r)
+		if kept := a.zipped.find(address, edits); zips && kept != nil {
+			flask.Zipped(w, http.StatusOK, kept)
+			return
 		}
-		flask.Body(w, r, http.StatusOK, append(body, "]}\n"...), compress)
+		body := a.renderPage(r, view, rows, page, total)
+		if !zips || len(body) < flask.MinimumSize {
+			flask.Body(w, r, http.StatusOK, body, false)
+			return
+		}
+		packed := flask.Zip(body)
+		a.zipped.keep(address, edits, packed)
+		flask.Zipped(w, http.StatusOK, packed)
 	}
+}
+
+// renderPage is one page of a listing.
+func (a *API) renderPage(r *http.Request, view *world, rows []service, page, total int) []byte {
+	body := make([]byte, 0, len(rows)*12<<10+512)
+	body = append(body, `{"links":`...)
+	body = flask.Append(body, links(view.base+"/services", argumentsOf(r), page, pageSize, total))
+	body = append(body, `,"meta":{"total":`...)
+	body = strconv.AppendInt(body, int64(total), 10)
+	body = append(body, `},"services":[`...)
+	for i := range rows {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = a.gen.append(body, &rows[i], view)
+	}
+	return append(body, "]}\n"...)
 }
 
 // serviceFilter is filter_services; compress tells whether the data is public enough to be compressed: a framework is

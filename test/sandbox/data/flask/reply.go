@@ -30,14 +30,28 @@ func JSON(w http.ResponseWriter, r *http.Request, status int, v any, compress bo
 
 // Body is JSON with a body that is rendered already.
 func Body(w http.ResponseWriter, r *http.Request, status int, body []byte, compress bool) {
+	if compress && len(body) >= MinimumSize && status/100 == 2 && TakesGzip(r) {
+		Zipped(w, status, Zip(body))
+		return
+	}
+	send(w, status, body)
+}
+
+// TakesGzip tells whether the client takes a compressed answer.
+func TakesGzip(r *http.Request) bool {
+	return strings.Contains(strings.ToLower(r.Header.Get("Accept-Encoding")), "gzip")
+}
+
+// Zipped is Body with a body that is compressed already.
+func Zipped(w http.ResponseWriter, status int, body []byte) {
+	w.Header().Set("Content-Encoding", "gzip")
+	send(w, status, body)
+}
+
+func send(w http.ResponseWriter, status int, body []byte) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	setCommon(h)
-	if compress && len(body) >= MinimumSize && status/100 == 2 &&
-		strings.Contains(strings.ToLower(r.Header.Get("Accept-Encoding")), "gzip") {
-		h.Set("Content-Encoding", "gzip")
-		body = zip(body)
-	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
@@ -111,7 +125,8 @@ var zippers = sync.Pool{New: func() any {
 	return z
 }}
 
-func zip(body []byte) []byte {
+// Zip compresses a body.
+func Zip(body []byte) []byte {
 	var b bytes.Buffer
 	b.Grow(len(body) / 3)
 	z := zippers.Get().(*gzip.Writer)
