@@ -23,6 +23,7 @@ type cluster struct {
 	mu      sync.RWMutex
 	indices map[string]*index
 	made    int
+	known   *known
 	outage  Outage
 }
 
@@ -145,6 +146,7 @@ func (c *cluster) create(name string, m *mapping) error {
 func (c *cluster) add(name string, m *mapping) *index {
 	c.made++
 	x := newIndex(name, uuidOf(c.instance, c.made), m, c.clock, c.engine.idles)
+	x.known = c.known.under(m)
 	c.indices[name] = x
 	return x
 }

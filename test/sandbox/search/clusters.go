@@ -19,6 +19,7 @@ import (
 // Clusters is the offering's side of the broker: one Elasticsearch in memory for each service instance.
 type Clusters struct {
 	clock *clock.Clock
+	known known
 
 	mu        sync.Mutex
 	clusters  map[string]*cluster // by instance
@@ -42,7 +43,7 @@ func (c *Clusters) Provision(instance, plan string, _ json.RawMessage) error {
 		return fmt.Errorf("%s", words)
 	}
 	if c.clusters[instance] == nil {
-		c.clusters[instance] = &cluster{instance: instance, plan: plan, engine: engineOf(plan), clock: c.clock, indices: map[string]*index{}}
+		c.clusters[instance] = &cluster{instance: instance, plan: plan, engine: engineOf(plan), clock: c.clock, known: &c.known, indices: map[string]*index{}}
 	}
 	return nil
 }

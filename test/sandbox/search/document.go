@@ -15,14 +15,26 @@ import (
 )
 
 // document is what an index holds under an id. Its source is kept once, without prefixes: each prefixed field of the
-// real _source is a verbatim copy of the field, so project makes it again when it is asked for.
+// real _source is a verbatim copy of the field, so project makes it again when it is asked for. Where it is what the data
+// API's own document was at the start, it is not kept at all.
 type document struct {
-	source  []byte // the fields that the mapping names, keys sorted
+	source  []byte // the fields that the mapping names, keys sorted; nil where it is the origin's
+	origin  *originals
+	place   int    // in origin
+	size    int    // of the source
 	order   string // the place in the mapping's sort, ascending
 	digest  [16]byte
 	version int
 	seq     int
 	facts   *facts // made when a query first asks
+}
+
+// text is the source, made anew where it is not kept.
+func (d *document) text() []byte {
+	if d.source != nil {
+		return d.source
+	}
+	return d.origin.make(d.place).source
 }
 
 // errUnhashable is Python's TypeError for a field whose values are objects or lists where a transformation wants
@@ -72,6 +84,7 @@ func (m *mapping) convert(id string, members []flask.Member) (*document, error) 
 		}
 	}
 	d := &document{source: m.render(values)}
+	d.size = len(d.source)
 	d.order = m.sortKey(values, hash)
 	sum := sha256.New()
 	sum.Write([]byte(id))

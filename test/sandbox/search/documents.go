@@ -102,6 +102,7 @@ func (c *call) putDocument(name, docType, id string) {
 		err = &engineError{status: 400, message: fmt.Sprintf("illegal_argument_exception: id is too long, must be no longer than 512 bytes but was: %d", len(id))}
 	}
 	if err == nil {
+		x.known.lighten(id, d)
 		x.put(id, d)
 	}
 	if !work(c.w, c.r, takes/4) {
@@ -179,7 +180,7 @@ func (c *call) getDocument(name, docType, id string) {
 		return
 	}
 	raw["found"], raw["_version"], raw["_seq_no"], raw["_primary_term"] = true, d.version, d.seq, 1
-	raw["_source"] = x.mapping.project(d.source)
+	raw["_source"] = x.mapping.project(d.text())
 	c.json(http.StatusOK, map[string]any{"services": raw})
 }
 

@@ -1,6 +1,7 @@
 package search
 
 import (
+	"bytes"
 	"hash/fnv"
 	"runtime"
 	"slices"
@@ -33,7 +34,7 @@ func hashOf(parts ...string) uint32 {
 
 func (m *mapping) factsOf(d *document) *facts {
 	f := &facts{}
-	for _, member := range flask.Members(make([]flask.Member, 0, 64), d.source) {
+	for _, member := range flask.Members(make([]flask.Member, 0, 64), d.text()) {
 		i := m.byName[member.Key]
 		info := &m.fields[i]
 		for e := range flask.Elements(member.Value) {
@@ -79,13 +80,31 @@ type originals struct {
 }
 
 func (o *originals) make(i int) *document {
-	id := o.source.ID(i)
-	d, err := o.mapping.convert(id, flask.Members(make([]flask.Member, 0, 64), o.source.Append(make([]byte, 0, 8<<10), i)))
+	d, err := o.convert(i)
 	if err != nil {
 		panic("search: a document of the source does not fit the mapping: " + err.Error())
 	}
 	d.version, d.seq = 1, i
 	return d
+}
+
+func (o *originals) convert(i int) (*document, error) {
+	return o.mapping.convert(o.source.ID(i), flask.Members(make([]flask.Member, 0, 64), o.source.Append(make([]byte, 0, 8<<10), i)))
+}
+
+// lighten leaves out of a document that is written what is the same in the source's own: a full index is then no larger
+// than a list of its ids.
+func (o *originals) lighten(id string, d *document) {
+	if o == nil {
+		return
+	}
+	i, ok := o.source.Find(id)
+	if !ok {
+		return
+	}
+	if own, err := o.convert(i); err == nil && bytes.Equal(own.source, d.source) {
+		d.source, d.origin, d.place = nil, o, i
+	}
 }
 
 // analyse makes every document once, on all processors.

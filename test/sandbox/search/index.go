@@ -32,6 +32,7 @@ type index struct {
 	source   Source // may be nil: none was there before
 	original *originals
 	excluded map[int]bool // of source
+	known    *originals   // what is likely to be written; may be nil
 
 	mu      sync.Mutex
 	written map[string]*document // nil: deleted, though the source has it
@@ -118,7 +119,7 @@ func (x *index) put(id string, d *document) {
 	if before {
 		if old, ok := x.written[id]; ok && old != nil {
 			d.version = old.version + 1
-			x.bytes -= len(old.source)
+			x.bytes -= old.size
 		} else {
 			d.version = 2
 		}
@@ -127,7 +128,7 @@ func (x *index) put(id string, d *document) {
 	}
 	d.seq = x.seq
 	x.seq++
-	x.bytes += len(d.source)
+	x.bytes += d.size
 	x.written[id] = d
 }
 
@@ -145,7 +146,7 @@ func (x *index) remove(id string) (version, seq int, ok bool) {
 	version = 2
 	if old := x.written[id]; old != nil {
 		version = old.version + 1
-		x.bytes -= len(old.source)
+		x.bytes -= old.size
 	}
 	x.count--
 	if x.hasOriginal(id) {

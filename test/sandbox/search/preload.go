@@ -2,6 +2,7 @@ package search
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
 )
@@ -21,6 +22,7 @@ func PreloadBuild(c *Clusters, instance string, api *data.API, drift int, b Buil
 	}
 	all := mappings(b)
 	services, briefs := api.PublishedServices("g-cloud-12"), api.PublishedBriefs()
+	c.known.learn(services, briefs)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, p := range []struct {
@@ -41,6 +43,32 @@ func PreloadBuild(c *Clusters, instance string, api *data.API, drift int, b Buil
 		old.aliases[p.alias+"-old"] = true
 	}
 	return nil
+}
+
+// known are the data API's documents as they were at the start, which is what most of those are that will be written.
+type known struct {
+	mu               sync.Mutex
+	services, briefs *data.Frozen
+}
+
+func (k *known) learn(services, briefs *data.Frozen) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.services, k.briefs = services, briefs
+}
+
+// under is what a mapping makes of those of its kind; nil where none are known.
+func (k *known) under(m *mapping) *originals {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	all := k.services
+	if m.docType == "briefs" {
+		all = k.briefs
+	}
+	if all == nil {
+		return nil
+	}
+	return &originals{source: all.Only(m.reads()), mapping: m}
 }
 
 // spread are n of total places, far from each other.

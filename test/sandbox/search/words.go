@@ -111,7 +111,7 @@ func (q *query) score(f *facts) int {
 // phrasesMatch reads the document.
 func (q *query) phrasesMatch(d *document) bool {
 	var texts [][]string
-	for _, m := range flask.Members(nil, d.source) {
+	for _, m := range flask.Members(nil, d.text()) {
 		if q.mapping.fields[q.mapping.byName[m.Key]].text {
 			for e := range flask.Elements(m.Value) {
 				if flask.Kind(e) == '"' {
@@ -148,7 +148,7 @@ func occurrences(text, phrase []string) int {
 func (m *mapping) result(d *document, words []term) flask.Raw {
 	fields := map[string]flask.Raw{}
 	highlight := map[string][]string{}
-	for _, member := range flask.Members(nil, d.source) {
+	for _, member := range flask.Members(nil, d.text()) {
 		if !m.fields[m.byName[member.Key]].text {
 			continue
 		}
