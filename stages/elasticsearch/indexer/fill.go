@@ -3,7 +3,6 @@ package indexer
 import (
 	"context"
 	"fmt"
-	"hash/maphash"
 	"sync"
 
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dataapi"
@@ -68,7 +67,6 @@ type filling struct {
 	pool    *pool
 	writer  *writer
 	meter   meter
-	seed    maphash.Seed
 	started Cursor
 	// readAhead reads one page ahead. Without it, a page is read only when all
 	// of the page before are acknowledged.
@@ -76,8 +74,7 @@ type filling struct {
 
 	mu     sync.Mutex
 	report FillReport
-	// put holds, by the hash of its id, the hash of each document as it was put.
-	put map[uint64]uint64
+	known  known
 	// skipped are the ids of documents that were listed and do not belong.
 	skipped map[string]bool
 	// open are the pages begun, in order; the first of them is where to go on.
@@ -99,10 +96,9 @@ func newFilling(ctx context.Context, source *dataapi.Client, target *searchapi.C
 		source: source, target: t, o: o, pool: p,
 		writer:  newWriter(target, p, o.Pace),
 		meter:   newMeter(o.Progress, "documents"),
-		seed:    maphash.MakeSeed(),
 		started: o.From,
 		report:  FillReport{Before: o.From.Put, Cursor: o.From},
-		put:     map[uint64]uint64{},
+		known:   newKnown(),
 		skipped: map[string]bool{},
 	}
 }
@@ -110,7 +106,7 @@ func newFilling(ctx context.Context, source *dataapi.Client, target *searchapi.C
 // scans reads the listings until they held still.
 func (f *filling) scans() error {
 	for scan := 1; ; scan++ {
-		distinct, total, err := f.scan(scan == 1)
+		distinct, total, err := f.scan(scan)
 		if err != nil {
 			return err
 		}
@@ -128,11 +124,10 @@ func (f *filling) scans() error {
 
 // scan reads all pages once. Only the first scan goes on from the cursor, and
 // only it moves the cursor.
-func (f *filling) scan(first bool) (distinct, total int, err error) {
-	seen := map[uint64]bool{}
-	from, before := 1, 0
+func (f *filling) scan(number int) (distinct, total int, err error) {
+	first, from := number == 1, 1
 	if first && f.started.Page > 1 {
-		from, before = f.started.Page, f.started.Listed
+		from, distinct = f.started.Page, f.started.Listed
 	}
 	for _, list := range listers(f.source, f.target.Index) {
 		sum := 0
@@ -146,9 +141,7 @@ func (f *filling) scan(first bool) (distinct, total int, err error) {
 				return 0, 0, f.because(err)
 			}
 			sum = page.Total
-			for _, d := range page.Documents {
-				seen[f.hash(d.ID)] = true
-			}
+			distinct += f.see(page, number)
 			if err := f.page(page, first, total+sum); err != nil {
 				return 0, 0, err
 			}
@@ -156,7 +149,19 @@ func (f *filling) scan(first bool) (distinct, total int, err error) {
 		total += sum
 	}
 	f.pool.wait()
-	return before + len(seen), total, f.pool.err()
+	return distinct, total, f.pool.err()
+}
+
+// see counts the documents of a page that were not seen before in this scan.
+func (f *filling) see(page dataapi.Page, scan int) (different int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, d := range page.Documents {
+		if f.known.see(d.ID, scan) {
+			different++
+		}
+	}
+	return different
 }
 
 // because prefers the reason why the pool was stopped to what came of that.
@@ -215,8 +220,7 @@ func (f *filling) wanted(d *dataapi.Document) bool {
 		return false
 	}
 	delete(f.skipped, d.ID)
-	last, was := f.put[f.hash(d.ID)]
-	return !was || last != maphash.Bytes(f.seed, d.Raw)
+	return !f.known.is(d.ID, d.Raw)
 }
 
 func (f *filling) document(o *openPage, d *dataapi.Document, pass gate.Pass) {
@@ -226,11 +230,9 @@ func (f *filling) document(o *openPage, d *dataapi.Document, pass gate.Pass) {
 	defer f.mu.Unlock()
 	if err == nil {
 		o.put++
-		id := f.hash(d.ID)
-		if _, again := f.put[id]; !again {
+		if f.known.put(d.ID, d.Raw) {
 			f.report.Documents++
 		}
-		f.put[id] = maphash.Bytes(f.seed, d.Raw)
 		return
 	}
 	o.failed = true
@@ -268,8 +270,6 @@ func (f *filling) progress(total int) {
 	f.mu.Unlock()
 	f.meter.report(f.started.Listed, handled, total, f.writer.note)
 }
-
-func (f *filling) hash(id string) uint64 { return maphash.String(f.seed, id) }
 
 // finish completes the report.
 func (f *filling) finish(done bool) {

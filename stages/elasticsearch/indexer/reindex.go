@@ -121,7 +121,7 @@ func (r *reindexing) candidates(ctx context.Context, listed *filling) error {
 	r.report.Indexed, r.report.Listable = indexed.Total, indexed.Complete
 	var candidates []string
 	for _, id := range indexed.IDs {
-		if _, put := listed.put[listed.hash(id)]; !put {
+		if !listed.known.wasPut(id) {
 			candidates = append(candidates, id)
 		}
 	}
