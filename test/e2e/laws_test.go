@@ -53,6 +53,7 @@ func isLast(steps runner.Runbook, step runner.Step) bool {
 
 // Law 1: a dry run writes nothing at all, before any stage and after it.
 func TestADryRunWritesNothing(t *testing.T) {
+	t.Parallel()
 	steps := elasticsearch.Steps(nil)
 	w := start(t, small())
 	look := func(when string, back int) {
@@ -87,6 +88,7 @@ func TestADryRunWritesNothing(t *testing.T) {
 // Law 1 and 2: a stage that has nothing to do writes nothing but the lease and
 // its mark; one that is complete writes nothing.
 func TestAppliedTwiceIsAppliedOnce(t *testing.T) {
+	t.Parallel()
 	steps := elasticsearch.Steps(nil)
 	w := start(t, small())
 	for _, step := range steps {
@@ -121,6 +123,7 @@ func TestAppliedTwiceIsAppliedOnce(t *testing.T) {
 // same end, nothing lost, nothing doubled. Each world goes through the whole
 // runbook, and in each stage its process is killed at another point.
 func TestKilledAtAnyWriteTheNextProcessComesToTheSameEnd(t *testing.T) {
+	t.Parallel()
 	steps := elasticsearch.Steps(nil)
 	kills, ends := rehearsed(t, steps)
 	for i := 0; ; i++ {
@@ -243,6 +246,7 @@ func (w *world) killedAt(step runner.Step, k kill, want string) {
 // Law 4: applied up to any stage, then undone: the state before, but for the
 // record of the retired run.
 func TestUndoneIsTheStateBefore(t *testing.T) {
+	t.Parallel()
 	steps := elasticsearch.Steps(nil)
 	for _, step := range steps {
 		t.Run(step.Name, func(t *testing.T) {
@@ -282,6 +286,7 @@ func (w *world) removeReleased() {
 
 // Law 5: no secret in any output.
 func TestNoSecretIsInAnyOutput(t *testing.T) {
+	t.Parallel()
 	steps := elasticsearch.Steps(nil)
 	for _, format := range []string{"text", "json"} {
 		w := start(t, small())

@@ -15,6 +15,7 @@ import (
 // What undoes a step is found by its place in the order, and a step without one
 // would be left behind by every rollback.
 func TestTheWayBackPassesEveryStep(t *testing.T) {
+	t.Parallel()
 	var there, back []string
 	for _, step := range elasticsearch.Steps(nil) {
 		there = append(there, step.Name)
@@ -58,6 +59,7 @@ func (w *world) refused(extra map[string]string, reason string, args ...string) 
 }
 
 func TestAServiceThatOthersUseIsNeitherRenamedUnaskedNorDeleted(t *testing.T) {
+	t.Parallel()
 	w := start(t, small())
 	w.run(0, "elasticsearch", "run", "--to", "unmap-temporary-route")
 	old := w.instance("search_api_elasticsearch")
@@ -85,6 +87,7 @@ func TestAServiceThatOthersUseIsNeitherRenamedUnaskedNorDeleted(t *testing.T) {
 }
 
 func TestTheOldServiceIsKeptForAsLongAsIsAsked(t *testing.T) {
+	t.Parallel()
 	w := start(t, small())
 	w.env["HOLD_OLD_SERVICE_FOR"] = "24h"
 	w.forward("reindex")
@@ -96,6 +99,7 @@ func TestTheOldServiceIsKeptForAsLongAsIsAsked(t *testing.T) {
 // The old app finds its service by the name that its variable says, whatever the
 // service is called at that moment; and what the variable said comes back.
 func TestAnOldAppThatIsStartedAgainFindsItsService(t *testing.T) {
+	t.Parallel()
 	w := start(t, small())
 	blue := w.app("search-api")
 	w.cf("PATCH", "/v3/apps/"+blue+"/environment_variables", map[string]any{"var": map[string]any{"DM_ELASTICSEARCH_SERVICE_NAME": "search_api_elasticsearch"}}, nil)
@@ -110,6 +114,7 @@ func TestAnOldAppThatIsStartedAgainFindsItsService(t *testing.T) {
 }
 
 func TestAnOldAppThatSomebodyUsesIsNotRemoved(t *testing.T) {
+	t.Parallel()
 	w := start(t, small())
 	w.run(0, "elasticsearch", "run", "--to", "rename-new-app")
 	var found struct {
@@ -132,14 +137,37 @@ func TestAnOldAppThatSomebodyUsesIsNotRemoved(t *testing.T) {
 	w.refused(nil, "app search-api-old is on 1 route,", "elasticsearch", "remove-old-app")
 }
 
+// labelled are the apps, services and routes that carry a run's label.
+func (w *world) labelled() []string {
+	w.t.Helper()
+	var all []string
+	for _, kind := range []string{"apps", "service_instances", "routes"} {
+		var list struct {
+			Resources []struct {
+				Name string `json:"name"`
+				URL  string `json:"url"`
+			} `json:"resources"`
+		}
+		w.cf("GET", "/v3/"+kind+"?label_selector="+"cutover-run", nil, &list)
+		for _, one := range list.Resources {
+			all = append(all, one.Name+one.URL)
+		}
+	}
+	return all
+}
+
 // What was green is the next one's blue.
 func TestASecondMigrationFollowsTheFirst(t *testing.T) {
+	t.Parallel()
 	w := start(t, small())
 	w.forward("")
 	first := w.app("search-api")
 	w.forward("")
 	if w.app("search-api") == first {
 		t.Error("the second migration made no app of its own")
+	}
+	if left := w.labelled(); !slices.Equal(left, []string{"cutover-search-api-last"}) {
+		t.Errorf("labels of a run are left on %v", left)
 	}
 	if guid := w.instance("search_api_elasticsearch_old") + w.instance("search_api_elasticsearch_new"); guid != "" {
 		t.Errorf("a service was left behind: %s", guid)
@@ -150,6 +178,7 @@ func TestASecondMigrationFollowsTheFirst(t *testing.T) {
 }
 
 func TestANameThatIsTakenMeanwhileIsLeftToItsOwner(t *testing.T) {
+	t.Parallel()
 	w := start(t, small())
 	w.run(0, "elasticsearch", "run", "--to", "rename-new-service")
 	var space struct {
