@@ -68,6 +68,7 @@ type set = map[string]any
 const page = "<html><head><title>502 Bad Gateway</title></head></html>"
 
 func TestBadDays(t *testing.T) {
+	t.Parallel()
 	for name, day := range badDays() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

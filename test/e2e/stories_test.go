@@ -44,6 +44,7 @@ import (
 //
 // No process of a story may print a secret; that is looked at after each.
 func TestStories(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/stories",
 		Setup: func(e *testscript.Env) error {
