@@ -45,6 +45,9 @@ type Options struct {
 	// Poll is the pause between two looks at something that takes time. Default 3 s,
 	// as the cf command's.
 	Poll time.Duration
+	// Recall is for how long an answer to a read counts, in a process that writes
+	// nothing. By default each is asked for anew.
+	Recall time.Duration
 }
 
 // Client talks to one space of a Cloud Foundry. It is safe for use by several
@@ -56,6 +59,7 @@ type Client struct {
 	session  *session
 	links    links
 	clock    *clock
+	recall   *recall
 
 	mu     sync.Mutex
 	target *Target
@@ -81,6 +85,7 @@ func Open(ctx context.Context, s Settings, o Options) (*Client, error) {
 		settings: s, options: o,
 		redact: environ.NewRedactor(s.Password.Reveal(), s.ClientSecret.Reveal()),
 		clock:  &clock{},
+		recall: newRecall(o.Recall),
 	}
 	base := httpclient.New(httpclient.Options{
 		UserAgent: o.UserAgent, SkipTLSValidation: s.SkipSSLValidation, Log: o.Log,

@@ -166,6 +166,26 @@ func TestTheTargetIsAskedForOnce(t *testing.T) {
 	}
 }
 
+// Who only looks need not ask the same thing again and again; who writes must.
+func TestAnAnswerCountsForAsLongAsItIsRecalled(t *testing.T) {
+	for life, want := range map[time.Duration]int{0: 3, time.Nanosecond: 3, time.Hour: 1} {
+		s := newServer(t)
+		s.on("GET /v3/apps/a1", ok(`{"guid":"a1"}`))
+		c, err := cloudfoundry.Open(t.Context(), s.settings(), cloudfoundry.Options{Recall: life})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if app := must[*cloudfoundry.App](t)(c.App(t.Context(), "a1")); app.GUID != "a1" {
+				t.Errorf("recalled for %s: got %+v", life, app)
+			}
+		}
+		if n := s.count("GET /v3/apps/a1"); n != want {
+			t.Errorf("recalled for %s: asked %d times, want %d", life, n, want)
+		}
+	}
+}
+
 func TestNowIsThePlatformsOwnTime(t *testing.T) {
 	s := newServer(t)
 	far := time.Now().Add(72 * time.Hour).UTC()

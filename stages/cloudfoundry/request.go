@@ -73,25 +73,35 @@ func (c *Client) sendWith(ctx context.Context, with *client.Client, r request) (
 	return resp, nil
 }
 
+// get reads one answer. In a process that only looks, one that is young enough is
+// not asked for again.
 func (c *Client) get(ctx context.Context, path string, query url.Values, into any) error {
+	op, question := "GET "+path, path+"?"+query.Encode()
+	if body, known := c.recall.of(question); known {
+		return understand(op, body, into)
+	}
 	resp, err := c.send(ctx, request{method: http.MethodGet, path: path, query: query})
 	if err != nil {
 		return err
 	}
-	return decodeAnswer("GET "+path, resp, into)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return &Error{Op: op, cause: err}
+	}
+	if err := understand(op, body, into); err != nil {
+		return err
+	}
+	c.recall.keep(question, body)
+	return nil
 }
 
 // errEmpty: a read is never answered with nothing. Taken for an object without
 // fields, or a list without members, it would say that something is not there.
 var errEmpty = errors.New("the answer is empty: something else answered in the platform's place")
 
-// decodeAnswer reads an answer that has to say something.
-func decodeAnswer(op string, resp *http.Response, into any) error {
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return &Error{Op: op, cause: err}
-	}
+// understand reads an answer that has to say something.
+func understand(op string, body []byte, into any) error {
 	_, anything := into.(*json.RawMessage)
 	if text := bytes.TrimSpace(body); len(text) == 0 || !anything && string(text) == "{}" {
 		return &Error{Op: op, cause: errEmpty}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dataapi"
@@ -63,6 +64,10 @@ type Site struct {
 	id, ourIndices atomic.Value
 }
 
+// dryRecall is for how long a dry run believes what it has read: long enough for
+// all of it, short enough for what it waits for.
+const dryRecall = 20 * time.Second
+
 // Open connects to the platform. It reads, and writes nothing.
 func Open(ctx context.Context, settings Settings, o Options) (*Site, error) {
 	indices, err := settings.indices()
@@ -70,7 +75,11 @@ func Open(ctx context.Context, settings Settings, o Options) (*Site, error) {
 		return nil, err
 	}
 	s := &Site{Settings: settings, o: o, indices: indices}
-	s.cf, err = cloudfoundry.Open(ctx, settings.CF, cloudfoundry.Options{UserAgent: s.agent, Log: o.Log, Poll: settings.Poll})
+	platform := cloudfoundry.Options{UserAgent: s.agent, Log: o.Log, Poll: settings.Poll}
+	if o.DryRun {
+		platform.Recall = dryRecall
+	}
+	s.cf, err = cloudfoundry.Open(ctx, settings.CF, platform)
 	if err != nil {
 		return nil, err
 	}
