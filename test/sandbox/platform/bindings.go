@@ -26,7 +26,7 @@ func (p *Platform) bindingRoutes(on func(string, handler)) {
 	on("DELETE /v3/service_credential_bindings/{guid}", withBinding(deleteBinding))
 	on("GET /v3/service_credential_bindings/{guid}/details", withBinding(bindingDetails))
 	on("GET /v3/service_credential_bindings/{guid}/parameters", withBinding(func(c *call, b *binding) error {
-		if b.service.plan == nil {
+		if b.service.plan == nil || b.service.plan.offering.bindingsHidden {
 			return &apiError{400, 90007, "CF-ServiceFetchBindingParametersNotSupported", "This service does not support fetching service binding parameters."}
 		}
 		if b.parameters == nil {
@@ -34,16 +34,7 @@ func (p *Platform) bindingRoutes(on func(string, handler)) {
 		}
 		return c.reply(200, b.parameters)
 	}))
-	on("GET /v3/service_route_bindings", listRouteBindings)
-	on("POST /v3/service_route_bindings", createRouteBinding)
-	on("GET /v3/service_route_bindings/{guid}", withRouteBinding(func(c *call, b *routeBinding) error {
-		return c.reply(200, presentRouteBinding(c, b))
-	}))
-	on("DELETE /v3/service_route_bindings/{guid}", withRouteBinding(func(c *call, b *routeBinding) error {
-		c.p.rbinds.delete(b.guid)
-		c.p.reroute()
-		return c.noContent()
-	}))
+	p.routeBindingRoutes(on)
 }
 
 func withBinding(h func(*call, *binding) error) handler {

@@ -104,7 +104,7 @@ func presentOffering(c *call, o *offering) obj {
 	out["name"], out["description"], out["available"] = o.name, o.description, true
 	out["tags"], out["requires"], out["shareable"], out["documentation_url"] = nonNil(o.tags), []string{}, false, ""
 	out["broker_catalog"] = obj{"id": o.guid, "metadata": obj{"displayName": o.name}, "features": obj{
-		"plan_updateable": o.planUpdateable, "bindable": true, "instances_retrievable": false, "bindings_retrievable": false,
+		"plan_updateable": o.planUpdateable, "bindable": true, "instances_retrievable": false, "bindings_retrievable": !o.bindingsHidden,
 		"allow_context_updates": o.allowContextUpdates,
 	}}
 	out["relationships"] = obj{"service_broker": toOne(o.broker.guid)}

@@ -81,6 +81,7 @@ type (
 		tags                []string
 		allowContextUpdates bool
 		planUpdateable      bool
+		bindingsHidden      bool
 		broker              *broker
 	}
 	plan struct {

@@ -2,6 +2,34 @@ package platform
 
 import "encoding/json"
 
+func (p *Platform) routeBindingRoutes(on func(string, handler)) {
+	on("GET /v3/service_route_bindings", listRouteBindings)
+	on("POST /v3/service_route_bindings", createRouteBinding)
+	on("GET /v3/service_route_bindings/{guid}", withRouteBinding(func(c *call, b *routeBinding) error {
+		q, err := c.query(listing{single: true, filters: []string{"include"}, includes: routeBindingIncludes})
+		if err != nil {
+			return err
+		}
+		out := presentRouteBinding(c, b)
+		includeInRouteBindings(c, q, []*routeBinding{b}, out)
+		return c.reply(200, out)
+	}))
+	on("PATCH /v3/service_route_bindings/{guid}", withRouteBinding(func(c *call, b *routeBinding) error {
+		if err := c.patchMetadata(&b.record); err != nil {
+			return err
+		}
+		return c.reply(200, presentRouteBinding(c, b))
+	}))
+	on("DELETE /v3/service_route_bindings/{guid}", withRouteBinding(func(c *call, b *routeBinding) error {
+		c.p.rbinds.delete(b.guid)
+		c.p.reroute()
+		return c.noContent()
+	}))
+	on("GET /v3/service_route_bindings/{guid}/parameters", withRouteBinding(func(*call, *routeBinding) error {
+		return badRequest("user provided service instances do not support fetching route bindings parameters.")
+	}))
+}
+
 func withRouteBinding(h func(*call, *routeBinding) error) handler {
 	return func(c *call) error {
 		b, ok := c.p.rbinds.get(c.guid())
@@ -12,10 +40,12 @@ func withRouteBinding(h func(*call, *routeBinding) error) handler {
 	}
 }
 
+var routeBindingIncludes = []string{"route", "service_instance"}
+
 func listRouteBindings(c *call) error {
 	q, err := c.query(listing{
 		filters:  []string{"service_instance_guids", "service_instance_names", "route_guids", "include"},
-		includes: []string{"route", "service_instance"},
+		includes: routeBindingIncludes,
 	})
 	if err != nil {
 		return err
@@ -23,6 +53,11 @@ func listRouteBindings(c *call) error {
 	page, out := list(c, q, c.p.rbinds.where(func(b *routeBinding) bool {
 		return q.has("service_instance_guids", b.service.guid) && q.has("service_instance_names", b.service.name) && q.has("route_guids", b.route.guid)
 	}), presentRouteBinding)
+	includeInRouteBindings(c, q, page, out)
+	return c.reply(200, out)
+}
+
+func includeInRouteBindings(c *call, q *query, page []*routeBinding, out obj) {
 	included := obj{}
 	if q.include("route") {
 		included["routes"] = uniquely(c, page, func(b *routeBinding) *route { return b.route }, presentRoute)
@@ -33,7 +68,6 @@ func listRouteBindings(c *call) error {
 	if len(included) > 0 {
 		out["included"] = included
 	}
-	return c.reply(200, out)
 }
 
 func presentRouteBinding(c *call, b *routeBinding) obj {
@@ -58,11 +92,15 @@ func createRouteBinding(c *call) error {
 			Service relationship `json:"service_instance"`
 		} `json:"relationships"`
 	}
-	if _, err := c.bind(&body, "parameters", "metadata", "relationships"); err != nil {
+	f, err := c.bind(&body, "parameters", "metadata", "relationships")
+	if err != nil {
 		return err
 	}
 	meta, err := readMetadata(body.Metadata)
 	if err != nil {
+		return err
+	}
+	if err := joinProblems(relationshipProblems(f, "service_instance", "route")); err != nil {
 		return err
 	}
 	s, ok := c.p.services.get(body.Relationships.Service.guid())
@@ -73,11 +111,16 @@ func createRouteBinding(c *call) error {
 	if !ok {
 		return unprocessable("The route could not be found: %s", body.Relationships.Route.guid())
 	}
-	if s.plan != nil || s.routeURL == nil || *s.routeURL == "" {
-		return unprocessable("This service instance does not support route binding.")
+	if s.plan == nil && f.has("parameters") {
+		return unprocessable("Binding parameters are not supported for user-provided service instances")
 	}
-	if _, taken := c.p.rbinds.find(func(b *routeBinding) bool { return b.route == r }); taken {
-		return &apiError{400, 130008, "CF-ServiceInstanceAlreadyBoundToSameRoute", "The route and service instance are already bound."}
+	if s.plan != nil || s.routeURL == nil || *s.routeURL == "" {
+		return unprocessable("This service instance does not support route binding")
+	}
+	if b, taken := c.p.rbinds.find(func(b *routeBinding) bool { return b.route == r }); taken && b.service != s {
+		return unprocessable("A route may only be bound to a single service instance")
+	} else if taken {
+		return &apiError{422, 130008, "CF-ServiceInstanceAlreadyBoundToSameRoute", "The route and service instance are already bound."}
 	}
 	b := c.p.newRouteBinding(r, s)
 	if err := b.merge(meta); err != nil {

@@ -72,7 +72,10 @@ func (p *Platform) seedMarket(offerings []Offering) {
 	b := &broker{record: p.newRecord("sandbox-broker")}
 	p.brokers.add(b)
 	for _, w := range offerings {
-		o := &offering{record: p.newRecord(w.Name), description: w.Description, tags: w.Tags, allowContextUpdates: w.AllowContextUpdates, planUpdateable: !w.PlansFixed, broker: b}
+		o := &offering{
+			record: p.newRecord(w.Name), description: w.Description, tags: w.Tags, allowContextUpdates: w.AllowContextUpdates, broker: b,
+			planUpdateable: !w.PlansFixed, bindingsHidden: w.BindingsHidden,
+		}
 		p.offers.add(o)
 		for _, v := range w.Plans {
 			p.plans.add(&plan{record: p.newRecord(v.Name), offering: o, description: v.Description, free: v.Free, available: !v.Unavailable})

@@ -6,6 +6,7 @@ func (p *Platform) stagingRoutes(on func(string, handler)) {
 	on("GET /v3/packages", func(c *call) error { return listPackages(c, nil) })
 	on("POST /v3/packages", createPackage)
 	on("GET /v3/packages/{guid}", withPackage(func(c *call, v *pkg) error { return c.reply(200, presentPackage(c, v)) }))
+	on("PATCH /v3/packages/{guid}", withPackage(updatePackage))
 	on("DELETE /v3/packages/{guid}", withPackage(func(c *call, v *pkg) error {
 		j := c.p.startJob("package.delete", "packages", v.guid)
 		c.p.runJob(j, func() error { c.p.packages.delete(v.guid); return nil })
@@ -18,15 +19,22 @@ func (p *Platform) stagingRoutes(on func(string, handler)) {
 	on("GET /v3/builds", func(c *call) error { return listBuilds(c, nil) })
 	on("POST /v3/builds", createBuild)
 	on("GET /v3/builds/{guid}", withBuild(func(c *call, b *build) error { return c.reply(200, presentBuild(c, b)) }))
+	on("PATCH /v3/builds/{guid}", withBuild(func(c *call, b *build) error {
+		if err := c.patchMetadata(&b.record); err != nil {
+			return err
+		}
+		return c.reply(200, presentBuild(c, b))
+	}))
 	on("GET /v3/apps/{guid}/builds", withApp(listBuilds))
 	on("GET /v3/droplets", func(c *call) error { return listDroplets(c, func(*droplet) bool { return true }) })
-	on("GET /v3/droplets/{guid}", func(c *call) error {
-		d, ok := c.p.droplets.get(c.guid())
-		if !ok {
-			return notFound("Droplet")
+	on("GET /v3/droplets/{guid}", withDroplet(func(c *call, d *droplet) error { return c.reply(200, presentDroplet(c, d)) }))
+	on("PATCH /v3/droplets/{guid}", withDroplet(func(c *call, d *droplet) error {
+		if err := c.patchMetadata(&d.record); err != nil {
+			return err
 		}
 		return c.reply(200, presentDroplet(c, d))
-	})
+	}))
+	on("DELETE /v3/droplets/{guid}", withDroplet(deleteDroplet))
 	on("GET /v3/apps/{guid}/droplets", withApp(func(c *call, a *app) error {
 		return listDroplets(c, func(d *droplet) bool { return d.app == a })
 	}))
@@ -40,6 +48,53 @@ func withPackage(h func(*call, *pkg) error) handler {
 		}
 		return h(c, v)
 	}
+}
+
+func withDroplet(h func(*call, *droplet) error) handler {
+	return func(c *call) error {
+		d, ok := c.p.droplets.get(c.guid())
+		if !ok {
+			return notFound("Droplet")
+		}
+		return h(c, d)
+	}
+}
+
+// deleteDroplet leaves the one that an app runs (ccng: app/models/runtime/droplet_model.rb, in_use_error).
+func deleteDroplet(c *call, d *droplet) error {
+	if d.app.droplet == d {
+		return unprocessable("The droplet is currently used by app with guid %q.", d.app.guid)
+	}
+	j := c.p.startJob("droplet.delete", "droplets", d.guid)
+	c.p.runJob(j, func() error { c.p.droplets.delete(d.guid); return nil })
+	return c.accepted(j)
+}
+
+// updatePackage changes metadata and the registry's credentials (ccng: app/actions/package_update.rb).
+func updatePackage(c *call, v *pkg) error {
+	var body struct {
+		Metadata json.RawMessage `json:"metadata"`
+		Username *string         `json:"username"`
+		Password *string         `json:"password"`
+	}
+	if _, err := c.bind(&body, "metadata", "username", "password"); err != nil {
+		return err
+	}
+	meta, err := readMetadata(body.Metadata)
+	if err != nil {
+		return err
+	}
+	if err := v.merge(meta); err != nil {
+		return err
+	}
+	if body.Username != nil {
+		v.username = *body.Username
+	}
+	if body.Password != nil {
+		v.password = *body.Password
+	}
+	v.updated = c.p.now()
+	return c.reply(200, presentPackage(c, v))
 }
 
 func withBuild(h func(*call, *build) error) handler {

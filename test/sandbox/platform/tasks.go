@@ -8,6 +8,12 @@ import (
 func (p *Platform) taskRoutes(on func(string, handler)) {
 	on("GET /v3/tasks", func(c *call) error { return listTasks(c, nil) })
 	on("GET /v3/tasks/{guid}", withTask(func(c *call, t *task) error { return c.reply(200, presentTask(c, t)) }))
+	on("PATCH /v3/tasks/{guid}", withTask(func(c *call, t *task) error {
+		if err := c.patchMetadata(&t.record); err != nil {
+			return err
+		}
+		return c.reply(200, presentTask(c, t))
+	}))
 	on("PUT /v3/tasks/{guid}/cancel", withTask(cancelTask))
 	on("POST /v3/tasks/{guid}/actions/cancel", withTask(cancelTask))
 	on("GET /v3/apps/{guid}/tasks", withApp(listTasks))
@@ -55,8 +61,9 @@ func presentTask(c *call, t *task) obj {
 	return out
 }
 
-// createTask runs a command. Nothing really runs here: "false" and "exit N" fail, "sleep N" takes N seconds, anything
-// else succeeds after TaskTime.
+// createTask runs a command. Nothing really runs here: "false" and "exit N" fail, "sleep N" takes N seconds, "env" writes
+// the task's environment to the log, which is the app's as of now (ccng: lib/cloud_controller/diego/task_environment.rb),
+// and anything else succeeds after TaskTime.
 func createTask(c *call, a *app) error {
 	var body struct {
 		Name     string          `json:"name"`
@@ -107,6 +114,13 @@ func createTask(c *call, a *app) error {
 func (p *Platform) runTask(t *task) {
 	took := p.opts.TaskTime
 	words := strings.Fields(t.command)
+	var lines []string
+	if len(words) == 1 && words[0] == "env" {
+		env := p.runningEnv(t.app, p.newestProcess(t.app, "web"))
+		for _, name := range sortedKeys(env) {
+			lines = append(lines, name+"="+env[name])
+		}
+	}
 	if len(words) == 2 && words[0] == "sleep" {
 		if d, ok := seconds(words[1]); ok {
 			took = d
@@ -118,6 +132,9 @@ func (p *Platform) runTask(t *task) {
 		}
 		t.updated = p.now()
 		t.state = "SUCCEEDED"
+		for _, line := range lines {
+			p.logs.write(t.app.guid, "APP/TASK/"+t.name, "0", false, line)
+		}
 		if len(words) > 0 && (words[0] == "false" || words[0] == "exit" && len(words) > 1 && words[1] != "0") {
 			t.state, t.reason = "FAILED", "APP/TASK/"+t.name+": Exited with status 1"
 		}

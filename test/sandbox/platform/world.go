@@ -41,6 +41,8 @@ type Offering struct {
 	AllowContextUpdates bool
 	// PlansFixed refuses to change an instance's plan (ccng: service_instance_update_managed.rb).
 	PlansFixed bool
+	// BindingsHidden keeps the parameters of bindings to itself (ccng: app/actions/v2/services/service_binding_read.rb).
+	BindingsHidden bool
 }
 
 // Plan is a plan of an offering.
