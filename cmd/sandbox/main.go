@@ -42,6 +42,7 @@ type flags struct {
 	Routers       int           `default:"2" help:"Router replicas, each with routes of its own."`
 	Pace          string        `default:"quick" help:"Scales every delay of the platform: instant (0), quick (${quick}), slow (${slow}), real (1), or a number."`
 	ProvisionTime time.Duration `default:"20m" help:"How long the broker needs for a new service; scaled by --pace."`
+	RateLimit     int           `placeholder:"N" help:"Requests that the platform grants a user in an hour, which --pace scales too; what is more is 429, with a Retry-After that lasts until it is over."`
 
 	Readers    float64 `default:"0" placeholder:"RATE" help:"Requests a second that readers send to the live route from the start."`
 	LiveWriter float64 `default:"0" placeholder:"RATE" help:"Edits a second that the data API sees from the start."`
@@ -90,6 +91,7 @@ A tester's knobs are on the control API ("control" among the addresses):
   curl -d '{"service":"search_api_elasticsearch_new","outage":"down"}' $CONTROL/_sandbox/engine
   curl -d '{"fail_next_creation":"no capacity"}' $CONTROL/_sandbox/engine
   curl -d '{"replica":0,"deaf":true}' $CONTROL/_sandbox/router
+  curl -d '{"requests":200}' $CONTROL/_sandbox/limit           how many requests a user has in an hour; GET says how many were refused
   curl -d '{"kind":"hold","writes_only":true,"n":3}' $CONTROL/_sandbox/faults
   curl "$CONTROL/_sandbox/faults/f1?wait=held&timeout_ms=60000"
   curl -d '{"action":"drop"}' $CONTROL/_sandbox/faults/f1/release
@@ -160,7 +162,7 @@ func (f flags) options() (sandbox.Options, error) {
 		value float64
 	}{
 		{"documents", float64(typed(f.Documents, 1))}, {"briefs", float64(typed(f.Briefs, 1))}, {"drift", float64(f.Drift)},
-		{"put-time", float64(f.PutTime)}, {"provision-time", float64(f.ProvisionTime)},
+		{"put-time", float64(f.PutTime)}, {"provision-time", float64(f.ProvisionTime)}, {"rate-limit", float64(f.RateLimit)},
 		{"readers", f.Readers}, {"live-writer", f.LiveWriter},
 		{"instances", float64(typed(f.Instances, 1)) - 1}, {"slots", float64(f.Slots) - 1}, {"routers", float64(f.Routers) - 1},
 	} {
@@ -175,7 +177,7 @@ func (f flags) options() (sandbox.Options, error) {
 	o := sandbox.Options{
 		Stage: f.Stage, Documents: unless(f.Documents), Briefs: unless(f.Briefs), Seed: f.Seed, Drift: none(f.Drift),
 		Instances: typed(f.Instances, 0), Slots: f.Slots, PutTime: none(f.PutTime), Routers: f.Routers, Pace: pace,
-		ProvisionTime: none(f.ProvisionTime), Readers: f.Readers, LiveWriter: f.LiveWriter, Night: f.Faults,
+		ProvisionTime: none(f.ProvisionTime), RateLimit: f.RateLimit, Readers: f.Readers, LiveWriter: f.LiveWriter, Night: f.Faults,
 		Certificate: f.HTTPS,
 		PortCFAPI:   f.PortCFAPI, PortRouter: f.PortRouter, PortDataAPI: f.PortDataAPI, PortControl: f.PortControl,
 	}

@@ -28,7 +28,7 @@ func TestHelpTeachesWithAnExample(t *testing.T) {
 }
 
 func TestWrongFlagsAreRefused(t *testing.T) {
-	for _, args := range [][]string{{"--nonsense"}, {"--pace", "fast"}, {"--documents", "-1"}, {"--instances", "0"}, {"--put-time", "soon"}, {"extra"}, {"--faults", "good-night"}} {
+	for _, args := range [][]string{{"--nonsense"}, {"--pace", "fast"}, {"--documents", "-1"}, {"--instances", "0"}, {"--put-time", "soon"}, {"extra"}, {"--faults", "good-night"}, {"--rate-limit", "-1"}} {
 		var out, errs bytes.Buffer
 		if code := run(t.Context(), args, strings.NewReader(""), &out, &errs); code != 2 {
 			t.Errorf("%v exits %d, want 2", args, code)

@@ -119,6 +119,7 @@ func (s *story) sandbox(args []string) {
 	flags.DurationVar(&o.PutTime, "put-time", o.PutTime, "")
 	flags.DurationVar(&o.ProvisionTime, "provision-time", 0, "")
 	flags.Float64Var(&o.Pace, "pace", 0, "")
+	flags.IntVar(&o.RateLimit, "rate-limit", 0, "")
 	flags.Float64Var(&o.LiveWriter, "live-writer", 0, "")
 	like := flags.String("like", "", "")
 	s.ts.Check(flags.Parse(args))

@@ -45,11 +45,34 @@ func (s *Sandbox) control() http.Handler {
 	mux.HandleFunc("GET /_sandbox/workers", s.getWorkers)
 	mux.HandleFunc("POST /_sandbox/workers", s.postWorkers)
 
+	mux.HandleFunc("GET /_sandbox/limit", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.limit()) })
+	mux.HandleFunc("POST /_sandbox/limit", s.postLimit)
+
 	mux.HandleFunc("POST /_sandbox/engine", s.postEngine)
 	mux.HandleFunc("POST /_sandbox/router", s.postRouter)
 	mux.HandleFunc("GET /_sandbox/clock", s.getClock)
 	mux.HandleFunc("POST /_sandbox/clock", s.postClock)
 	return mux
+}
+
+// rateLimit is what the platform grants a user in an hour.
+type rateLimit struct {
+	Requests int `json:"requests"`
+	Refused  int `json:"refused"`
+}
+
+func (s *Sandbox) limit() (l rateLimit) {
+	l.Requests, l.Refused = s.world.platform.RateLimit()
+	return l
+}
+
+func (s *Sandbox) postLimit(w http.ResponseWriter, r *http.Request) {
+	var ask rateLimit
+	if !decode(w, r, &ask) {
+		return
+	}
+	s.world.platform.LimitRate(max(ask.Requests, 0))
+	answer(w, http.StatusOK, s.limit())
 }
 
 func (s *Sandbox) getCompare(w http.ResponseWriter, r *http.Request) {

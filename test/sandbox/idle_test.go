@@ -9,22 +9,23 @@ import (
 	"time"
 )
 
-// gorouter: config/config.go, frontend_idle_timeout (900 s; in doubt: not looked up); the data API's nginx:
+// gorouter: config/config.go, FrontendIdleTimeout (default 900 s, used in router/router.go); the data API's nginx:
 // keepalive_timeout (30 s), seen with the real one. A client that pauses must expect the end of its connection.
 func TestAKeptConnectionThatIsIdleIsClosed(t *testing.T) {
-	w := walk(t, Options{Documents: 20, Briefs: 5, PutTime: -1, Pace: 0.001}) // 900 ms and 30 ms
+	w := walk(t, Options{Documents: 20, Briefs: 5, PutTime: -1, Pace: 0.0002}) // 180 ms and 6 ms
 	for name, c := range map[string]struct {
 		address, host string
 		after         time.Duration
 	}{
-		"router":   {w.ready.Addresses.Router, liveAddress, 900 * time.Millisecond},
-		"data API": {w.ready.Addresses.DataAPI[len("http://"):], "data", 30 * time.Millisecond},
+		"router":   {w.ready.Addresses.Router, liveAddress, 180 * time.Millisecond},
+		"data API": {w.ready.Addresses.DataAPI[len("http://"):], "data", 6 * time.Millisecond},
 	} {
 		conn, err := net.Dial("tcp", c.address)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
+		began := time.Now()
 		_, _ = io.WriteString(conn, "GET /_status?ignore-dependencies HTTP/1.1\r\nHost: "+c.host+"\r\n\r\n")
 		read := bufio.NewReader(conn)
 		resp, err := http.ReadResponse(read, nil)
@@ -33,7 +34,6 @@ func TestAKeptConnectionThatIsIdleIsClosed(t *testing.T) {
 		}
 		_, _ = io.Copy(io.Discard, resp.Body)
 		_ = resp.Body.Close()
-		began := time.Now()
 		_ = conn.SetReadDeadline(began.Add(20 * time.Second))
 		if _, err := read.ReadByte(); err != io.EOF {
 			t.Errorf("%s: %v, want the end of the connection", name, err)

@@ -19,6 +19,8 @@ type Options struct {
 	Routers   int           // router replicas; 2
 	Pace      float64       // scales every delay of the platform: 1 is real time, 0 no delay at all
 
+	RateLimit int // requests that the platform grants a user in an hour, which Pace scales too; 0: no limit
+
 	ProvisionTime time.Duration // the broker takes so long, before Pace; 20 min
 
 	Like *Like // the space is like that one, not the Digital Marketplace's; its sizes are defaults

@@ -32,6 +32,8 @@
 //	                            hanging, unavailable, full, read-only, bad-gateway; "" ends it.
 //	                            {"fail_next_creation":"words"} makes the broker's next creation fail with them; 200 the same
 //
+//	GET    /_sandbox/limit      200 {"requests":200,"refused":3}: the platform's hourly limit for a user, and what it has refused
+//	POST   /_sandbox/limit      {"requests":200} sets it, 0 lifts it, and counts from zero; 200 the same
 //	POST   /_sandbox/router     {"replica":0,"deaf":true} keeps all changes of routes from one router, until false; 200 the same
 //
 //	GET    /_sandbox/workers    200 Workers: how busy the search API's workers are, app by app; connections. With ?forget the

@@ -57,6 +57,7 @@ func newWorld(o Options, a Addresses, c *clock.Clock, e *faults.Engine) (*world,
 	w.platform = platform.New(platform.Options{
 		Clock: c, Faults: e, Programs: programs, Broker: w.clusters, Routers: o.Routers,
 		Rand: rand.New(rand.NewSource(int64(o.Seed))), URL: a.CFAPI, RegistryAuth: registryAuth, ProvisionTime: o.ProvisionTime,
+		RateLimit: o.RateLimit,
 	})
 	if err := w.platform.Seed(space(o)); err != nil {
 		return nil, err

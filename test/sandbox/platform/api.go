@@ -33,7 +33,7 @@ func (p *Platform) newAPI() http.Handler {
 	none := func(*http.Request) bool { return false }
 	uaaWrapped, logsWrapped := p.wrap("uaa", none, uaa), p.wrap("log-cache", none, logs)
 	ccWrapped := p.wrap("cloud-controller", changesState, cc)
-	limits := &rateLimiter{user: p.opts.RateLimit, address: p.opts.RateLimitUnauthenticated, windows: map[string]*rateWindow{}}
+	p.limits = &rateLimiter{user: p.opts.RateLimit, address: p.opts.RateLimitUnauthenticated, windows: map[string]*rateWindow{}}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// net/http leaves a Date that is set alone: clients store the platform's own time.
 		now := p.now()
@@ -44,7 +44,7 @@ func (p *Platform) newAPI() http.Handler {
 			uaaWrapped.ServeHTTP(w, r)
 		case strings.HasPrefix(r.URL.Path, "/api/v1/"):
 			logsWrapped.ServeHTTP(w, r)
-		case limits.admit(p, w, r):
+		case p.limits.admit(p, w, r):
 			ccWrapped.ServeHTTP(w, r)
 		}
 	})

@@ -17,6 +17,7 @@ type Platform struct {
 	key    []byte // signs the tokens
 	api    http.Handler
 	logs   *logCache
+	limits *rateLimiter // guarded by mu
 	router []*routerReplica
 
 	// mu guards everything below, and is never held while a program or the broker provisions, or while anything waits.

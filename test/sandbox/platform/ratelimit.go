@@ -15,11 +15,38 @@ import (
 type rateLimiter struct {
 	user, address int // 0 of both: off
 	windows       map[string]*rateWindow
+	refused       int
 }
 
+// LimitRate grants each user so many requests in an hour from now on; 0 grants any number. It forgets what was counted.
+func (p *Platform) LimitRate(requests int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	*p.limits = rateLimiter{user: requests, address: p.limits.address, windows: map[string]*rateWindow{}}
+}
+
+// RateLimit is that limit, and how many requests were refused because of it.
+func (p *Platform) RateLimit() (requests, refused int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.limits.user, p.limits.refused
+}
+
+// rateWindow ends with a whole second, so that there is always one left at least.
 type rateWindow struct {
 	count int
-	ends  time.Time
+	ends  int64
+}
+
+// count is how many requests there were in this window, and how many seconds are left of it.
+func (l *rateLimiter) count(key string, now, lasts int64) (requests int, left int64) {
+	window := l.windows[key]
+	if window == nil || now >= window.ends {
+		window = &rateWindow{ends: now + lasts}
+		l.windows[key] = window
+	}
+	window.count++
+	return window.count, window.ends - now
 }
 
 const rateInterval = time.Hour
@@ -30,13 +57,14 @@ var freeOfLimits = regexp.MustCompile(`^(?:/v3|/|/healthz)$`)
 // admit counts a request and tells whether it may pass; if not, it has been refused. The headers tell a client how much is
 // left, in tenths of the limit, since the real one only estimates it.
 func (l *rateLimiter) admit(p *Platform, w http.ResponseWriter, r *http.Request) bool {
+	now := p.now()
+	p.mu.Lock()
 	if l.user == 0 && l.address == 0 || freeOfLimits.MatchString(r.URL.Path) {
+		p.mu.Unlock()
 		return true
 	}
-	now := p.now()
 	key, limit, code, title, words := hostWithoutPort(r.RemoteAddr), l.address, 10014, "CF-IPBasedRateLimitExceeded",
 		"Rate Limit Exceeded: Unauthenticated requests from this IP address have exceeded the limit. Please log in."
-	p.mu.Lock()
 	if a, err := p.authenticate(r.Header.Get("Authorization"), now); err == nil {
 		key, limit, code, title, words = a.guid, l.user, 10013, "CF-RateLimitExceeded", "Rate Limit Exceeded"
 	}
@@ -44,23 +72,20 @@ func (l *rateLimiter) admit(p *Platform, w http.ResponseWriter, r *http.Request)
 		p.mu.Unlock()
 		return true
 	}
-	window := l.windows[key]
-	if window == nil || !now.Before(window.ends) {
-		window = &rateWindow{ends: now.Add(p.opts.Clock.Scale(rateInterval))}
-		l.windows[key] = window
+	count, left := l.count(key, now.Unix(), max(int64(p.opts.Clock.Scale(rateInterval).Seconds()), 1))
+	if count > limit {
+		l.refused++
 	}
-	window.count++
-	count, ends := window.count, window.ends
 	p.mu.Unlock()
 
 	h := w.Header()
 	h.Set("X-RateLimit-Limit", strconv.Itoa(limit))
-	h.Set("X-RateLimit-Reset", strconv.FormatInt(ends.Unix(), 10))
+	h.Set("X-RateLimit-Reset", strconv.FormatInt(now.Unix()+left, 10))
 	h.Set("X-RateLimit-Remaining", strconv.Itoa(max(0, (limit-count)*10/limit*limit/10)))
 	if count <= limit {
 		return true
 	}
-	h.Set("Retry-After", strconv.Itoa(int(ends.Sub(now).Seconds())))
+	h.Set("Retry-After", strconv.FormatInt(left, 10))
 	h.Set("Content-Type", "text/plain; charset=utf-8") // the body is JSON all the same
 	w.WriteHeader(http.StatusTooManyRequests)
 	body, _ := json.Marshal(presentErrors(apiErrors{{http.StatusTooManyRequests, code, title, words}}))
