@@ -97,6 +97,7 @@ func measurements() []measurement {
 		{"slots-{http,https}-{1,2,8,20,64}", (*bench).slotsBusy},
 		{"change-{slower,fewer,faster,more}", (*bench).changed},
 		{"memory-{10000,30000,100000,300000}", (*bench).memory},
+		{"resume", (*bench).resumed},
 		{"start", (*bench).starts},
 		{"skip", (*bench).skips},
 		{"dry-run", (*bench).dryRuns},

@@ -18,6 +18,9 @@ import (
 	"time"
 )
 
+// briefs are indexed too, and few.
+const briefs = 100
+
 // box is a sandbox, as a process of its own.
 type box struct {
 	cmd    *exec.Cmd
@@ -41,7 +44,7 @@ func (b *bench) sandbox(ctx context.Context, https bool, args ...string) (*box, 
 	if err != nil {
 		return nil, err
 	}
-	args = append(args, "--briefs=100", "--drift=0", "--until-stdin-closes")
+	args = append(args, fmt.Sprintf("--briefs=%d", briefs), "--drift=0", "--until-stdin-closes")
 	if https {
 		args = append(args, "--https="+filepath.Join(dir, "ca.pem"))
 	}
@@ -107,6 +110,9 @@ type tally struct {
 		BusySeconds    float64 `json:"busy_s"`
 		WritingSeconds float64 `json:"writing_s"`
 		QueuedSeconds  float64 `json:"queued_s"`
+		Held           int     `json:"held"`
+		Queued         int     `json:"queued"`
+		MostWriting    int     `json:"most_writing"`
 		Documents      int     `json:"documents"`
 		ServerErrors   int     `json:"server_errors"`
 	} `json:"apps"`

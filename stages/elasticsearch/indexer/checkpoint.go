@@ -6,6 +6,10 @@ import (
 	"time"
 )
 
+// checkpointAfter is how many documents are listed and acknowledged at most without a checkpoint: as many are put again by
+// who goes on after a kill. A hundred or two of requests is what a whole fill adds by it, however fast it is.
+const checkpointAfter = 200
+
 // checkpoints hands the cursor over now and then, beside the writing, which is
 // not to wait for it. The function returned ends that, hands over the last
 // cursor, and returns the first error.
@@ -15,9 +19,7 @@ func (f *filling) checkpoints() (stop func() error) {
 	}
 	last := f.started
 	hand := func() error {
-		f.mu.Lock()
-		cursor := f.report.Cursor
-		f.mu.Unlock()
+		cursor := f.record()
 		if cursor == last {
 			return nil
 		}
@@ -30,22 +32,25 @@ func (f *filling) checkpoints() (stop func() error) {
 		last = cursor
 		return nil
 	}
+	every := or(f.o.CheckpointEvery, time.Second)
 	ended, failed := make(chan struct{}), make(chan error, 1)
 	go func() {
-		ticker := time.NewTicker(or(f.o.CheckpointEvery, time.Second))
-		defer ticker.Stop()
+		timer := time.NewTimer(every)
+		defer timer.Stop()
 		for {
 			select {
 			case <-ended:
 				failed <- nil
 				return
-			case <-ticker.C:
-				if err := hand(); err != nil {
-					f.pool.halt(err)
-					failed <- err
-					return
-				}
+			case <-f.far:
+			case <-timer.C:
 			}
+			if err := hand(); err != nil {
+				f.pool.halt(err)
+				failed <- err
+				return
+			}
+			timer.Reset(every)
 		}
 	}()
 	return func() error {
@@ -54,5 +59,28 @@ func (f *filling) checkpoints() (stop func() error) {
 			return err
 		}
 		return hand()
+	}
+}
+
+// record is how far it has come; what asked for a checkpoint has it now.
+func (f *filling) record() Cursor {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.recorded = f.report.Cursor.Listed
+	select {
+	case <-f.far:
+	default:
+	}
+	return f.report.Cursor
+}
+
+// moved asks for a checkpoint where many documents were acknowledged since the last. The caller holds mu.
+func (f *filling) moved() {
+	if f.report.Cursor.Listed-f.recorded < checkpointAfter {
+		return
+	}
+	select {
+	case f.far <- struct{}{}:
+	default:
 	}
 }

@@ -80,6 +80,9 @@ type filling struct {
 	// open are the pages begun, in order; the first of them is where to go on.
 	open    []*openPage
 	handled int
+	// recorded is how far it had come at the last checkpoint; far asks for another.
+	recorded int
+	far      chan struct{}
 }
 
 // openPage is a page whose documents are not all acknowledged yet.
@@ -100,6 +103,7 @@ func newFilling(ctx context.Context, source *dataapi.Client, target *searchapi.C
 		report:  FillReport{Before: o.From.Put, Cursor: o.From},
 		known:   newKnown(),
 		skipped: map[string]bool{},
+		far:     make(chan struct{}, 1), recorded: o.From.Listed,
 	}
 }
 
@@ -261,6 +265,7 @@ func (f *filling) settle(o *openPage) {
 			f.report.Cursor.Put += done.put
 		}
 	}
+	f.moved()
 }
 
 func (f *filling) progress(total int) {

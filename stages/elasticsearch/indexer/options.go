@@ -114,10 +114,10 @@ type FillOptions struct {
 	Pace
 	// From is where an earlier process stopped.
 	From Cursor
-	// Checkpoint, where set, is called with a cursor to go on from, at most
-	// once every CheckpointEvery, and at the end. Its error stops the fill.
+	// Checkpoint, where set, is called with a cursor to go on from, every
+	// CheckpointEvery, each 200 documents, and at the end. Its error stops the fill.
 	Checkpoint func(context.Context, Cursor) error
-	// CheckpointEvery is at least how long lies between two. Default 1 s.
+	// CheckpointEvery is how long lies between two where few documents are put. Default 1 s.
 	CheckpointEvery time.Duration
 	// Progress, where set, is told after each document.
 	Progress func(runner.Progress)
