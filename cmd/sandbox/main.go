@@ -84,7 +84,7 @@ A tester's knobs are on the control API ("control" among the addresses):
   curl $CONTROL/_sandbox/snapshot        the state of everything
   curl "$CONTROL/_sandbox/compare?service=search_api_elasticsearch_new"   its indices against the data API
   curl $CONTROL/_sandbox/workers         how busy the search API's workers are
-  curl -d '{"slots":2,"put_time":"50ms"}' $CONTROL/_sandbox/workers
+  curl -d '{"slots":2,"put_time":"50ms","read_time":"25ms"}' $CONTROL/_sandbox/workers
   curl -d '{"move":"24h"}' $CONTROL/_sandbox/clock
   curl -d '{"rate":5}' $CONTROL/_sandbox/edit
   curl -d '{"image":"digitalmarketplace/search-api:release-1235"}' $CONTROL/_sandbox/release

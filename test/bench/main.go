@@ -98,6 +98,7 @@ func measurements() []measurement {
 		{"change-{slower,fewer,faster,more}", (*bench).changed},
 		{"memory-{10000,30000,100000,300000}", (*bench).memory},
 		{"resume", (*bench).resumed},
+		{"beside", (*bench).beside},
 		{"start", (*bench).starts},
 		{"skip", (*bench).skips},
 		{"dry-run", (*bench).dryRuns},

@@ -38,8 +38,8 @@
 //
 //	GET    /_sandbox/workers    200 Workers: how busy the search API's workers are, app by app; connections. With ?forget the
 //	                            peaks begin anew
-//	POST   /_sandbox/workers    {"slots":4,"put_time":"50ms"} changes how many slots an instance of the search API has, and
-//	                            how long a document's PUT keeps one; 200 Workers
+//	POST   /_sandbox/workers    {"slots":4,"put_time":"50ms","read_time":"5ms"} changes how many slots an instance of the search
+//	                            API has, and how long a document's PUT and any other request keep one; 200 Workers
 //
 //	GET    /_sandbox/clock      200 {"now":"…","moved":"24h0m0s","pace":0.005}
 //	POST   /_sandbox/clock      {"move":"24h"} shifts the time of day; 200 the same

@@ -67,26 +67,33 @@ func (s *Sandbox) getWorkers(w http.ResponseWriter, r *http.Request) {
 
 func (s *Sandbox) postWorkers(w http.ResponseWriter, r *http.Request) {
 	var ask struct {
-		Slots   int    `json:"slots,omitempty"`
-		PutTime string `json:"put_time,omitempty"`
+		Slots    int    `json:"slots,omitempty"`
+		PutTime  string `json:"put_time,omitempty"`
+		ReadTime string `json:"read_time,omitempty"`
 	}
 	if !decode(w, r, &ask) {
 		return
 	}
-	put := time.Duration(-1)
-	if ask.PutTime != "" {
-		d, err := time.ParseDuration(ask.PutTime)
-		if err != nil || d < 0 {
-			answerError(w, http.StatusBadRequest, errors.New("put_time is no duration"))
+	put, read := time.Duration(-1), time.Duration(-1)
+	for _, d := range []struct {
+		name, text string
+		to         *time.Duration
+	}{{"put_time", ask.PutTime, &put}, {"read_time", ask.ReadTime, &read}} {
+		if d.text == "" {
+			continue
+		}
+		long, err := time.ParseDuration(d.text)
+		if err != nil || long < 0 {
+			answerError(w, http.StatusBadRequest, errors.New(d.name+" is no duration"))
 			return
 		}
-		put = d
+		*d.to = long
 	}
 	if ask.Slots < 0 {
 		answerError(w, http.StatusBadRequest, errors.New("slots is negative"))
 		return
 	}
-	s.world.program.Change(ask.Slots, put)
+	s.world.program.Change(ask.Slots, put, read)
 	answer(w, http.StatusOK, s.workers(false))
 }
 

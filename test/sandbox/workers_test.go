@@ -60,5 +60,14 @@ func TestRoutesOverHTTPSAndWorkersAreCounted(t *testing.T) {
 		t.Errorf("%d slots of two instances with 1", n)
 	}
 	w.control("POST", "/_sandbox/workers", object{"put_time": "-1s"}, 400)
+	w.control("POST", "/_sandbox/workers", object{"read_time": "soon"}, 400)
+	w.control("POST", "/_sandbox/workers", object{"read_time": "30ms"}, 200)
+	was := w.sandbox.workers(false).Apps[liveApp].BusySeconds
+	if _, err := status(trusted); err != nil {
+		t.Error(err)
+	}
+	if busy := w.sandbox.workers(false).Apps[liveApp].BusySeconds - was; busy < 0.03 {
+		t.Errorf("a request that takes 30 ms kept a worker for %.3f s", busy)
+	}
 	w.control("POST", "/_sandbox/workers", object{"slots": -1}, 400)
 }

@@ -49,6 +49,7 @@ type Program struct {
 	opts     Options
 	mappings map[string]*mapping
 	putTime  atomic.Int64
+	readTime atomic.Int64
 
 	mu      sync.Mutex
 	running map[*instance]bool
@@ -64,6 +65,7 @@ func New(o Options) *Program {
 	}
 	p := &Program{opts: o, mappings: mappings(o.Build), running: map[*instance]bool{}}
 	p.putTime.Store(int64(o.PutTime))
+	p.readTime.Store(int64(o.ReadTime))
 	return p
 }
 

@@ -81,7 +81,7 @@ func (i *instance) route(w http.ResponseWriter, r *http.Request, body []byte) {
 func (c *call) json(status int, v any) { flask.JSON(c.w, c.r, status, v, true) }
 
 // read is the time that a request takes which writes no document.
-func (c *call) read() bool { return work(c.w, c.r, c.program.opts.ReadTime) }
+func (c *call) read() bool { return work(c.w, c.r, time.Duration(c.program.readTime.Load())) }
 
 // engine makes one call to the engine; false if the worker is no more. The error is an *engineError or nil.
 func (c *call) engine(k *cluster, write bool) (error, bool) {

@@ -158,13 +158,16 @@ func (p *Program) Workers(forget bool) map[string]Tally {
 	return all
 }
 
-// Change changes how many slots an instance has (0: leaves it), and how long a PUT takes (negative: leaves it), of all
-// instances that run and that will be started.
-func (p *Program) Change(n int, put time.Duration) {
+// Change changes how many slots an instance has (0: leaves it), and how long a PUT and any other request take (negative:
+// leaves it), of all instances that run and that will be started.
+func (p *Program) Change(n int, put, read time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if put >= 0 {
 		p.putTime.Store(int64(put))
+	}
+	if read >= 0 {
+		p.readTime.Store(int64(read))
 	}
 	if n <= 0 {
 		return
