@@ -161,11 +161,7 @@ func (r *renameOldService) Verify() []runner.Task {
 
 // Undo gives the name back, and then the variable its value.
 func (r *renameOldService) Undo(ctx context.Context) ([]runner.Task, error) {
-	b, err := r.recorded()
-	if err != nil {
-		return nil, err
-	}
-	instance, err := r.blueService(ctx, b)
+	b, instance, err := r.oldService(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -62,11 +62,7 @@ func (r *removeOldApp) recordedOne(ctx context.Context, o *runner.Observation) e
 }
 
 func (r *removeOldApp) Plan(ctx context.Context) ([]runner.Task, error) {
-	b, err := r.recorded()
-	if err != nil {
-		return nil, err
-	}
-	app, err := r.blueApp(ctx, b)
+	_, app, err := r.oldApp(ctx)
 	if err != nil || app == nil {
 		return nil, err
 	}
@@ -135,11 +131,7 @@ func (r *removeOldApp) Verify() []runner.Task {
 }
 
 func (r *removeOldApp) nothingRuns(ctx context.Context, o *runner.Observation) error {
-	b, err := r.recorded()
-	if err != nil {
-		return err
-	}
-	app, err := r.blueApp(ctx, b)
+	_, app, err := r.oldApp(ctx)
 	if err != nil {
 		return err
 	}
@@ -166,11 +158,7 @@ func (r *removeOldApp) nothingRuns(ctx context.Context, o *runner.Observation) e
 // Undo starts the old app again, after its variable says the name that its
 // service has at this moment. One that was deleted is made anew.
 func (r *removeOldApp) Undo(ctx context.Context) ([]runner.Task, error) {
-	b, err := r.recorded()
-	if err != nil {
-		return nil, err
-	}
-	app, err := r.blueApp(ctx, b)
+	b, app, err := r.oldApp(ctx)
 	if err != nil {
 		return nil, err
 	}

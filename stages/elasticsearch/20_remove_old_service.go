@@ -63,11 +63,7 @@ func (r *removeOldService) stopped(ctx context.Context, o *runner.Observation) e
 // unused sees that nobody loses anything: a delete takes all bindings and keys
 // away by itself (cloud_controller_ng: app/actions/v3/service_instance_delete.rb).
 func (r *removeOldService) unused(ctx context.Context, o *runner.Observation) error {
-	b, err := r.recorded()
-	if err != nil {
-		return err
-	}
-	instance, err := r.blueService(ctx, b)
+	b, instance, err := r.oldService(ctx)
 	if err != nil {
 		return err
 	}
@@ -107,11 +103,7 @@ func (r *removeOldService) held(_ context.Context, o *runner.Observation) error 
 }
 
 func (r *removeOldService) Plan(ctx context.Context) ([]runner.Task, error) {
-	b, app, err := r.oldApp(ctx)
-	if err != nil {
-		return nil, err
-	}
-	instance, err := r.blueService(ctx, b)
+	_, app, instance, err := r.oldPair(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -191,11 +183,7 @@ func (r *removeOldService) Verify() []runner.Task {
 // Undo has nothing to do as long as the service is there; of an old app that is
 // gone step 17 says what it means.
 func (r *removeOldService) Undo(ctx context.Context) ([]runner.Task, error) {
-	b, err := r.recorded()
-	if err != nil {
-		return nil, err
-	}
-	instance, err := r.blueService(ctx, b)
+	_, instance, err := r.oldService(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
@@ -132,4 +133,67 @@ func (s *Site) appName(ctx context.Context, guid string) string {
 		return guid
 	}
 	return app.Name + " (" + guid + ")"
+}
+
+// stillServes is why the stages after the switch wait.
+const stillServes = "the old app serves the live routes"
+
+// marked tells whether a stage of the run is complete.
+func (s *Site) marked(stage string) bool {
+	if s.run == nil {
+		return false
+	}
+	_, is := s.run.Marks[stage]
+	return is
+}
+
+// settled are the checks that every stage opens with once green serves alone.
+func (s *Site) settled() []runner.Task {
+	return append(s.ordinary(toGreen), s.liveCountsHold(s.Settings.VerifyTimeout))
+}
+
+// waitsFor makes a task that does not hold wait for an earlier stage as long as
+// that is not complete: in a dry run that is no failure.
+func (s *Site) waitsFor(stage, why string, t runner.Task) runner.Task {
+	do := t.Do
+	t.Do = func(ctx context.Context, o *runner.Observation) error {
+		err := do(ctx, o)
+		var waits *runner.NotYet
+		if c := runner.ClassOf(err); err != nil && !errors.As(err, &waits) && !s.marked(stage) && (c == runner.Failed || c == runner.Refused) {
+			return &runner.NotYet{Stage: stage, Why: why}
+		}
+		return err
+	}
+	return t
+}
+
+// oldHasNoRoute sees that nobody can reach blue, before it is stopped or deleted.
+func (s *Site) oldHasNoRoute() runner.Task {
+	return s.waitsFor("unmap-old-app", stillServes, runner.Task{
+		Name: "the old app has no route",
+		Do: func(ctx context.Context, o *runner.Observation) error {
+			_, app, err := s.oldApp(ctx)
+			if err != nil {
+				return err
+			}
+			if app == nil {
+				o.Say("it is deleted already")
+				return nil
+			}
+			return s.routeless(ctx, o, app)
+		},
+	})
+}
+
+// routeless sees that an app is on no route at all.
+func (s *Site) routeless(ctx context.Context, o *runner.Observation, app *cloudfoundry.App) error {
+	routes, err := s.cf.RoutesOfApp(ctx, app.GUID)
+	if err != nil {
+		return err
+	}
+	if len(routes) > 0 {
+		return runner.Refuse("app %s is on %s, %s among them: it is in use", app.Name, runner.Count(len(routes), "route", "routes"), routes[0].Address)
+	}
+	o.Say("%s, %s", app.Name, app.State)
+	return nil
 }

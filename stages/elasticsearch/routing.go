@@ -7,10 +7,8 @@ import (
 	"maps"
 	"math"
 	"net/http"
-	"slices"
 	"sync"
 
-	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
@@ -204,53 +202,4 @@ func typed(address string) string {
 		text += " --path " + path
 	}
 	return text
-}
-
-// routable counts the instances of an app that the routers send requests to.
-func (s *Site) routable(ctx context.Context, app string) (int, []cloudfoundry.Instance, error) {
-	instances, err := s.cf.Instances(ctx, app)
-	if err != nil {
-		return 0, nil, err
-	}
-	n := 0
-	for _, i := range instances {
-		if i.State == "RUNNING" && i.Routable {
-			n++
-		}
-	}
-	return n, instances, nil
-}
-
-// findGreen finds the app that this run made, by its label; nil if there is none.
-func (s *Site) findGreen(ctx context.Context) (*cloudfoundry.App, error) { return s.made(ctx, green) }
-
-// made finds the app that this run made for a role; nil if there is none.
-func (s *Site) made(ctx context.Context, role string) (*cloudfoundry.App, error) {
-	if s.run == nil {
-		return nil, nil
-	}
-	apps, err := s.cf.AppsByLabel(ctx, cloudfoundry.RunLabel, s.run.ID)
-	if err != nil {
-		return nil, fmt.Errorf("find the app of run %s: %w", s.run.ID, err)
-	}
-	apps = slices.DeleteFunc(apps, func(one cloudfoundry.App) bool { return one.Labels[roleLabel] != role })
-	switch len(apps) {
-	case 0:
-		return nil, nil
-	case 1:
-		return &apps[0], nil
-	}
-	return nil, runner.Refuse("%d apps carry the label of run %s for %s; only one can", len(apps), s.run.ID, role)
-}
-
-// needGreen finds the new app, or says which stage makes it.
-func (s *Site) needGreen(ctx context.Context) (*cloudfoundry.App, error) {
-	app, err := s.findGreen(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if app == nil {
-		return nil, &runner.NotYet{Stage: "push-app", Why: "there is no " + s.Settings.NewApp}
-	}
-	return app, nil
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/journal"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
@@ -175,4 +176,45 @@ func (r record) Ended(ctx context.Context) (*runner.Record, error) {
 		return nil, err
 	}
 	return recordOf(run), nil
+}
+
+// strip takes our labels off what stays of the run.
+func (s *Site) strip(ctx context.Context) error {
+	none := map[string]*string{cloudfoundry.RunLabel: nil, roleLabel: nil}
+	apps, err := s.cf.AppsByLabel(ctx, cloudfoundry.RunLabel, s.run.ID)
+	if err != nil {
+		return err
+	}
+	for _, app := range apps {
+		if err := s.cf.SetMetadata(ctx, cloudfoundry.Apps, app.GUID, none, nil); err != nil {
+			return err
+		}
+	}
+	services, err := s.ownServices(ctx)
+	if err != nil {
+		return err
+	}
+	for _, instance := range services {
+		if err := s.cf.SetMetadata(ctx, cloudfoundry.ServiceInstances, instance.GUID, none, nil); err != nil {
+			return err
+		}
+	}
+	route, err := s.cf.RouteByAddress(ctx, s.Settings.TemporaryRoute)
+	if err != nil || route == nil || !s.ours(route.Metadata) {
+		return err
+	}
+	return s.cf.SetMetadata(ctx, cloudfoundry.Routes, route.GUID, none, nil)
+}
+
+// ownServices are the services that this run made. The record of the run carries
+// its label too, but no role.
+func (s *Site) ownServices(ctx context.Context) ([]cloudfoundry.ServiceInstance, error) {
+	if s.run == nil {
+		return nil, nil
+	}
+	all, err := s.cf.ServiceInstancesByLabel(ctx, cloudfoundry.RunLabel, s.run.ID)
+	if err != nil {
+		return nil, fmt.Errorf("find the service of run %s: %w", s.run.ID, err)
+	}
+	return slices.DeleteFunc(all, func(one cloudfoundry.ServiceInstance) bool { return one.Labels[roleLabel] != green }), nil
 }

@@ -79,3 +79,18 @@ func (s *Site) grow(ctx context.Context, app *cloudfoundry.App) ([]runner.Task, 
 		},
 	}, nil
 }
+
+// size is blue's, which green gets when it is made, and again before it serves; after
+// that it may change.
+func (w *world) size(ctx context.Context) (runner.Subject, error) {
+	size := runner.Subject{Name: "old-size", None: "not asked for any more", Gone: w.done("map-live-route")}
+	if w.app == nil || size.Gone {
+		return size, nil
+	}
+	process, err := w.cf.Process(ctx, w.blue.App)
+	if err != nil {
+		return size, err
+	}
+	size.Now = sizeOf(process)
+	return size, nil
+}
