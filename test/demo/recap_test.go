@@ -31,13 +31,16 @@ func held(t *testing.T) recap {
 	return r
 }
 
+// spoilt is what may become of a rehearsal, and what the recap says of it.
+type spoilt struct {
+	spoil func(*recap) error
+	want  string
+}
+
 // A demo that cannot fail shows nothing.
 func TestWhatDoesNotHoldIsFound(t *testing.T) {
 	first := elasticsearch.Steps(nil)[0]
-	cases := map[string]struct {
-		spoil func(*recap) error
-		want  string
-	}{
+	cases := map[string]spoilt{
 		"all of it held":             {func(*recap) error { return nil }, ""},
 		"a request failed":           {func(r *recap) error { r.load.Failed = 1; return nil }, "1 live requests failed"},
 		"nobody was sent to green":   {func(r *recap) error { delete(r.load.ByApp, "elasticsearch-migration"); return nil }, "by blue and by green"},
@@ -53,6 +56,13 @@ func TestWhatDoesNotHoldIsFound(t *testing.T) {
 			return os.WriteFile(base(r.reports, first)+".json", []byte(`{"verdict":"skipped","why":"for no reason"}`), 0o644)
 		}, "1. check-release: skipped for no reason"},
 	}
+	found(t, held, cases)
+}
+
+// found sees that a recap tells what is wrong with a rehearsal in which all held,
+// once it is spoilt; "": nothing is.
+func found(t *testing.T, held func(*testing.T) recap, cases map[string]spoilt) {
+	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(cases)) {
 		t.Run(name, func(t *testing.T) {
 			r := held(t)
@@ -61,9 +71,9 @@ func TestWhatDoesNotHoldIsFound(t *testing.T) {
 			}
 			r.judge()
 			r.write(io.Discard)
-			found := errors.Join(r.wrong...)
-			if want := cases[name].want; (found == nil) != (want == "") || found != nil && !strings.Contains(found.Error(), want) {
-				t.Errorf("found %v, want %q", found, want)
+			wrong := errors.Join(r.wrong...)
+			if want := cases[name].want; (wrong == nil) != (want == "") || wrong != nil && !strings.Contains(wrong.Error(), want) {
+				t.Errorf("found %v, want %q", wrong, want)
 			}
 		})
 	}

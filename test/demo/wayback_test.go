@@ -2,11 +2,7 @@ package main
 
 import (
 	"errors"
-	"io"
-	"maps"
 	"os"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -28,10 +24,7 @@ func gone(t *testing.T) recap {
 }
 
 func TestWhatDoesNotHoldOnTheWayBackIsFound(t *testing.T) {
-	cases := map[string]struct {
-		spoil func(*recap) error
-		want  string
-	}{
+	cases := map[string]spoilt{
 		"all of it held":       {func(*recap) error { return nil }, ""},
 		"a request failed":     {func(r *recap) error { r.load.Failed = 1; return nil }, "1 live requests failed"},
 		"nobody asked":         {func(r *recap) error { r.back.sent = 0; return nil }, "no live requests during the rollback"},
@@ -45,18 +38,5 @@ func TestWhatDoesNotHoldOnTheWayBackIsFound(t *testing.T) {
 			return os.WriteFile(r.baseBack(r.steps()[8])+".json", []byte(`{"verdict":"failed"}`), 0o644)
 		}, "rollback of 9. map-live-route"},
 	}
-	for _, name := range slices.Sorted(maps.Keys(cases)) {
-		t.Run(name, func(t *testing.T) {
-			r := gone(t)
-			if err := cases[name].spoil(&r); err != nil {
-				t.Fatal(err)
-			}
-			r.judge()
-			r.write(io.Discard)
-			found := errors.Join(r.wrong...)
-			if want := cases[name].want; (found == nil) != (want == "") || found != nil && !strings.Contains(found.Error(), want) {
-				t.Errorf("found %v, want %q", found, want)
-			}
-		})
-	}
+	found(t, gone, cases)
 }

@@ -6,9 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -195,32 +193,7 @@ func (w *world) with(extra map[string]string, want int, args ...string) *process
 // call asks the control API.
 func (w *world) call(method, path string, body, into any) {
 	w.t.Helper()
-	var in io.Reader
-	if body != nil {
-		text, err := json.Marshal(body)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		in = bytes.NewReader(text)
-	}
-	req, err := http.NewRequestWithContext(w.t.Context(), method, w.control+path, in)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, _ := io.ReadAll(resp.Body)
-	if resp.StatusCode >= 300 {
-		w.t.Fatalf("%s %s: %d %s", method, path, resp.StatusCode, text)
-	}
-	if into != nil {
-		if err := json.Unmarshal(text, into); err != nil {
-			w.t.Fatalf("%s %s: %v in %s", method, path, err, text)
-		}
-	}
+	w.send(w.request(method, w.control+path, body), into)
 }
 
 // write is one write that the sandbox saw.

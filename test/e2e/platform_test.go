@@ -25,17 +25,31 @@ func (w *world) cf(method, path string, body, into any) int {
 	}
 	w.send(req, &token)
 
-	var in io.Reader
-	if body != nil {
-		text, _ := json.Marshal(body)
-		in = bytes.NewReader(text)
-	}
-	req, _ = http.NewRequestWithContext(w.t.Context(), method, w.env["CF_API"]+path, in)
+	req = w.request(method, w.env["CF_API"]+path, body)
 	req.Header.Set("Authorization", "bearer "+token.Access)
-	req.Header.Set("Content-Type", "application/json")
 	return w.send(req, into)
 }
 
+// request is one with a JSON body, if any.
+func (w *world) request(method, address string, body any) *http.Request {
+	w.t.Helper()
+	var in io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		in = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(w.t.Context(), method, address, in)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	return req
+}
+
+// send wants a good answer.
 func (w *world) send(req *http.Request, into any) int {
 	w.t.Helper()
 	resp, err := http.DefaultClient.Do(req)
@@ -49,7 +63,7 @@ func (w *world) send(req *http.Request, into any) int {
 	}
 	if into != nil {
 		if err := json.Unmarshal(text, into); err != nil {
-			w.t.Fatalf("%s %s: %v", req.Method, req.URL.Path, err)
+			w.t.Fatalf("%s %s: %v in %s", req.Method, req.URL.Path, err, text)
 		}
 	}
 	return resp.StatusCode

@@ -103,20 +103,9 @@ func TestAWayBackWaitsForAReleaseAndTakesNobodysName(t *testing.T) {
 		return all[len(all)-1].State == "done"
 	})
 
-	var space struct {
-		Resources []struct {
-			GUID string `json:"guid"`
-		} `json:"resources"`
-	}
-	w.cf("GET", "/v3/spaces", nil, &space)
-	var taken struct {
-		GUID string `json:"guid"`
-	}
-	w.cf("POST", "/v3/apps", map[string]any{
-		"name": "search-api-released", "relationships": map[string]any{"space": map[string]any{"data": map[string]any{"guid": space.Resources[0].GUID}}},
-	}, &taken)
+	taken := w.stranger("search-api-released")
 	w.refused(nil, "the released app would be called search-api-released, and another app is", "elasticsearch", "rollback")
-	w.cf("DELETE", "/v3/apps/"+taken.GUID, nil, nil)
+	w.cf("DELETE", "/v3/apps/"+taken, nil, nil)
 	w.run(0, "elasticsearch", "rollback")
 
 	// The next migration needs no clearing up, and goes to its end.
