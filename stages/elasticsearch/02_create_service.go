@@ -87,7 +87,7 @@ func (s *Site) plan(ctx context.Context) (*cloudfoundry.Plan, error) {
 // remove deletes a service of ours; who is bound to it keeps it.
 func (c *createService) remove(instance *cloudfoundry.ServiceInstance, name string) runner.Task {
 	return runner.Task{
-		Name: name, ByHand: "cf delete-service " + instance.Name,
+		Name: name, ByHand: "cf delete-service " + c.called(instance.GUID, instance.Name),
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			bindings, err := c.cf.Bindings(ctx, cloudfoundry.BindingFilter{Instance: instance.GUID})
 			if err != nil {
@@ -157,8 +157,7 @@ func (c *createService) Undo(ctx context.Context) ([]runner.Task, error) {
 		return nil, err
 	}
 	if user != nil {
-		return nil, &runner.Irreversible{Why: "service " + c.then(instance.Name, c.Settings.ReleasedService) + " stays: the released app " + user.Name + " uses it", Covered: true}
+		return nil, &runner.Irreversible{Why: "service " + c.called(instance.GUID, instance.Name) + " stays: the released app " + c.called(user.GUID, user.Name) + " uses it", Covered: true}
 	}
-	instance.Name = c.then(instance.Name, c.Settings.NewService)
-	return []runner.Task{c.remove(instance, "delete service "+instance.Name)}, nil
+	return []runner.Task{c.remove(instance, "delete service "+c.called(instance.GUID, instance.Name))}, nil
 }

@@ -148,7 +148,6 @@ func (p *pushApp) Undo(ctx context.Context) ([]runner.Task, error) {
 		return nil, err
 	}
 	if app != nil {
-		app.Name = p.then(app.Name, p.Settings.NewApp)
 		tasks = append(tasks, p.stopTask(app), p.deleteTask(app))
 	}
 	route, err := p.cf.RouteByAddress(ctx, p.Settings.TemporaryRoute)

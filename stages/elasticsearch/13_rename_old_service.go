@@ -118,12 +118,13 @@ func (v variable) String() string {
 }
 
 func (s *Site) setVariable(app *cloudfoundry.App, to variable) runner.Task {
-	byHand := "cf unset-env " + app.Name + " " + to.Name
+	name := s.called(app.GUID, app.Name)
+	byHand := "cf unset-env " + name + " " + to.Name
 	if to.Value != nil {
-		byHand = "cf set-env " + app.Name + " " + to.Name + " " + *to.Value
+		byHand = "cf set-env " + name + " " + to.Name + " " + *to.Value
 	}
 	return runner.Task{
-		Name: "set " + to.Name + " of " + app.Name, ByHand: byHand,
+		Name: "set " + to.Name + " of " + name, ByHand: byHand,
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			o.Say("%s, from its next start on", to)
 			return s.cf.SetEnvironment(ctx, app.GUID, map[string]*string{to.Name: to.Value})
@@ -178,7 +179,6 @@ func (r *renameOldService) Undo(ctx context.Context) ([]runner.Task, error) {
 		return nil, err
 	}
 	if app != nil {
-		app.Name = r.then(app.Name, b.Name)
 		tasks = append(tasks, r.setVariable(app, *was))
 	}
 	return append(tasks, runner.Task{

@@ -104,8 +104,9 @@ func (r *removeOldApp) drained() runner.Task {
 // deleteRouteless deletes an app of which nothing runs, and that nobody has put
 // on a route since it was looked at.
 func (s *Site) deleteRouteless(app *cloudfoundry.App) runner.Task {
+	name := s.called(app.GUID, app.Name)
 	return runner.Task{
-		Name: "delete app " + app.Name, ByHand: "cf delete " + app.Name + " -f",
+		Name: "delete app " + name, ByHand: "cf delete " + name + " -f",
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			if err := s.routeless(ctx, o, app); err != nil {
 				return err
@@ -184,13 +185,13 @@ func (r *removeOldApp) Undo(ctx context.Context) ([]runner.Task, error) {
 	if app.State == cloudfoundry.Started {
 		return nil, nil
 	}
-	tasks, err := r.tell(ctx, b, app, instance.Name)
+	tasks, err := r.tell(ctx, b, app, r.called(instance.GUID, instance.Name))
 	if err != nil {
 		return nil, err
 	}
 	return append(tasks,
 		runner.Task{
-			Name: "start app " + app.Name, ByHand: "cf start " + app.Name,
+			Name: "start app " + r.called(app.GUID, app.Name), ByHand: "cf start " + r.called(app.GUID, app.Name),
 			Do: func(ctx context.Context, _ *runner.Observation) error { return r.cf.StartApp(ctx, app.GUID) },
 		},
 		runner.Task{

@@ -143,8 +143,9 @@ func (r *removeOldService) leftGreen(ctx context.Context) (*cloudfoundry.App, er
 
 // deleteOld looks once more who uses the service; by now the old app is gone too.
 func (r *removeOldService) deleteOld(instance *cloudfoundry.ServiceInstance) runner.Task {
+	name := r.called(instance.GUID, instance.Name)
 	return runner.Task{
-		Name: "delete service " + instance.Name, ByHand: "cf delete-service " + instance.Name + " -f",
+		Name: "delete service " + name, ByHand: "cf delete-service " + name + " -f",
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			if err := r.unused(ctx, o); err != nil {
 				return err

@@ -36,7 +36,7 @@ type keptService struct {
 // being deleted.
 func (s *Site) keep(app *cloudfoundry.App) runner.Task {
 	return runner.Task{
-		Name: "record what " + app.Name + " is made of",
+		Name: "record what " + s.called(app.GUID, app.Name) + " is made of",
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			facts, err := s.describeKept(ctx, app)
 			if err != nil {

@@ -13,25 +13,33 @@ import (
 // From 13 on names change: an object is found by its GUID or by the run's label,
 // and its name is only shown.
 
-// then is the name that an object has when its turn comes on the way back: a dry
-// run prints commands that are right in their order, after the names went back.
-func (s *Site) then(now, back string) string {
-	if s.o.DryRun {
-		return back
+// called is the name that an object has when its turn comes. A dry run plans
+// stages one after the other and renames nothing: what it prints for the later
+// ones is to be right when it is typed in its order.
+func (s *Site) called(guid, now string) string {
+	if name, planned := s.ahead[guid]; planned {
+		return name
 	}
 	return now
 }
 
+// willBeCalled notes in a dry run what would have been renamed.
+func (s *Site) willBeCalled(guid, name string) func() {
+	return func() { s.ahead[guid] = name }
+}
+
 func (s *Site) renameApp(app *cloudfoundry.App, name string) runner.Task {
+	was := s.called(app.GUID, app.Name)
 	return runner.Task{
-		Name: "rename app " + app.Name + " to " + name, ByHand: "cf rename " + app.Name + " " + name,
+		Name: "rename app " + was + " to " + name, ByHand: "cf rename " + was + " " + name, Assume: s.willBeCalled(app.GUID, name),
 		Do: func(ctx context.Context, _ *runner.Observation) error { return s.cf.RenameApp(ctx, app.GUID, name) },
 	}
 }
 
 func (s *Site) renameService(instance *cloudfoundry.ServiceInstance, name string) runner.Task {
+	was := s.called(instance.GUID, instance.Name)
 	return runner.Task{
-		Name: "rename service " + instance.Name + " to " + name, ByHand: "cf rename-service " + instance.Name + " " + name,
+		Name: "rename service " + was + " to " + name, ByHand: "cf rename-service " + was + " " + name, Assume: s.willBeCalled(instance.GUID, name),
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			ctx = cloudfoundry.WithProgress(ctx, func(note string) { o.Progress(runner.Progress{What: note}) })
 			return s.cf.RenameServiceInstance(ctx, instance.GUID, name)

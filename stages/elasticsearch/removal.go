@@ -11,8 +11,9 @@ import (
 // stopTask stops the app and waits for its instances to be gone: a delete takes
 // the credentials away before the processes have ended (cloud_controller_ng#1017).
 func (s *Site) stopTask(app *cloudfoundry.App) runner.Task {
+	name := s.called(app.GUID, app.Name)
 	return runner.Task{
-		Name: "stop app " + app.Name, ByHand: "cf stop " + app.Name, Wait: s.Settings.StartTimeout,
+		Name: "stop app " + name, ByHand: "cf stop " + name, Wait: s.Settings.StartTimeout,
 		Do: func(ctx context.Context, _ *runner.Observation) error {
 			now, err := s.cf.App(ctx, app.GUID)
 			if err != nil {
@@ -39,8 +40,9 @@ func (s *Site) stopTask(app *cloudfoundry.App) runner.Task {
 }
 
 func (s *Site) deleteTask(app *cloudfoundry.App) runner.Task {
+	name := s.called(app.GUID, app.Name)
 	return runner.Task{
-		Name: "delete app " + app.Name, ByHand: "cf delete " + app.Name + " -f",
+		Name: "delete app " + name, ByHand: "cf delete " + name + " -f",
 		Do: func(ctx context.Context, _ *runner.Observation) error {
 			b, err := s.recorded()
 			if err != nil {

@@ -57,6 +57,8 @@ type Site struct {
 	// run is the run as last read or written; in a dry run it may stand in
 	// memory alone. nil: there is none.
 	run *journal.Run
+	// ahead are the names that a dry run has planned to give, by GUID.
+	ahead map[string]string
 	// counted are the counts that a dry run has taken.
 	counted map[string]counted
 	// id is the run's, and ourIndices the names of its indices, for requests that
@@ -74,7 +76,7 @@ func Open(ctx context.Context, settings Settings, o Options) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Site{Settings: settings, o: o, indices: indices}
+	s := &Site{Settings: settings, o: o, indices: indices, ahead: map[string]string{}}
 	platform := cloudfoundry.Options{UserAgent: s.agent, Log: o.Log, Poll: settings.Poll}
 	if o.DryRun {
 		platform.Recall = dryRecall

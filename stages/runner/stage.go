@@ -32,6 +32,9 @@ type Task struct {
 	// Do asks or does it. What was measured goes into the observation, also
 	// when it fails. A nil error means: it holds, or it is done.
 	Do func(context.Context, *Observation) error
+	// Assume takes Do's place in a dry run: what is planned after it may take it
+	// for done, such as a name that is given. It writes nothing; nil: nothing follows.
+	Assume func()
 }
 
 // Stage is one step of a runbook.
