@@ -158,7 +158,7 @@ func (c *planCommand) Run(ctx context.Context, p *program, g *grammar) error {
 }
 
 type unlockCommand struct {
-	ID string `name:"run" help:"Id of the run, as status shows it." env:"RUN" required:"" placeholder:"ID"`
+	ID string `name:"run" help:"Id of the run, as status shows it; the holder of the lease where there is no run." env:"RUN" required:"" placeholder:"ID"`
 }
 
 // Run deletes the lease of a process that is gone.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/digitalmarketplace/cutover/stages/console"
 	"github.com/digitalmarketplace/cutover/stages/environ"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
@@ -132,9 +133,10 @@ type program struct {
 	reported bool
 }
 
-func (p *program) log(format string) *slog.Logger {
-	if format == "json" {
-		return slog.New(slog.NewJSONHandler(p.stderr, nil))
+func (p *program) log(g *grammar) *console.Log {
+	log := &console.Log{To: p.stderr}
+	if g.Elasticsearch.LogFormat == "json" {
+		log.JSON = slog.New(slog.NewJSONHandler(p.stderr, nil))
 	}
-	return slog.New(slog.NewTextHandler(p.stderr, nil))
+	return log
 }

@@ -33,7 +33,7 @@ func (p *program) open(ctx context.Context, g *grammar, first int, also ...envir
 		return nil, problems
 	}
 	return elasticsearch.Open(ctx, settings, elasticsearch.Options{
-		Version: version, Build: p.build(), Redact: p.redact, Log: p.log(g.Elasticsearch.LogFormat),
+		Version: version, Build: p.build(), Redact: p.redact, Log: p.log(g).Logger(),
 		DryRun: g.Elasticsearch.DryRun,
 	})
 }
@@ -46,10 +46,6 @@ func (p *program) build() string {
 
 func (p *program) runner(site *elasticsearch.Site, g *grammar) *runner.Runner {
 	s := site.Settings
-	log := &console.Log{To: p.stderr}
-	if g.Elasticsearch.LogFormat == "json" {
-		log.JSON = p.log("json")
-	}
 	return &runner.Runner{
 		Options: runner.Options{
 			Environment: s.Stage, Runbook: "elasticsearch", App: s.LiveApp, Version: version, Build: p.build(),
@@ -57,7 +53,7 @@ func (p *program) runner(site *elasticsearch.Site, g *grammar) *runner.Runner {
 			Situation: site.Situation, Command: command,
 		},
 		Journal: site.Journal(), Lease: site.Lease(),
-		Observer: runner.Observers{p.files(g), log, told{p}},
+		Observer: runner.Observers{p.files(g), p.log(g), told{p}},
 	}
 }
 

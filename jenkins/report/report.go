@@ -22,11 +22,12 @@ type Files struct {
 	Dir string
 	// Redact blanks secrets in what is written.
 	Redact func(string) string
-	// Failed is told of the first report that could not be written: a lost report
-	// must not stop a migration, nor go unseen.
+	// Failed is told of the first report of a stage that could not be written: a lost
+	// report must not stop a migration, nor go unseen.
 	Failed func(error)
 
-	failed bool
+	// failed is the stage that it was told of.
+	failed string
 }
 
 // Writable tells whether reports can be written at all: in the folder, or where it
@@ -56,14 +57,26 @@ func (f *Files) Progress(*runner.Result, string, time.Duration, *runner.Progress
 // TaskDone rewrites the reports.
 func (f *Files) TaskDone(r *runner.Result) { f.write(r) }
 
-// StageDone rewrites the reports.
-func (f *Files) StageDone(r *runner.Result) { f.write(r) }
+// StageDone rewrites the reports. One that cannot be is removed as far as it was
+// written: Jenkins would take it for the whole, and misses a report that is not there.
+func (f *Files) StageDone(r *runner.Result) {
+	if f.write(r) {
+		return
+	}
+	for _, kind := range []string{".xml", ".json"} {
+		if err := f.Drop(name(r) + kind); err != nil {
+			f.Failed(fmt.Errorf("remove half a report: %w", err))
+		}
+	}
+}
 
-func (f *Files) write(r *runner.Result) {
-	if err := f.both(r); err != nil && !f.failed {
-		f.failed = true
+func (f *Files) write(r *runner.Result) bool {
+	err := f.both(r)
+	if err != nil && f.failed != r.Stage {
+		f.failed = r.Stage
 		f.Failed(fmt.Errorf("write the report of %s: %w", r.Stage, err))
 	}
+	return err == nil
 }
 
 func (f *Files) both(r *runner.Result) error {
@@ -106,10 +119,11 @@ func (f *Files) Keep(name, text string) error {
 
 // Drop removes a file that an earlier process may have left there.
 func (f *Files) Drop(name string) error {
-	if err := os.Remove(filepath.Join(f.Dir, name)); err != nil && !os.IsNotExist(err) {
-		return err
+	path := filepath.Join(f.Dir, name)
+	if _, err := os.Lstat(path); err != nil {
+		return nil
 	}
-	return nil
+	return os.Remove(path)
 }
 
 // replace writes beside and renames, so that a reader never sees half a file.

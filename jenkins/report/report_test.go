@@ -122,6 +122,38 @@ func TestAReportThatCannotBeWrittenIsTold(t *testing.T) {
 	}
 }
 
+// Jenkins would take what the stage began with, all of it good, for the whole.
+func TestHalfAReportIsNotLeft(t *testing.T) {
+	f, dir := files(t)
+	times := 0
+	f.Failed = func(error) { times++ }
+	r := result()
+	f.StageStarted(r)
+	// Nothing can be renamed to where a folder is.
+	obstacle := filepath.Join(dir, "09-map-live-route.xml")
+	if err := errors.Join(os.Remove(obstacle), os.Mkdir(obstacle, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	f.TaskDone(r)
+	f.StageDone(r)
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v (%v)", left, err)
+	}
+	if times != 1 {
+		t.Errorf("told %d times, want once", times)
+	}
+	next := *r
+	next.Stage = "watch-traffic"
+	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.Dir = filepath.Join(dir, "file")
+	f.StageDone(&next)
+	if times != 2 {
+		t.Errorf("a second stage's report is lost unseen: told %d times", times)
+	}
+}
+
 func TestAFolderThatCannotBeOneIsKnownBefore(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -208,5 +209,26 @@ func TestRoomIsWhatTheNarrowerQuotaLeaves(t *testing.T) {
 	want := cloudfoundry.Room{MemoryMB: 6144, Instances: -1, Services: 0, Routes: 995, ProcessMemoryMB: -1, PaidServices: true}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A redirection would carry the token to wherever it leads.
+func TestARedirectionIsNotFollowed(t *testing.T) {
+	s := newServer(t)
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s was asked, with the authorization %q", r.URL, r.Header.Get("Authorization"))
+	}))
+	defer elsewhere.Close()
+	s.on("GET /v3/apps/blue", answer{status: http.StatusFound, header: map[string]string{"Location": elsewhere.URL + "/v3/apps/blue"}})
+	if _, err := s.open().App(t.Context(), "blue"); err == nil || !strings.Contains(err.Error(), "302") {
+		t.Errorf("got %v, want an error that names the 302", err)
+	}
+}
+
+func TestAListThatLeadsBackToItsOwnPageIsNotReadForEver(t *testing.T) {
+	s := newServer(t)
+	s.on("GET /v3/apps", ok(`{"pagination":{"next":{"href":"`+s.URL+`/v3/apps?page=2"}},"resources":[]}`))
+	if _, err := s.open().AppsByLabel(t.Context(), "k", "v"); err == nil || !strings.Contains(err.Error(), "again that was read") {
+		t.Errorf("got %v, want an error", err)
 	}
 }

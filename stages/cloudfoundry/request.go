@@ -158,14 +158,18 @@ func decode(op string, resp *http.Response, into any) error {
 
 // list reads all pages. Pages are followed by their own link, which is absolute
 // and may name another host than the one we were told to use: only its path and
-// query count.
+// query count. A page that is named a second time would be read for ever.
 func list[T any](ctx context.Context, c *Client, path string, query url.Values) ([]T, error) {
 	if query == nil {
 		query = url.Values{}
 	}
 	query.Set("per_page", perPage)
 	var all []T
-	for {
+	for read := map[string]bool{}; ; {
+		if read[query.Encode()] {
+			return nil, &Error{Op: "GET " + path, cause: fmt.Errorf("after %d pages the list names one again that was read", len(read))}
+		}
+		read[query.Encode()] = true
 		var page struct {
 			Pagination resource.Pagination `json:"pagination"`
 			Resources  []T                 `json:"resources"`

@@ -28,6 +28,8 @@ const tokenTimeout = 10 * time.Second
 //     errors. It also keeps go-cfclient from its own way of renewing a token
 //     after a 401, which swaps the token source without a lock;
 //   - the POST that fetches a token counts as a read;
+//   - a redirection is such an answer too: none of the calls made here has one, and
+//     the token would go wherever it leads;
 //   - a login hears the context of whoever asked for it.
 type transport struct {
 	base   http.RoundTripper
@@ -81,7 +83,7 @@ func (t *transport) judge(r *http.Request, resp *http.Response) (*http.Response,
 	if strings.HasPrefix(r.URL.String(), t.api+"/") || r.URL.String() == t.api {
 		t.clock.set(resp.Header)
 	}
-	if resp.StatusCode < 400 {
+	if resp.StatusCode < 300 {
 		return resp, nil
 	}
 	e := wrongStatus(operation(r), resp)

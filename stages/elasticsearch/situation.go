@@ -58,7 +58,7 @@ func (s *Site) Situation(ctx context.Context) (runner.Situation, error) {
 
 // withoutRun is the situation before a run, and after one that is complete.
 func (s *Site) withoutRun(ctx context.Context) (runner.Situation, error) {
-	none := runner.Situation{Traffic: toBlue, Detail: s.Settings.LiveApp + " alone; no run has begun", Back: "nothing to go back from"}
+	none := runner.Situation{Traffic: "not known", Detail: "no run has begun", Back: "nothing to go back from"}
 	orphans, err := s.cf.AppsByLabel(ctx, roleLabel, green)
 	if err != nil {
 		return none, err
@@ -70,19 +70,34 @@ func (s *Site) withoutRun(ctx context.Context) (runner.Situation, error) {
 			Blocked: lost + "; see which apps are on " + s.Settings.LiveRoute + ", and take that one off or remove its label " + roleLabel,
 		}, nil
 	}
-	last, err := s.journal.LastRun(ctx)
-	if err != nil || last == nil || last.Direction == journal.Back {
+	route, err := s.cf.RouteByAddress(ctx, s.Settings.LiveRoute)
+	if err != nil {
 		return none, err
 	}
-	route, err := s.cf.RouteByAddress(ctx, s.Settings.LiveRoute)
-	if err != nil || route == nil || len(route.Destinations) == 0 {
-		return none, err
+	if route == nil {
+		none.Detail = "there is no route " + s.Settings.LiveRoute + " in this space (LIVE_ROUTE); no run has begun"
+		return none, nil
+	}
+	if len(route.Destinations) != 1 {
+		none.Detail = fmt.Sprintf("%s leads to %s; no run has begun", route.Address, runner.Count(len(route.Destinations), "app", "apps"))
+		return none, nil
 	}
 	app, err := s.cf.App(ctx, route.Destinations[0].AppGUID)
 	if err != nil {
 		return none, err
 	}
-	return complete(app.Name, last), nil
+	last, err := s.journal.LastRun(ctx)
+	if err != nil {
+		return none, err
+	}
+	if last != nil && last.Direction != journal.Back {
+		return complete(app.Name, last), nil
+	}
+	none.Traffic, none.Detail = toBlue, app.Name+" alone; no run has begun"
+	if app.Name != s.Settings.LiveApp {
+		none.Traffic, none.Detail = toOther, app.Name+" alone, and LIVE_APP is "+s.Settings.LiveApp+"; no run has begun"
+	}
+	return none, nil
 }
 
 func complete(app string, run *journal.Run) runner.Situation {

@@ -91,7 +91,15 @@ func (s *Site) Holder(ctx context.Context) (string, error) {
 
 // Unlock deletes the lease of the run that is named; another run's is left.
 func (s *Site) Unlock(ctx context.Context, run string) (string, error) {
-	held, err := s.lease.Break(ctx, run)
+	begun := ""
+	record, err := s.Journal().Record(ctx)
+	if err != nil {
+		return "", err
+	}
+	if record != nil {
+		begun = record.Run
+	}
+	held, err := s.lease.Break(ctx, run, begun)
 	if err != nil {
 		return "", err
 	}

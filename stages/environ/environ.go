@@ -89,8 +89,13 @@ func Load[T any](ctx context.Context, lookup Lookup) (T, Problems) {
 			all = append(all, Problem{v.Name, what})
 			continue
 		}
-		if _, set := rec.Lookup(v.key); v.Required && !set {
+		value, set := rec.Lookup(v.key)
+		switch {
+		case v.Required && !set:
 			all = append(all, Problem{v.Name, "is not set: " + v.Help})
+		case v.Secret && strings.ContainsFunc(value, unicode.IsControl):
+			// A header cannot carry it (RFC 9110, 5.5), and the other side would say nothing of this variable.
+			all = append(all, Problem{v.Name, "has a line break or another control character in it: " + v.Help})
 		}
 	}
 	return target, all
@@ -208,7 +213,7 @@ func Effective(t reflect.Type, lookup Lookup) []Setting {
 		case set && v.Secret:
 			s.Value = redacted
 		case set:
-			s.Value = value
+			s.Value = withoutLogin(value)
 		case v.Default != "":
 			s.Value, s.Source = expand(v.Default, lookup), "default"
 		default:
@@ -226,13 +231,43 @@ func expand(text string, lookup Lookup) string {
 	return text
 }
 
-// Secrets lists the values of all secrets of a settings struct that are set, for a Redactor.
+// Secrets lists the values of all secrets of a settings struct that are set, for a
+// Redactor, and the logins in addresses such as https://TOKEN@example.com.
 func Secrets(t reflect.Type, lookup Lookup) []string {
 	var all []string
 	for _, v := range Variables(t, lookup) {
-		if value, set := get(lookup, v.Name); set && v.Secret {
+		value, set := get(lookup, v.Name)
+		if !set {
+			continue
+		}
+		if v.Secret {
 			all = append(all, value)
+		} else if login := loginIn(value); login != "" {
+			name, password, _ := strings.Cut(login, ":")
+			all = append(all, login, password)
+			if password == "" || password == "x-oauth-basic" {
+				all = append(all, name)
+			}
 		}
 	}
 	return all
+}
+
+// loginIn is what stands before the host of an address, as it is written there
+// (RFC 3986, 3.2.1); "" where the text is no address, or has none.
+func loginIn(text string) string {
+	_, rest, is := strings.Cut(text, "://")
+	if !is {
+		return ""
+	}
+	authority, _, _ := strings.Cut(rest, "/")
+	at := strings.LastIndex(authority, "@")
+	return authority[:max(at, 0)]
+}
+
+func withoutLogin(text string) string {
+	if login := loginIn(text); login != "" {
+		return strings.Replace(text, login+"@", redacted+"@", 1)
+	}
+	return text
 }

@@ -49,6 +49,44 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 	}
 }
 
+// A header cannot carry it, and a file of credentials often ends in a line break.
+func TestASecretWithALineBreakIsAProblem(t *testing.T) {
+	_, problems := Load[settings](context.Background(), from(map[string]string{"STAGE": "preview", "API_TOKEN_PREVIEW": "t0ken-value\n"}))
+	if len(problems) != 1 || problems[0].Variable != "API_TOKEN_PREVIEW" || strings.Contains(problems.Error(), "t0ken") {
+		t.Errorf("problems: %v", problems)
+	}
+}
+
+func TestALoginInAnAddressIsASecret(t *testing.T) {
+	for address, secrets := range map[string][]string{
+		"https://t0ken-value@git.test/x":                 {"t0ken-value"},
+		"https://somebody:t0ken-value@git.test:8443/x@y": {"t0ken-value"},
+		"https://t0ken-value:x-oauth-basic@git.test":     {"t0ken-value"},
+		"https://git.test/x@y":                           nil,
+	} {
+		lookup := from(map[string]string{"STAGE": "preview", "API_URL": address})
+		text := NewRedactor(Secrets(reflect.TypeFor[settings](), lookup)...).Redact("ask " + address)
+		for _, s := range Effective(reflect.TypeFor[settings](), lookup) {
+			text += s.Value
+		}
+		for _, secret := range secrets {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s is told: %s", address, text)
+			}
+		}
+		if secrets == nil && !strings.Contains(text, "ask "+address) {
+			t.Errorf("%s has no secret, and is told as %s", address, text)
+		}
+	}
+}
+
+func TestWhatATerminalWouldObeyIsNotWritten(t *testing.T) {
+	got := NewRedactor("t0ken-value").Redact("one\tline\n\x1b[31mred\a\r\u009b2J\xff end of t0ken-value")
+	if want := "one\tline\n\ufffd[31mred\ufffd\ufffd\ufffd2J\ufffd end of ***"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestSetButEmptyCountsAsUnset(t *testing.T) {
 	got, problems := Load[settings](context.Background(), from(map[string]string{
 		"STAGE": "preview", "API_TOKEN_PREVIEW": "t0ken-value", "API_URL": "", "DRAIN": "",

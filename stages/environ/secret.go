@@ -9,6 +9,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"unicode"
 )
 
 // redacted stands wherever a secret would have stood.
@@ -97,14 +98,22 @@ func forms(s string) []string {
 	}
 }
 
-// Redact returns text with every known secret replaced by "***".
+// Redact returns text with every known secret replaced by "***", and what a
+// terminal would obey, or cannot read, by "�": part of it is other people's words.
 func (r *Redactor) Redact(text string) string {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	if r.from == nil {
-		return text
+	if r.from != nil {
+		text = r.from.Replace(text)
 	}
-	return r.from.Replace(text)
+	return strings.Map(visible, text)
+}
+
+func visible(c rune) rune {
+	if unicode.IsControl(c) && c != '\n' && c != '\t' {
+		return unicode.ReplacementChar
+	}
+	return c
 }
 
 // Writer returns a writer that redacts what passes through it to w. Each Write

@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
@@ -81,22 +82,23 @@ func heldOf(s *cloudfoundry.ServiceInstance) Held {
 }
 
 // Break deletes the lease whoever holds it, for a person who knows that its holder
-// is gone. The id of its run must be given, or the name of its process where it
-// has no run, as proof that the right one is meant. It returns the lease that was
-// broken, or nil where there was none.
+// is gone. The id of its run must be given as proof that the right one is meant. A
+// lease that was taken before its process began the run does not know that: then it
+// is the id of the run that has begun since, or "", or the name of the process. It
+// returns the lease that was broken, or nil where there was none.
 //
 // A holder that is alive all the same stops at its next heartbeat.
-func (l *Lease) Break(ctx context.Context, id string) (*Held, error) {
+func (l *Lease) Break(ctx context.Context, id, begun string) (*Held, error) {
 	held, err := l.Peek(ctx)
 	if err != nil || held == nil {
 		return nil, err
 	}
-	known := held.Run
-	if known == "" {
-		known = held.Process
+	known := []string{held.Run}
+	if held.Run == "" {
+		known = []string{held.Process, begun}
 	}
-	if known == "" || id != known {
-		return held, runner.Refuse("the lease of %s is of %q, not %q: it is held by %s", l.app, known, id, held)
+	if id == "" || !slices.Contains(known, id) {
+		return held, runner.Refuse("the lease of %s is of %q, not %q: it is held by %s", l.app, known[0], id, held)
 	}
 	if err := l.platform.DeleteServiceInstance(writing(ctx), held.GUID); err != nil {
 		return held, fmt.Errorf("break the lease of %s: %w", l.app, err)

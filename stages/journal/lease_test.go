@@ -227,7 +227,7 @@ func TestALeaseThatWasDeletedIsLostAtTheNextHeartbeat(t *testing.T) {
 		l := newLease(s)
 		take(t, l, "41")
 		defer l.Abandon()
-		if _, err := newLease(s).Break(t.Context(), who("41").Run); err != nil {
+		if _, err := newLease(s).Break(t.Context(), who("41").Run, ""); err != nil {
 			t.Fatal(err)
 		}
 		began := time.Now()
@@ -245,10 +245,31 @@ func TestTheLeaseIsBrokenOnlyForTheRunThatHoldsIt(t *testing.T) {
 		l := newLease(s)
 		take(t, l, "41")
 		defer l.Abandon()
-		_, err := newLease(s).Break(t.Context(), "20261123-0000-aaaa")
+		_, err := newLease(s).Break(t.Context(), "20261123-0000-aaaa", "")
 		refused(t, err, who("41").Run)
 		if held, err := l.Peek(t.Context()); err != nil || held == nil {
 			t.Errorf("it was broken all the same: %v, %v", held, err)
+		}
+	})
+}
+
+// The process that begins a run holds the lease from before there is one.
+func TestALeaseFromBeforeTheRunIsBrokenByTheRunsId(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, id := range []string{"20261123-0000-aaaa", who("41").Process} {
+			s := newSpace()
+			l := newLease(s)
+			first := who("41")
+			first.Run = ""
+			if err := l.Acquire(t.Context(), first); err != nil {
+				t.Fatal(err)
+			}
+			defer l.Abandon()
+			_, err := newLease(s).Break(t.Context(), "20261123-1111-bbbb", "20261123-0000-aaaa")
+			refused(t, err, "not \"20261123-1111-bbbb\"")
+			if _, err := newLease(s).Break(t.Context(), id, "20261123-0000-aaaa"); err != nil {
+				t.Fatal(err)
+			}
 		}
 	})
 }
