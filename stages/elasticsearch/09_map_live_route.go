@@ -111,9 +111,9 @@ func (m *mapLiveRoute) Undo(ctx context.Context) ([]runner.Task, error) {
 	return tasks, err
 }
 
-// off takes green off the live routes, one by one, each only when blue is there: a
-// live route is never left to nobody. Then what was written to green while both
-// served is carried over to blue, and what is left to do is done.
+// off takes green off the live routes, one by one, each only when blue is there, or
+// what was released in its place: a live route is never left to nobody. Then what
+// was written to green meanwhile is carried over to it, and what is left to do is done.
 func (m *mapLiveRoute) off(ctx context.Context, then ...func(blue) runner.Task) ([]runner.Task, error) {
 	b, err := m.recorded()
 	if err != nil {
@@ -139,8 +139,16 @@ func (m *mapLiveRoute) takeOff(ctx context.Context, b blue) ([]runner.Task, erro
 	if err != nil || len(mapped) == 0 {
 		return nil, err
 	}
-	// Mapped is not served: only an answer of blue's on every router is proof.
-	tasks := m.onEveryRouter("the old app", mapped, m.blueInstances, "answers", served)
+	heir, err := m.needHeir(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	who := "the old app"
+	if heir.GUID != b.App {
+		who = "the released app " + heir.Name
+	}
+	// Mapped is not served: only an answer of its own on every router is proof.
+	tasks := m.onEveryRouter(who, mapped, m.heirInstances, "answers", served)
 	for _, route := range mapped {
 		task := m.unmapTask(app.Name, app.GUID, route)
 		unmap := task.Do
@@ -149,11 +157,11 @@ func (m *mapLiveRoute) takeOff(ctx context.Context, b blue) ([]runner.Task, erro
 			if err != nil {
 				return err
 			}
-			if !now.Reaches(b.App) {
-				return runner.Refuse("the old app is not behind %s: map it there first", route.Address)
+			if !now.Reaches(heir.GUID) {
+				return runner.Refuse("%s is not behind %s: map it there first", who, route.Address)
 			}
 			for _, d := range now.Destinations {
-				if d.AppGUID != b.App && d.AppGUID != app.GUID {
+				if d.AppGUID != heir.GUID && d.AppGUID != app.GUID {
 					return runner.Refuse("%s leads to %s as well, which is none of this run: unmap that first", route.Address, m.appName(ctx, d.AppGUID))
 				}
 			}

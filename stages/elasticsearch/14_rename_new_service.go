@@ -114,7 +114,7 @@ func (r *renameNewService) Undo(ctx context.Context) ([]runner.Task, error) {
 		return nil, err
 	}
 	if stranger != "" {
-		return nil, &runner.Irreversible{Why: "the live routes lead to " + stranger + ", which was released since and uses the new service"}
+		return nil, &runner.Irreversible{Why: "the live routes lead to " + stranger + ", which was released since and uses the new service: status tells how to take it off"}
 	}
 	if user == nil {
 		return []runner.Task{r.renameService(instance, r.Settings.NewService)}, nil

@@ -152,14 +152,18 @@ func (s *Site) blueCountsHold() runner.Task {
 	}
 }
 
-// carryBack carries over to blue what was changed while it was off, or shared,
-// the live routes, once it is there. Each request names an instance of blue,
-// since green may still be mapped.
+// carryBack carries over to blue, or to what was released in its place, what was
+// changed while it was off, or shared, the live routes, once it is there. Each request
+// names an instance of it, since green may still be mapped.
 func (s *Site) carryBack(b blue) runner.Task {
 	return runner.Task{
 		Name: "carry over to the old app what was changed meanwhile", ByHand: s.indexByHand(s.Settings.LiveRoute),
 		Do: func(ctx context.Context, o *runner.Observation) error {
-			if err := s.carry(ctx, o, s.blue(b)); err != nil {
+			app, err := s.needHeir(ctx, b)
+			if err != nil {
+				return err
+			}
+			if err := s.carry(ctx, o, s.beside(app.GUID)); err != nil {
 				return err
 			}
 			s.entered(witness.After)

@@ -38,9 +38,58 @@ func (s *Site) lastRelease() (*release, error) {
 }
 
 // mayRelease tells whether an app that is none of this run may be on the live
-// routes: once blue is removed the release that the run waits for may come.
+// routes: once green and its service have their final names a release is like the
+// one that the run waits for, though guard holds it off until blue is removed.
 func (s *Site) mayRelease() bool {
-	return s.run != nil && (s.marked("remove-old-app") || s.run.Facts[factReleased] != "")
+	return s.run != nil && (s.marked("rename-new-app") || s.run.Facts[factReleased] != "")
+}
+
+// heir is the app that has the live traffic once green is off the live routes:
+// blue, or where somebody released before step 13, which deletes blue, the released
+// app. nil where there is none.
+func (s *Site) heir(ctx context.Context, b blue) (*cloudfoundry.App, error) {
+	app, err := s.blueApp(ctx, b)
+	if err != nil || app != nil {
+		return app, err
+	}
+	next, err := s.successorApp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	serving, err := s.onLiveRoutes(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	serving = slices.DeleteFunc(serving, func(one string) bool { return one == next })
+	if len(serving) != 1 {
+		return nil, nil
+	}
+	return s.appThere(ctx, serving[0])
+}
+
+// needHeir finds it, for a task that leaves the live traffic to it.
+func (s *Site) needHeir(ctx context.Context, b blue) (*cloudfoundry.App, error) {
+	app, err := s.heir(ctx, b)
+	if err == nil && app == nil {
+		err = runner.Refuse("the old app, once %s, is gone, and no one app is on the live routes in its place", b.Name)
+	}
+	return app, err
+}
+
+func (s *Site) heirInstances(ctx context.Context) (string, int, error) {
+	b, err := s.recorded()
+	if err != nil {
+		return "", 0, err
+	}
+	app, err := s.needHeir(ctx, b)
+	if err != nil {
+		return "", 0, err
+	}
+	process, err := s.cf.Process(ctx, app.GUID)
+	if err != nil {
+		return "", 0, err
+	}
+	return app.GUID, process.Instances, nil
 }
 
 // successor is the app that serves, or is about to serve, in blue's place; nil

@@ -137,10 +137,10 @@ func (s *Site) green() *searchapi.Client {
 	return s.searchAt(s.Settings.RouteScheme+"://"+s.Settings.TemporaryRoute, nil)
 }
 
-// blue is the old app on the live route, whatever else is mapped there: the
-// request names its first instance.
-func (s *Site) blue(b blue) *searchapi.Client {
-	return s.searchAt(s.Settings.RouteScheme+"://"+s.Settings.LiveRoute, http.Header{instanceHeader: {b.App + ":0"}})
+// beside is one app on the live route, whatever else is mapped there: the request
+// names its first instance.
+func (s *Site) beside(app string) *searchapi.Client {
+	return s.searchAt(s.Settings.RouteScheme+"://"+s.Settings.LiveRoute, http.Header{instanceHeader: {instanceOf(app, 0)}})
 }
 
 // labels mark what this run makes, and for which app.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/journal"
@@ -45,15 +47,39 @@ func (s *Site) Situation(ctx context.Context) (runner.Situation, error) {
 			}, nil
 		}
 		if stranger != "" {
-			return runner.Situation{
-				Traffic: toOther, Detail: stranger + ", which is none of this run",
-				Blocked: "somebody released in between; roll back, and begin anew",
-				Back:    "safe: the live routes are left alone, what was made for the run is removed",
-			}, nil
+			return s.releasedBetween(ctx, b, next, stranger)
 		}
 		return s.situated(ctx, b, state)
 	}
 	return runner.Situation{}, fmt.Errorf("the run has no route %s", s.Settings.LiveRoute)
+}
+
+// releasedBetween is the situation where an app that is none of this run is on the
+// live routes before one may be.
+func (s *Site) releasedBetween(ctx context.Context, b blue, next, stranger string) (runner.Situation, error) {
+	now := runner.Situation{
+		Traffic: toOther, Detail: stranger + ", which is none of this run",
+		Blocked: "somebody released in between; roll back, and begin anew",
+		Back:    "safe: the live routes are left alone, what was made for the run is removed",
+	}
+	serving, err := s.onLiveRoutes(ctx, b)
+	if err != nil || next == "" || !slices.Contains(serving, next) {
+		return now, err
+	}
+	now.Detail += "; and beside it " + s.appName(ctx, next) + ", which this run made"
+	now.Back = "safe, seconds: the new app is taken off the live routes, which are left to the other; what was made for the run is removed"
+	if !s.marked("rename-new-service") {
+		return now, nil
+	}
+	name, _, _ := strings.Cut(stranger, " ")
+	var off []string
+	for _, route := range b.Routes {
+		off = append(off, "cf unmap-route "+name+" "+typed(route.Address))
+	}
+	now.Blocked = "somebody released in between, and what was released uses the new service; take it off the live routes, and go on"
+	now.Back = "only once that app is off the live routes"
+	now.Next = strings.Join(off, "; ") + "; cf rename " + name + " " + s.Settings.ReleasedApp
+	return now, nil
 }
 
 // withoutRun is the situation before a run, and after one that is complete.

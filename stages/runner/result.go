@@ -128,6 +128,8 @@ type Situation struct {
 	Detail string
 	// Blocked says why no stage can go on from here, or "".
 	Blocked string
+	// Next is what to type against that, where it is no rollback.
+	Next string
 	// Back says how long going back takes from here, or why there is no way.
 	Back string
 }

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -139,7 +140,7 @@ func StatusOf(steps Runbook, record *Record, now Situation, command string) Stat
 		s.Back = true
 		s.Card.Again, s.Card.Onward, s.Card.Next = "yes: a rollback goes on from where it stopped", "no: the run goes back", command+" rollback"
 	case now.Blocked != "":
-		s.Card.Again, s.Card.Onward, s.Card.Next = "yes: it refuses until that is cleared up", "no: "+now.Blocked, command+" rollback"
+		s.Card.Again, s.Card.Onward, s.Card.Next = "yes: it refuses until that is cleared up", "no: "+now.Blocked, cmp.Or(now.Next, command+" rollback")
 	case next == nil:
 		s.Card.Again, s.Card.Onward, s.Card.Next = "yes: every stage is complete and is skipped", "everything is done", "nothing"
 	default:

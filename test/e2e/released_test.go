@@ -23,7 +23,7 @@ func (w *world) appsCalled(name string) int {
 func TestAWayBackLeavesWhatWasReleased(t *testing.T) {
 	t.Parallel()
 	for name, until := range map[string]string{
-		"not awaited yet": "remove-old-app", "awaited": "await-release", "once more": "reindex", "the old app deleted": "await-release",
+		"early": "rename-new-app", "not awaited yet": "remove-old-app", "awaited": "await-release", "once more": "reindex", "the old app deleted": "await-release",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -32,7 +32,11 @@ func TestAWayBackLeavesWhatWasReleased(t *testing.T) {
 				w.env["OLD_APP"] = "delete"
 			}
 			was := w.state()
-			w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
+			if until != "rename-new-app" {
+				w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
+			} else {
+				w.run(0, "elasticsearch", "run", "--to", until)
+			}
 			w.released(nil)
 			w.run(0, "elasticsearch", "run", "--to", until)
 			if until == "reindex" {
@@ -165,4 +169,65 @@ func TestTheOldServiceGoesOnlyAfterAReindexSinceTheRelease(t *testing.T) {
 	w.refused(nil, "no reindex has ended since the release was seen", "elasticsearch", "remove-old-service")
 	w.run(0, "elasticsearch", "reindex")
 	w.run(0, "elasticsearch", "remove-old-service")
+}
+
+// Before step 13 a release takes blue's place, and deletes it. The live routes are
+// left to it alone, with all that was changed while green served.
+func TestAWayBackLeavesTheLiveRoutesToWhatWasReleasedInBetween(t *testing.T) {
+	t.Parallel()
+	w := start(t, undrifted())
+	w.run(0, "elasticsearch", "run", "--to", "unmap-temporary-route")
+	w.edits()
+	w.released(nil)
+	w.call("POST", "/_sandbox/load", map[string]any{"rate": 50}, nil)
+	w.run(0, "elasticsearch", "rollback")
+	if tally := w.tally(); tally.Failed > 0 || tally.ByApp["search-api-release"] == 0 {
+		t.Errorf("live requests on the way back: %+v", tally)
+	}
+	w.serves()
+	if n := w.appsCalled("elasticsearch-migration"); n != 0 || w.instance("search_api_elasticsearch_new") != "" {
+		t.Error("what the run made is still there")
+	}
+	if diff := w.unlike("search_api_elasticsearch"); diff != "" {
+		t.Errorf("what the released app serves lacks changes: %s", diff)
+	}
+}
+
+// From step 14 on a release uses the new service. Before 16 green still serves beside
+// it; what status says to type against that leaves green alone, and the run goes on.
+func TestWhatWasReleasedBeforeTheNamesIsTakenOffByHand(t *testing.T) {
+	t.Parallel()
+	w := start(t, small())
+	w.run(0, "elasticsearch", "run", "--to", "rename-old-app")
+	w.released(nil)
+	app := w.app("search-api")
+	w.refused(nil, "status tells how to take it off", "elasticsearch", "rollback")
+	says := w.run(0, "elasticsearch", "status").out.String()
+	for _, want := range []string{
+		"and beside it elasticsearch-migration",
+		"next         cf unmap-route search-api cloudapps.digital --hostname dm-search-api-preview; cf unmap-route search-api cloudapps.digital --hostname dm-search-api-preview --path /_metrics; cf rename search-api search-api-released",
+	} {
+		if !strings.Contains(says, want) {
+			t.Errorf("status does not say %q:\n%s", want, says)
+		}
+	}
+	var routes struct {
+		Resources []struct {
+			GUID         string `json:"guid"`
+			Destinations []struct {
+				GUID string                `json:"guid"`
+				App  struct{ GUID string } `json:"app"`
+			} `json:"destinations"`
+		} `json:"resources"`
+	}
+	w.cf("GET", "/v3/apps/"+app+"/routes", nil, &routes)
+	for _, route := range routes.Resources {
+		for _, d := range route.Destinations {
+			if d.App.GUID == app {
+				w.cf("DELETE", "/v3/routes/"+route.GUID+"/destinations/"+d.GUID, nil, nil)
+			}
+		}
+	}
+	w.cf("PATCH", "/v3/apps/"+app, map[string]any{"name": "search-api-released"}, nil)
+	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
 }
