@@ -90,22 +90,41 @@ func (g *Gate) Felt(d time.Duration, o Outcome) {
 	p.hurts = p.pulse.exceeded(max(min(a, b), min(max(a, b), c)), time.Now())
 }
 
-// usual is the shortest time of the last minutes.
+// usual is the shortest time of the last minutes, of times that are smoothed: no two answers take the same, and the
+// shortest of many is much shorter than most.
 type usual struct {
+	smooth           time.Duration
+	smoothed         int // times in it
 	before, shortest time.Duration
 	since            time.Time
 }
 
-// exceeded tells whether a time is clearly longer than usual, and remembers it.
+// calm is how many times make a smooth one.
+const calm = 8
+
+// exceeded tells whether a time is clearly longer than usual, and remembers it. Where it was, those that come next are
+// judged without it: something is done about it, and they tell of that.
 func (u *usual) exceeded(d time.Duration, at time.Time) bool {
+	if u.smoothed++; u.smoothed == 1 {
+		u.smooth = d
+	}
+	u.smooth += (d - u.smooth) / calm
 	if u.since.IsZero() {
-		u.since, u.before = at, d
+		u.since = at
 	}
 	if at.Sub(u.since) > memory {
 		u.before, u.shortest, u.since = u.shortest, 0, at
 	}
-	if u.shortest == 0 || d < u.shortest {
-		u.shortest = d
+	if u.smoothed >= calm && (u.shortest == 0 || u.smooth < u.shortest) {
+		u.shortest = u.smooth
 	}
-	return d > min(u.before, u.shortest)*3/2+10*time.Millisecond
+	is := u.shortest
+	if is == 0 || 0 < u.before && u.before < is {
+		is = u.before
+	}
+	if is == 0 || u.smooth <= is*3/2+10*time.Millisecond {
+		return false
+	}
+	u.smoothed = 0
+	return true
 }

@@ -2,6 +2,8 @@ package gate
 
 import (
 	"context"
+	"math"
+	"math/rand/v2"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -117,4 +119,32 @@ func TestPoliteRests(t *testing.T) {
 			}
 		})
 	})
+}
+
+// Answers never take the same time twice. A source that is as it always is, is not spared: rests are for one that has
+// become slow.
+func TestPoliteIsNotPutOffByChance(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	for name, takes := range map[string]func() time.Duration{
+		"half to one and a half times": varied(100 * time.Millisecond),
+		"one of twenty is late": func() time.Duration {
+			if random.IntN(20) == 0 {
+				return 500 * time.Millisecond
+			}
+			return 80*time.Millisecond + time.Duration(random.IntN(40))*time.Millisecond
+		},
+		"a long tail": func() time.Duration {
+			return time.Duration(float64(80*time.Millisecond) * math.Exp(0.5*random.NormFloat64()))
+		},
+	} {
+		synctestRun(t, name, func(t *testing.T) {
+			s, g := newServer(4, takes), Polite(1)
+			run(t, g, s, func() {
+				spend(10 * time.Second)
+				if share := 4 * s.share(10*time.Minute); share < 0.85 {
+					t.Errorf("it asked for %.0f %% of the time that it might have", 100*share)
+				}
+			})
+		})
+	}
 }
