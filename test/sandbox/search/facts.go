@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
 )
@@ -73,7 +74,11 @@ type originals struct {
 	source  Source
 	mapping *mapping
 
+	naming sync.Once
+	ids    []string
+
 	once    sync.Once
+	done    atomic.Bool // the rest is there
 	facts   []*facts
 	orders  []string
 	digests [][16]byte
@@ -107,6 +112,17 @@ func (o *originals) lighten(id string, d *document) {
 	}
 }
 
+// names are the ids of all of them.
+func (o *originals) names() []string {
+	o.naming.Do(func() {
+		o.ids = make([]string, o.source.Len())
+		for i := range o.ids {
+			o.ids[i] = o.source.ID(i)
+		}
+	})
+	return o.ids
+}
+
 // analyse makes every document once, on all processors.
 func (o *originals) analyse() {
 	if o == nil {
@@ -126,5 +142,29 @@ func (o *originals) analyse() {
 			})
 		}
 		wait.Wait()
+		o.done.Store(true)
 	})
+}
+
+// analyse makes what a scan needs of the documents that are not kept. An index that was written and is nearly full is
+// better off with the facts of all of them, which are made outside of its lock.
+func (x *index) analyse() {
+	x.original.analyse()
+	if x.known == nil {
+		return
+	}
+	x.mu.Lock()
+	much := 2*len(x.written) > x.known.source.Len()
+	x.mu.Unlock()
+	if much {
+		x.known.analyse()
+	}
+}
+
+// factsOf are those of a document that was written.
+func (x *index) factsOf(d *document) *facts {
+	if d.origin != nil && d.origin.done.Load() {
+		return d.origin.facts[d.place]
+	}
+	return x.mapping.factsOf(d)
 }

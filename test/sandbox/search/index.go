@@ -35,6 +35,7 @@ type index struct {
 	known    *originals   // what is likely to be written; may be nil
 
 	mu      sync.Mutex
+	touched []bool               // of source: what is written or hidden
 	written map[string]*document // nil: deleted, though the source has it
 	count   int
 	bytes   int
@@ -66,7 +67,8 @@ func newIndex(name, uuid string, m *mapping, c *clock.Clock, idles bool) *index 
 // fill makes the index hold the source's documents but for the excluded ones, all of them refreshed.
 func (x *index) fill(o *originals, excluded map[int]bool) {
 	s := o.source
-	x.source, x.original, x.excluded = s, o, excluded
+	x.source, x.original, x.known, x.excluded = s, o, o, excluded
+	x.touched = make([]bool, s.Len())
 	x.count = s.Len() - len(excluded)
 	x.visible = x.count
 	x.seq = s.Len()
@@ -159,6 +161,11 @@ func (x *index) remove(id string) (version, seq int, ok bool) {
 
 // hide keeps what searches go on seeing under an id that is being written; it tells whether there is a document now.
 func (x *index) hide(id string) bool {
+	if x.source != nil {
+		if i, ok := x.source.Find(id); ok {
+			x.touched[i] = true
+		}
+	}
 	has := x.has(id)
 	if _, ok := x.hidden[id]; !ok {
 		var before *document
@@ -259,8 +266,13 @@ func compareEntries(a, b entry) int {
 // made for it: d is nil and i their place. The caller holds mu.
 func (x *index) eachSeen(f func(id string, d *document, i int)) {
 	if x.source != nil {
-		for i := range x.source.Len() {
-			id := x.source.ID(i)
+		for i, id := range x.original.names() {
+			if !x.touched[i] {
+				if !x.excluded[i] {
+					f(id, nil, i)
+				}
+				continue
+			}
 			if x.excluded[i] {
 				continue
 			}
@@ -301,12 +313,13 @@ func (x *index) inserted() []string {
 	}
 	list := make([]string, 0, x.visible)
 	if x.source != nil {
-		for i := range x.source.Len() {
-			id := x.source.ID(i)
+		for i, id := range x.original.names() {
 			if x.excluded[i] {
 				continue
 			}
-			if h, hidden := x.hidden[id]; hidden {
+			if !x.touched[i] {
+				list = append(list, id)
+			} else if h, hidden := x.hidden[id]; hidden {
 				if h == untouched {
 					list = append(list, id)
 				}

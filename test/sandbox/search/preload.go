@@ -34,7 +34,7 @@ func PreloadBuild(c *Clusters, instance string, api *data.API, drift int, b Buil
 		{"briefs-digital-outcomes-and-specialists", "briefs-digital-outcomes-and-specialists-2", briefs, 0},
 	} {
 		m := all[p.mapping]
-		o := &originals{source: p.source.Only(m.reads()), mapping: m}
+		o := c.known.under(m)
 		x := k.add(p.alias+"-2020-10-01", m)
 		x.fill(o, spread(p.source.Len(), p.drift))
 		x.aliases[p.alias] = true
@@ -49,12 +49,13 @@ func PreloadBuild(c *Clusters, instance string, api *data.API, drift int, b Buil
 type known struct {
 	mu               sync.Mutex
 	services, briefs *data.Frozen
+	made             map[string]*originals // by mapping and its version
 }
 
 func (k *known) learn(services, briefs *data.Frozen) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.services, k.briefs = services, briefs
+	k.services, k.briefs, k.made = services, briefs, nil
 }
 
 // under is what a mapping makes of those of its kind; nil where none are known.
@@ -68,7 +69,14 @@ func (k *known) under(m *mapping) *originals {
 	if all == nil {
 		return nil
 	}
-	return &originals{source: all.Only(m.reads()), mapping: m}
+	name := m.name + " " + m.version
+	if k.made[name] == nil {
+		if k.made == nil {
+			k.made = map[string]*originals{}
+		}
+		k.made[name] = &originals{source: all.Only(m.reads()), mapping: m}
+	}
+	return k.made[name]
 }
 
 // spread are n of total places, far from each other.

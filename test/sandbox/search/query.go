@@ -316,7 +316,7 @@ func (q *query) run(ctx context.Context, list []*index) (result, error) {
 	}
 	for _, x := range list {
 		if !plain || len(q.fields) > 0 {
-			x.original.analyse()
+			x.analyse()
 		}
 		x.mu.Lock()
 		x.tick()
@@ -344,7 +344,7 @@ func (q *query) run(ctx context.Context, list []*index) (result, error) {
 					f, h.order = x.original.facts[i], x.original.orders[i]
 				} else {
 					if d.facts == nil {
-						d.facts = x.mapping.factsOf(d)
+						d.facts = x.factsOf(d)
 					}
 					f, h.order, h.seq = d.facts, d.order, d.seq
 				}
@@ -372,8 +372,8 @@ func (q *query) run(ctx context.Context, list []*index) (result, error) {
 	if !plain || len(q.fields) > 0 {
 		total = len(hits)
 	}
-	if !plain || len(list) > 1 {
-		q.sort(hits)
+	if (!plain || len(list) > 1) && len(q.fields) == 0 {
+		hits = q.first(hits, max(q.from, 0)+q.size)
 	}
 	r := result{total: total, aggregations: sums, documents: []flask.Raw{}}
 	if len(q.fields) == 0 {
@@ -391,16 +391,31 @@ func (q *query) run(ctx context.Context, list []*index) (result, error) {
 	return r, nil
 }
 
-func (q *query) sort(hits []hit) {
-	slices.SortStableFunc(hits, func(a, b hit) int {
-		if q.idOnly {
-			return cmp.Compare(a.seq, b.seq)
+// first is the n hits that come first, in their order. All of them are sorted only where all are wanted.
+func (q *query) first(hits []hit, n int) []hit {
+	best := make([]hit, 0, min(2*n, len(hits)))
+	cut := false
+	for _, h := range hits {
+		if cut && q.compare(h, best[n-1]) >= 0 {
+			continue
 		}
-		if !q.mapping.byStatus && a.score != b.score {
-			return cmp.Compare(b.score, a.score)
+		if best = append(best, h); len(best) == 2*n {
+			slices.SortStableFunc(best, q.compare)
+			best, cut = best[:n], true
 		}
-		return compareEntries(a.entry, b.entry)
-	})
+	}
+	slices.SortStableFunc(best, q.compare)
+	return best[:min(n, len(best))]
+}
+
+func (q *query) compare(a, b hit) int {
+	if q.idOnly {
+		return cmp.Compare(a.seq, b.seq)
+	}
+	if !q.mapping.byStatus && a.score != b.score {
+		return cmp.Compare(b.score, a.score)
+	}
+	return compareEntries(a.entry, b.entry)
 }
 
 func (q *query) present(h hit) flask.Raw {

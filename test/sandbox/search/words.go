@@ -12,8 +12,9 @@ import (
 // term is one word or phrase of a query in simple_query_string's syntax, as far as a plain scan goes: words are all
 // wanted, "a phrase" too, -word must not occur, a|b is either.
 type term struct {
-	any [][]string // each a phrase
-	not bool
+	any    [][]string // each a phrase
+	hashes [][]uint32 // of their words
+	not    bool
 }
 
 func parseWords(s string) []term {
@@ -47,8 +48,9 @@ func parseWords(s string) []term {
 		if either && len(list) > 0 {
 			last := &list[len(list)-1]
 			last.any = append(last.any, phrase)
+			last.hashes = append(last.hashes, hashesOf(phrase))
 		} else {
-			list = append(list, term{[][]string{phrase}, not})
+			list = append(list, term{[][]string{phrase}, [][]uint32{hashesOf(phrase)}, not})
 		}
 		either = false
 	}
@@ -82,7 +84,7 @@ func (q *query) mayMatch(f *facts) bool {
 		}
 	}
 	for _, t := range q.words {
-		found := slices.ContainsFunc(t.any, func(phrase []string) bool { return hasAll(f, phrase) })
+		found := slices.ContainsFunc(t.hashes, f.hasAll)
 		switch {
 		case !t.not && !found, t.not && found && !q.phrases:
 			return false
@@ -91,16 +93,29 @@ func (q *query) mayMatch(f *facts) bool {
 	return q.words == nil || len(q.words) > 0
 }
 
-func hasAll(f *facts, phrase []string) bool {
-	return !slices.ContainsFunc(phrase, func(w string) bool { return !has(f.tokens, hashOf(w)) })
+func hashesOf(phrase []string) []uint32 {
+	hashes := make([]uint32, len(phrase))
+	for i, w := range phrase {
+		hashes[i] = hashOf(w)
+	}
+	return hashes
+}
+
+func (f *facts) hasAll(phrase []uint32) bool {
+	for _, w := range phrase {
+		if !has(f.tokens, w) {
+			return false
+		}
+	}
+	return true
 }
 
 // score is how many of the words occur: enough for an order that is the same wherever the documents are.
 func (q *query) score(f *facts) int {
 	n := 0
 	for _, t := range q.words {
-		for _, phrase := range t.any {
-			if !t.not && hasAll(f, phrase) {
+		for _, phrase := range t.hashes {
+			if !t.not && f.hasAll(phrase) {
 				n++
 			}
 		}
