@@ -92,7 +92,8 @@ func (s *Site) eventsOf(ctx context.Context, b blue) ([]cloudfoundry.Event, erro
 func causes(kind string) bool {
 	return slices.Contains([]string{
 		"audit.app.create", "audit.app.update", "audit.app.start", "audit.app.stop", "audit.app.delete-request",
-		"audit.app.package.create", "audit.app.build.create", "audit.app.droplet.create", "audit.app.droplet.mapped",
+		"audit.app.package.create", "audit.app.build.create", "audit.app.build.staged", "audit.app.build.failed",
+		"audit.app.droplet.create", "audit.app.droplet.mapped", "audit.app.revision.create",
 		"audit.app.process.create", "audit.app.process.update", "audit.app.process.scale", "audit.app.apply_manifest",
 		"audit.app.map-route", "audit.app.unmap-route", "audit.route.create", "audit.route.update", "audit.route.delete-request",
 		"audit.service_instance.start_create", "audit.service_instance.create", "audit.service_instance.start_update",
@@ -100,10 +101,11 @@ func causes(kind string) bool {
 	}, kind)
 }
 
-// judge tells whether an event is a change, and if so whose: nil is ours.
+// judge tells whether an event is a change, and if so whose: nil is ours. What a process does by itself is none, but for
+// a crash, which the platform notes twice (cloud_controller_ng: app/controllers/internal/app_crashed_controller.rb).
 func (s *Site) judge(e cloudfoundry.Event, lease runner.LeaseStatus) (change *runner.Change, report bool) {
-	crash := strings.Contains(e.Type, "crash")
-	if strings.HasSuffix(e.Type, ".show") || e.ActorType == "system" && !crash {
+	crash := e.Type == "app.crash"
+	if strings.HasSuffix(e.Type, ".show") || e.ActorType != "user" && !crash {
 		return nil, false
 	}
 	c := runner.Change{

@@ -30,7 +30,11 @@ func TestWhoseAChangeIs(t *testing.T) {
 		"our account, while nothing worked":        {event: cloudfoundry.Event{Type: update, Actor: us, ActorType: "user", At: outside}, theirs: true, unsure: true},
 		"our account, what no stage does":          {event: cloudfoundry.Event{Type: "audit.app.restart", Actor: us, ActorType: "user", At: inside}, theirs: true},
 		"another account, while a stage worked":    {event: cloudfoundry.Event{Type: update, Actor: "you@example.com", ActorType: "user", At: inside}, theirs: true},
-		"a crash":                                  {event: cloudfoundry.Event{Type: "app.crash", Actor: "system", ActorType: "system", At: inside}, theirs: true},
+		"a crash":                                  {event: cloudfoundry.Event{Type: "app.crash", Actor: "search-api", ActorType: "app", At: inside}, theirs: true},
+		"the same crash, as its process's":         {event: cloudfoundry.Event{Type: "audit.app.process.crash", Actor: "web", ActorType: "process", At: inside}, ignore: true},
+		"the process's own":                        {event: cloudfoundry.Event{Type: "audit.app.process.ready", Actor: "web", ActorType: "process", At: outside}, ignore: true},
+		"ours, as the build goes on":               {event: cloudfoundry.Event{Type: "audit.app.build.staged", Actor: us, ActorType: "user", At: inside}},
+		"ours, as the app is started":              {event: cloudfoundry.Event{Type: "audit.app.revision.create", Actor: us, ActorType: "user", At: inside}},
 		"the platform's own":                       {event: cloudfoundry.Event{Type: "audit.app.droplet.create", Actor: "system", ActorType: "system", At: outside}, ignore: true},
 		"a look at the environment, by whomsoever": {event: cloudfoundry.Event{Type: "audit.app.environment.show", Actor: "you@example.com", ActorType: "user", At: outside}, ignore: true},
 	} {

@@ -88,6 +88,7 @@ func (p *Platform) controllerRoutes(mux *http.ServeMux) {
 	p.manifestRoutes(on)
 	p.routeRoutes(on)
 	p.deploymentRoutes(on)
+	p.revisionRoutes(on)
 	p.taskRoutes(on)
 	p.policyRoutes(on)
 	p.roleRoutes(on)

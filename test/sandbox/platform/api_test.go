@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -206,6 +207,31 @@ func TestQuotasSayWhatIsUsedAndRefuseWhatIsTooMuch(t *testing.T) {
 	w.refused(422, 10008, "You have exceeded your space's services limit.", "POST", "/v3/service_instances", obj{
 		"type": "managed", "name": "second", "relationships": obj{"space": toOne(w.space), "service_plan": toOne(plan)},
 	})
+}
+
+// ccng: app/repositories/app_event_repository.rb, process_event_repository.rb, build_event_repository.rb,
+// droplet_event_repository.rb, revision_event_repository.rb: what a push, a look and a crash leave behind, and whose it is.
+func TestAuditEventsAreThoseOfThePlatform(t *testing.T) {
+	w := start(t)
+	green := w.push("green", manifestFor("green", "  instances: 1\n  memory: 64M\n  no-route: true\n"))
+	w.must(200, "GET", "/v3/apps/"+green+"/env", nil)
+	w.must(200, "GET", "/v3/apps/"+green+"/environment_variables", nil)
+	if err := w.p.Crash("green", 0); err != nil {
+		t.Fatal(err)
+	}
+	var seen []string
+	for _, e := range w.all("/v3/audit_events?order_by=created_at&target_guids=" + green) {
+		seen = append(seen, strings.TrimPrefix(e["type"].(string), "audit.app.")+" "+e["actor"].(obj)["type"].(string)+" "+e["actor"].(obj)["name"].(string))
+	}
+	want := []string{
+		"process.create user admin", "create user admin", "apply_manifest user admin", "package.create user admin", "build.create user admin",
+		"droplet.create user admin", "build.staged user admin", "droplet.mapped user admin", "revision.create user admin", "restart user admin",
+		"process.ready process web", "environment.show user admin", "environment_variables.show user admin",
+		"process.crash process web", "app.crash app green",
+	}
+	if !slices.Equal(seen[:min(len(seen), len(want))], want) {
+		t.Errorf("events:\n%s\nwant:\n%s", strings.Join(seen, "\n"), strings.Join(want, "\n"))
+	}
 }
 
 func TestAuditEventsSayWhoDidWhat(t *testing.T) {

@@ -25,8 +25,6 @@ func (p *Platform) appRoutes(on func(string, handler)) {
 	on("GET /v3/apps/{guid}/permissions", withApp(func(c *call, _ *app) error {
 		return c.reply(200, obj{"read_basic_data": true, "read_sensitive_data": !c.user.readOnly})
 	}))
-	on("GET /v3/apps/{guid}/revisions", withApp(emptyList))
-	on("GET /v3/apps/{guid}/revisions/deployed", withApp(emptyList))
 	on("GET /v3/apps/{guid}/sidecars", withApp(emptyList))
 	on("GET /v3/apps/{guid}/droplets/current", withApp(func(c *call, a *app) error {
 		if a.droplet == nil {
@@ -212,13 +210,14 @@ func (p *Platform) newApp(by *account, in *space, name, lifecycle string, meta m
 	}
 	a := &app{
 		record: p.newRecord(name), space: in, lifecycle: lifecycle, env: map[string]string{},
-		features: map[string]bool{"ssh": true, "revisions": false, "file-based-vcap-services": false, "service-binding-k8s": false},
+		features: map[string]bool{"ssh": true, "revisions": true, "file-based-vcap-services": false, "service-binding-k8s": false},
 	}
 	if err := a.merge(meta); err != nil {
 		return nil, err
 	}
 	p.apps.add(a)
 	p.newWebProcess(a, a.guid)
+	p.event(by, "audit.app.process.create", "app", &a.record, in, obj{"process_guid": a.guid, "process_type": "web"})
 	p.event(by, "audit.app.create", "app", &a.record, in, nil)
 	return a, nil
 }
@@ -298,6 +297,7 @@ func (p *Platform) destroyApp(by *account, a *app) {
 	p.deploys.remove(func(v *deployment) bool { return v.app == a })
 	p.procs.remove(func(v *process) bool { return v.app == a })
 	p.dropPolicies(a.guid)
+	p.revisions.remove(func(v *revision) bool { return v.app == a })
 	p.apps.delete(a.guid)
 	p.reroute()
 }
@@ -306,7 +306,7 @@ func startAction(c *call, a *app) error {
 	if a.droplet == nil {
 		return unprocessable("Assign a droplet before starting this app.")
 	}
-	if err := c.p.startApp(a); err != nil {
+	if err := c.p.startApp(c.user, a); err != nil {
 		return err
 	}
 	c.event("audit.app.start", "app", &a.record, a.space, nil)
@@ -314,7 +314,7 @@ func startAction(c *call, a *app) error {
 }
 
 // startApp desires what is not running; an app that is started stays as it is.
-func (p *Platform) startApp(a *app) error {
+func (p *Platform) startApp(by *account, a *app) error {
 	if a.started {
 		return nil
 	}
@@ -323,6 +323,7 @@ func (p *Platform) startApp(a *app) error {
 			return err
 		}
 	}
+	p.revise(by, a)
 	a.started, a.updated = true, p.now()
 	for _, v := range p.processesOf(a) {
 		p.desire(v)
@@ -348,7 +349,7 @@ func restartAction(c *call, a *app) error {
 		return unprocessable("Assign a droplet before starting this app.")
 	}
 	c.p.stopApp(a)
-	if err := c.p.startApp(a); err != nil {
+	if err := c.p.startApp(c.user, a); err != nil {
 		return err
 	}
 	c.event("audit.app.restart", "app", &a.record, a.space, nil)

@@ -140,6 +140,8 @@ func bindingDetails(c *call, b *binding) error {
 			out["syslog_drain_url"] = *b.syslog
 		}
 	}
+	kind := map[string]string{"app": "service_binding", "key": "service_key"}[b.kind()]
+	c.event("audit."+kind+".show", kind, &b.record, b.service.space, nil)
 	return c.reply(200, out)
 }
 

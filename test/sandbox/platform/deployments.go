@@ -13,6 +13,7 @@ type deployment struct {
 	droplet          *droplet
 	previous         *droplet
 	process          *process
+	revision         *revision
 	maxInFlight      int
 	steps            []int // of a canary, in percent
 	step             int
@@ -85,6 +86,9 @@ func presentDeployment(c *call, d *deployment) obj {
 	}
 	out["status"], out["strategy"], out["options"] = status, d.strategy, options
 	out["droplet"], out["previous_droplet"], out["revision"] = obj{"guid": d.droplet.guid}, previous, nil
+	if d.revision != nil {
+		out["revision"] = obj{"guid": d.revision.guid, "version": d.revision.version}
+	}
 	out["new_processes"] = []obj{}
 	if d.process != nil {
 		out["new_processes"] = []obj{{"guid": d.process.guid, "type": "web"}}
@@ -146,6 +150,16 @@ func createDeployment(c *call) error {
 		return unprocessable("Unable to use app. Ensure that the app exists and you have access to it.")
 	}
 	to := a.droplet
+	if body.Droplet != nil && body.Revision != nil {
+		return unprocessable("Droplet Cannot set both fields 'droplet' and 'revision'")
+	}
+	back, err := revisionAsked(c, a, body.Revision)
+	if err != nil {
+		return err
+	}
+	if back != nil {
+		to = back.droplet
+	}
 	if body.Droplet != nil {
 		if to, ok = c.p.droplets.get(body.Droplet.GUID); !ok || to.app != a {
 			return unprocessable("Unable to assign current droplet. Ensure the droplet exists and belongs to this app.")
@@ -171,14 +185,15 @@ func createDeployment(c *call) error {
 			d.steps = append(d.steps, s.Weight)
 		}
 	}
-	if err := c.p.deploy(d, body); err != nil {
+	if err := c.p.deploy(c.user, d, back, body); err != nil {
 		return err
 	}
 	c.event("audit.app.deployment.create", "app", &a.record, a.space, obj{"deployment_guid": d.guid, "droplet_guid": to.guid})
 	return c.reply(201, presentDeployment(c, d))
 }
 
-func (p *Platform) deploy(d *deployment, body deploymentBody) error {
+// deploy goes on to the droplet, or back to a revision's, with its environment; bindings are those of now either way.
+func (p *Platform) deploy(by *account, d *deployment, back *revision, body deploymentBody) error {
 	a := d.app
 	before := p.deploying(a)
 	old := p.newestProcess(a, "web")
@@ -195,11 +210,20 @@ func (p *Platform) deploy(d *deployment, body deploymentBody) error {
 		}
 	}
 	a.droplet, a.updated = d.droplet, p.now()
+	if back != nil {
+		a.env = copyOf(back.env)
+		p.revise(by, a, "Rolled back to revision "+itoa(back.version)+".")
+	} else {
+		p.revise(by, a)
+	}
+	if a.features["revisions"] {
+		d.revision = p.latestRevision(a)
+	}
 	p.deploys.add(d)
 	if !a.started {
 		old.instances = d.instances
 		d.finish(p, "DEPLOYED")
-		return p.startApp(a)
+		return p.startApp(by, a)
 	}
 	if before != nil {
 		before.finish(p, "SUPERSEDED")

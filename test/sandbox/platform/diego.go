@@ -67,7 +67,10 @@ type instance struct {
 // desire replaces what the process runs by what it shall run now.
 func (p *Platform) desire(v *process) {
 	p.stopProcess(v)
-	v.version = p.newGUID()
+	v.version, v.revision = p.newGUID(), nil
+	if v.app.features["revisions"] {
+		v.revision = p.latestRevision(v.app)
+	}
 	l := &lrp{
 		p: p, process: v, appGUID: v.app.guid, appName: v.app.name, image: v.app.droplet.image,
 		env: p.runningEnv(v.app, v), health: v.health,
@@ -137,6 +140,9 @@ func (l *lrp) newInstance(index, crashes int) *instance {
 	return in
 }
 
+// actor is the process, as audit events name it (ccng: app/repositories/process_event_repository.rb).
+func (l *lrp) actor() *record { return &record{guid: l.process.guid, name: l.process.kind} }
+
 // environment is what the container adds to what was desired.
 func (in *instance) environment() map[string]string {
 	env := copyOf(in.lrp.env)
@@ -197,6 +203,9 @@ func (in *instance) boot() {
 	in.state, in.since = "RUNNING", p.now()
 	p.logs.write(in.lrp.appGUID, "CELL", itoa(in.index), false, "Container became healthy")
 	p.reroute()
+	if a, ok := p.apps.get(in.lrp.appGUID); ok {
+		p.appEvent("audit.app.process.ready", "process", in.lrp.actor(), a, obj{"index": in.index, "instance": in.guid, "ready": true})
+	}
 	p.mu.Unlock()
 	in.watch()
 }
@@ -277,10 +286,12 @@ func (in *instance) crash(why string, status int) {
 	in.kill()
 	p.reroute()
 	if a, ok := p.apps.get(in.lrp.appGUID); ok {
-		p.event(nil, "app.crash", "app", &a.record, a.space, obj{
+		data := obj{
 			"index": in.index, "instance": in.guid, "reason": "CRASHED", "exit_description": why, "exit_status": status,
 			"crash_count": in.crashes, "crash_timestamp": p.now().UnixNano(),
-		})
+		}
+		p.appEvent("audit.app.process.crash", "process", in.lrp.actor(), a, data) // both (ccng: app_crashed_controller.rb)
+		p.appEvent("app.crash", "app", &a.record, a, data)
 	}
 	if in.crashes < immediateRestarts {
 		in.restart()

@@ -27,6 +27,11 @@ func showEnvironmentVariables(c *call, a *app) error {
 	if c.user.readOnly {
 		return notAuthorized()
 	}
+	c.event("audit.app.environment_variables.show", "app", &a.record, a.space, nil)
+	return environmentVariables(c, a)
+}
+
+func environmentVariables(c *call, a *app) error {
 	at := "/v3/apps/" + a.guid
 	return c.reply(200, obj{"var": copyOf(a.env), "links": obj{"self": c.link(at + "/environment_variables"), "app": c.link(at)}})
 }
@@ -48,7 +53,7 @@ func patchEnvironmentVariables(c *call, a *app) error {
 	}
 	c.p.patchEnv(a, body.Var)
 	c.event("audit.app.update", "app", &a.record, a.space, obj{"request": obj{"environment_variables": "[PRIVATE DATA HIDDEN]"}})
-	return showEnvironmentVariables(c, a)
+	return environmentVariables(c, a)
 }
 
 func (p *Platform) patchEnv(a *app, change map[string]*string) {
@@ -60,6 +65,7 @@ func showEnv(c *call, a *app) error {
 	if c.user.readOnly {
 		return notAuthorized()
 	}
+	c.event("audit.app.environment.show", "app", &a.record, a.space, nil)
 	return c.reply(200, obj{
 		"environment_variables": copyOf(a.env), "staging_env_json": obj{}, "running_env_json": obj{},
 		"system_env_json":      obj{"VCAP_SERVICES": c.p.vcapServices(a)},

@@ -13,8 +13,20 @@ func (p *Platform) event(by *account, kind, targetKind string, target *record, i
 		targetGUID: target.guid, targetKind: targetKind, targetName: target.name,
 	}
 	if by != nil {
-		e.actorGUID, e.actorName = by.guid, by.name
+		e.actorGUID, e.actorName, e.actorKind = by.guid, by.name, "user"
 	}
+	p.note(e)
+}
+
+// appEvent is one that the platform itself notes of an app: its actor is the app, or one of its processes.
+func (p *Platform) appEvent(kind, actorKind string, actor *record, a *app, data obj) {
+	p.note(&event{
+		record: p.newRecord(""), kind: kind, space: a.space, data: data, targetGUID: a.guid, targetKind: "app", targetName: a.name,
+		actorGUID: actor.guid, actorName: actor.name, actorKind: actorKind,
+	})
+}
+
+func (p *Platform) note(e *event) {
 	p.events.add(e)
 	if n := len(p.events.rows); n > 25_000 { // the oldest go, in one piece
 		p.events.rows = slices.Clone(p.events.rows[n-20_000:])
@@ -48,7 +60,7 @@ func presentEvent(c *call, e *event) obj {
 	if data == nil {
 		data = obj{}
 	}
-	actor := obj{"guid": e.actorGUID, "type": "user", "name": e.actorName}
+	actor := obj{"guid": e.actorGUID, "type": e.actorKind, "name": e.actorName}
 	if e.actorGUID == "" {
 		actor = obj{"guid": "system", "type": "system", "name": "system"}
 	}

@@ -146,6 +146,7 @@ type (
 		readiness  healthCheck
 		version    string
 		lrp        *lrp
+		revision   *revision
 		deployment string // GUID of the deployment that made it, else ""
 	}
 	healthCheck struct {
@@ -198,7 +199,7 @@ type (
 	event struct {
 		record
 		kind, targetGUID, targetKind, targetName string
-		actorGUID, actorName                     string
+		actorGUID, actorName, actorKind          string
 		space                                    *space
 		data                                     obj
 	}

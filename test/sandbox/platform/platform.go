@@ -39,6 +39,7 @@ type Platform struct {
 	builds    table[*build]
 	droplets  table[*droplet]
 	deploys   table[*deployment]
+	revisions table[*revision]
 	tasks     table[*task]
 	routes    table[*route]
 	jobs      table[*job]

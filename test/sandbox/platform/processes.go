@@ -150,7 +150,11 @@ func presentProcess(c *call, v *process) obj {
 	out["instances"], out["memory_in_mb"], out["disk_in_mb"] = v.instances, v.memory, v.disk
 	out["log_rate_limit_in_bytes_per_second"] = v.logRate
 	out["health_check"], out["readiness_health_check"] = v.health.present(true), v.readiness.present(false)
-	out["relationships"] = obj{"app": toOne(v.app.guid), "revision": nil}
+	relationships := obj{"app": toOne(v.app.guid), "revision": nil}
+	if v.revision != nil {
+		relationships["revision"] = toOne(v.revision.guid)
+	}
+	out["relationships"] = relationships
 	out["links"] = obj{
 		"self": c.link(at), "scale": c.action(at + "/actions/scale"), "app": c.link("/v3/apps/" + v.app.guid),
 		"space": c.link("/v3/spaces/" + v.app.space.guid), "stats": c.link(at + "/stats"), "process_instances": c.link(at + "/process_instances"),

@@ -152,8 +152,9 @@ func (p *Platform) seedApp(in *space, w App) ([]*instance, error) {
 	if w.Stopped {
 		return nil, nil
 	}
+	p.revise(nil, a)
 	a.started = true
-	web.version = p.newGUID()
+	web.version, web.revision = p.newGUID(), p.latestRevision(a)
 	l := &lrp{
 		p: p, process: web, appGUID: a.guid, appName: a.name, image: w.Image, env: p.runningEnv(a, web), health: web.health, desired: w.Instances,
 	}

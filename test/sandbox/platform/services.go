@@ -17,6 +17,7 @@ func (p *Platform) serviceRoutes(on func(string, handler)) {
 		if c.user.readOnly {
 			return notAuthorized()
 		}
+		c.event("audit.user_provided_service_instance.show", "user_provided_service_instance", &s.record, s.space, nil)
 		return c.reply(200, copyOf(s.credentials))
 	}))
 	on("GET /v3/service_instances/{guid}/parameters", withService(func(c *call, s *service) error {

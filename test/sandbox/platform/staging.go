@@ -249,26 +249,32 @@ func createBuild(c *call) error {
 	}
 	c.p.builds.add(b)
 	c.event("audit.app.build.create", "app", &v.app.record, v.app.space, obj{"build_guid": b.guid, "package_guid": v.guid})
-	c.p.after(c.p.opts.StageTime, func() { c.p.staged(b) })
+	by := c.user
+	c.p.after(c.p.opts.StageTime, func() { c.p.staged(by, b) })
 	return c.reply(201, presentBuild(c, b))
 }
 
 // staged ends a build. An image that the registry does not have, or does not give to these credentials, is a
-// StagingError (ccng: app/models/runtime/build_model.rb, fail_to_stage!); the registry's words are in the log.
-func (p *Platform) staged(b *build) {
+// StagingError (ccng: app/models/runtime/build_model.rb, fail_to_stage!); the registry's words are in the log. Its events
+// are the builder's (ccng: app/repositories/build_event_repository.rb).
+func (p *Platform) staged(by *account, b *build) {
 	b.updated = p.now()
 	v := b.pkg
+	data := obj{"build_guid": b.guid, "package_guid": v.guid}
 	if reason := p.pullProblem(v); reason != "" {
 		b.state, b.err = "FAILED", "StagingError - Staging error: staging failed"
 		p.logs.write(b.app.guid, "STG", "0", true, "Failed to talk to docker registry: "+reason)
 		p.logs.write(b.app.guid, "STG", "0", true, "Staging failed: Exited with status 2")
+		p.event(by, "audit.app.build.failed", "app", &b.app.record, b.app.space, data)
 		return
 	}
 	d := &droplet{record: p.newRecord(""), app: b.app, pkg: v, state: "STAGED", image: v.image, lifecycle: "docker"}
 	p.droplets.add(d)
 	b.state, b.droplet = "STAGED", d
 	p.logs.write(b.app.guid, "STG", "0", false, "Staging process finished: "+v.image)
-	p.event(nil, "audit.app.droplet.create", "app", &b.app.record, b.app.space, obj{"droplet_guid": d.guid, "package_guid": v.guid})
+	data["droplet_guid"] = d.guid
+	p.event(by, "audit.app.droplet.create", "app", &b.app.record, b.app.space, data)
+	p.event(by, "audit.app.build.staged", "app", &b.app.record, b.app.space, data)
 }
 
 func (p *Platform) pullProblem(v *pkg) string {
