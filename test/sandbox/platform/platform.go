@@ -49,6 +49,7 @@ type Platform struct {
 	flags     map[string]bool
 	accounts  map[string]*account // by name; clients too
 	refresh   map[string]*account
+	tokens    map[string]claims // that were read
 	lrps      map[*lrp]bool
 	manifests map[string]App            // what releases apply, by app
 	wanted    map[endpointKey]*endpoint // what the routers have been told last
@@ -64,6 +65,7 @@ func New(opts Options) *Platform {
 		flags:     defaultFlags(),
 		accounts:  map[string]*account{},
 		refresh:   map[string]*account{},
+		tokens:    map[string]claims{},
 		lrps:      map[*lrp]bool{},
 		manifests: map[string]App{},
 		wanted:    map[endpointKey]*endpoint{},
