@@ -9,7 +9,8 @@ import (
 
 type ctx = context.Context
 
-// models/main.py Brief.status: nothing is written when a brief closes, no event is made; the last second of the day counts.
+// digitalmarketplace-api: app/models/main.py, Brief.status: nothing is written when a brief closes, no event is made;
+// the last second of the day counts.
 func TestBriefsCloseByTheClock(t *testing.T) {
 	s := serve(t, Options{Services: 1, Briefs: 300})
 	id, at, ok := s.NextClosing()
@@ -32,7 +33,8 @@ func TestBriefsCloseByTheClock(t *testing.T) {
 	want(t, "updatedAt", s.object(path)["briefs"].(map[string]any)["updatedAt"], before["updatedAt"])
 }
 
-// The two listings of the indexing script together are what the index should hold: everything but drafts.
+// digitalmarketplace-scripts: dmscripts/index_to_search_service.py: its two listings together are what the index should
+// hold, everything but drafts.
 func TestBriefsAreListedInTwoSets(t *testing.T) {
 	s := serve(t, Options{Services: 1, Briefs: 300})
 	public, withdrawn := s.total("/briefs?status=live,cancelled,unsuccessful,awarded,closed"), s.total("/briefs?status=withdrawn")
@@ -54,7 +56,8 @@ func TestBriefsAreListedInTwoSets(t *testing.T) {
 	want(t, "frozen for the index", s.PublishedBriefs().Len(), 300)
 }
 
-// views/briefs.py get_brief: a single brief names its users' addresses, a listed one does not.
+// digitalmarketplace-api: app/main/views/briefs.py, get_brief: a single brief names its users' addresses, a listed one
+// does not.
 func TestSingleBriefHasUsers(t *testing.T) {
 	s := serve(t, Options{Services: 1, Briefs: 10})
 	id := s.ids("/briefs", "briefs")[0]
@@ -72,8 +75,8 @@ func TestSingleBriefHasUsers(t *testing.T) {
 	}
 }
 
-// views/briefs.py: <state>_on, _before, _after by whole days.
-func TestBriefDates(t *testing.T) {
+// digitalmarketplace-api: app/main/views/briefs.py: <state>_on, _before, _after.
+func TestBriefDatesAreWholeDays(t *testing.T) {
 	s := serve(t, Options{Services: 1, Briefs: 200})
 	b := s.object("/briefs?status=awarded")["briefs"].([]any)[0].(map[string]any)
 	day := b["publishedAt"].(string)[:10]

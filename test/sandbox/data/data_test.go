@@ -118,8 +118,9 @@ func want[T comparable](t *testing.T, what string, got, want T) {
 	}
 }
 
-// app/authentication.py, dmutils/authentication.py: the offered token is in the 403's body, the challenge comes twice.
-func TestTokens(t *testing.T) {
+// digitalmarketplace-api: app/authentication.py, digitalmarketplace-utils: dmutils/authentication.py: the offered token
+// is in the 403's body, the challenge comes twice.
+func TestARefusedTokenIsEchoed(t *testing.T) {
 	s := serve(t, Options{Services: 3})
 	a := s.do("GET", "/services", "")
 	want(t, "no token", a.status, 401)
@@ -133,7 +134,8 @@ func TestTokens(t *testing.T) {
 	want(t, "unknown path needs none", s.do("GET", "/nothing", "").status, 404)
 }
 
-// app/main/__init__.py add_cache_control: also on errors, so that no HTTP cache may stand before the client.
+// digitalmarketplace-api: app/main/__init__.py, add_cache_control: also on errors, so that no HTTP cache may stand
+// before the client.
 func TestEverythingMayBeCachedForADay(t *testing.T) {
 	s := serve(t, Options{Services: 3})
 	for _, path := range []string{"/services", "/services/1", "/services?page=x", "/audit-events", "/briefs"} {
@@ -143,7 +145,7 @@ func TestEverythingMayBeCachedForADay(t *testing.T) {
 	want(t, "/_status", s.get("/_status?ignore-dependencies").header.Get("Cache-Control"), "")
 }
 
-// views/services.py list_services.
+// digitalmarketplace-api: app/main/views/services.py, list_services.
 func TestServicesArePagedByAHundred(t *testing.T) {
 	s := serve(t, Options{Services: 250})
 	m := s.object("/services?framework=g-cloud-12&status=published&page=2")
@@ -172,8 +174,8 @@ func TestServicesArePagedByAHundred(t *testing.T) {
 	want(t, "distinct ids", len(seen), 250)
 }
 
-// flask_sqlalchemy paginate, app/utils.py get_valid_page_or_1.
-func TestPagesThatAreNot(t *testing.T) {
+// digitalmarketplace-api: app/utils.py, get_valid_page_or_1; Flask-SQLAlchemy docs, paginate.
+func TestPagesThatAreNotAreRefused(t *testing.T) {
 	s := serve(t, Options{Services: 5})
 	for path, status := range map[string]int{
 		"/services?page=0": 404, "/services?page=-1": 404, "/services?page=2": 404, "/services?page=two": 400,
@@ -187,7 +189,8 @@ func TestPagesThatAreNot(t *testing.T) {
 	want(t, "method", s.do("PATCH", "/services", "Bearer "+token).status, 405)
 }
 
-// filter_services: a slug that does not exist looks like a framework that is empty.
+// digitalmarketplace-api: app/service_utils.py, filter_services: a slug that does not exist looks like a framework that
+// is empty.
 func TestUnknownFrameworkStatusAndLotAreEmpty(t *testing.T) {
 	s := serve(t, Options{Services: 5, Briefs: 5})
 	for _, path := range []string{"/services?framework=g-clod-12", "/services?framework=g-cloud-12&status=publishd", "/services?lot=cloud", "/briefs?status=closd"} {
@@ -195,7 +198,8 @@ func TestUnknownFrameworkStatusAndLotAreEmpty(t *testing.T) {
 	}
 }
 
-// views/services.py: without framework those of live ones; of a supplier all at once, without links.
+// digitalmarketplace-api: app/main/views/services.py: without framework those of live ones; of a supplier all at once,
+// without links.
 func TestLiveFrameworksByDefaultAndSuppliersUnpaged(t *testing.T) {
 	s := serve(t, Options{Services: 1000})
 	older := s.total("/services?framework=g-cloud-11")
@@ -214,8 +218,8 @@ func TestLiveFrameworksByDefaultAndSuppliersUnpaged(t *testing.T) {
 	}
 }
 
-// models/main.py ServiceTableMixin.serialize: names, types, sorted keys, ASCII.
-func TestServiceDocument(t *testing.T) {
+// digitalmarketplace-api: app/models/main.py, ServiceTableMixin.serialize: names, types, sorted keys, ASCII.
+func TestAServiceHasItsRealNamesTypesAndSize(t *testing.T) {
 	s := serve(t, Options{Services: 60})
 	id := s.ids("/services?status=published", "services")[0]
 	a := s.get("/services/" + id)
@@ -246,8 +250,9 @@ func TestServiceDocument(t *testing.T) {
 	}
 }
 
-// dmutils/flask.py, views: only what is public is compressed, only from 8192 bytes on, and there is no Vary.
-func TestGzip(t *testing.T) {
+// digitalmarketplace-utils: dmutils/flask.py; digitalmarketplace-api: app/main/views: only from 8192 bytes on, and
+// there is no Vary.
+func TestOnlyWhatIsPublicIsCompressed(t *testing.T) {
 	s := serve(t, Options{Services: 120, Briefs: 300})
 	supplier := fmt.Sprintf("%.0f", s.object("/services")["services"].([]any)[0].(map[string]any)["supplierId"])
 	for path, zipped := range map[string]bool{
@@ -304,7 +309,7 @@ func TestACompressedPageIsThePage(t *testing.T) {
 }
 
 // The same seed, the same world; another, another.
-func TestSeed(t *testing.T) {
+func TestTheSameSeedGivesTheSameData(t *testing.T) {
 	one := serve(t, Options{Services: 50, Briefs: 20, Seed: 7})
 	two := serve(t, Options{Services: 50, Briefs: 20, Seed: 7})
 	other := serve(t, Options{Services: 50, Briefs: 20, Seed: 8})
@@ -315,8 +320,8 @@ func TestSeed(t *testing.T) {
 	}
 }
 
-// app/status/views.py: the search API's own status is in it; without one 500.
-func TestStatus(t *testing.T) {
+// digitalmarketplace-api: app/status/views.py: the search API's own status is in it; without one 500.
+func TestStatusHoldsTheSearchAPIsOwn(t *testing.T) {
 	s := serve(t, Options{Services: 1, Version: "release-9"})
 	a := s.do("GET", "/_status", "")
 	want(t, "no search API", a.status, 500)

@@ -68,7 +68,8 @@ func (s *server) service(id string) map[string]any {
 	return s.object("/services/" + id)["services"].(map[string]any)
 }
 
-// The events' shapes as seen on the real API: type, object, keys of data; and which edits reach the index.
+// digitalmarketplace-api: app/service_utils.py, app/brief_utils.py, app/main/views: the events' shapes as seen on the
+// real API: type, object, keys of data; and which edits reach the index.
 func TestEditsMakeEventsAndSomeReachTheIndex(t *testing.T) {
 	for _, c := range []struct{ kind, event, object, keys, index string }{
 		{"update-service", "update_service", "Service", "newArchivedServiceId oldArchivedServiceId serviceId supplierId supplierName", "put"},
@@ -126,7 +127,8 @@ func TestEditsMakeEventsAndSomeReachTheIndex(t *testing.T) {
 	}
 }
 
-// delete_brief has no object; a framework's event is about the framework, whose services are not written anywhere.
+// digitalmarketplace-api: app/main/views/briefs.py, frameworks.py: delete_brief has no object; a framework's event is
+// about the framework, whose services are not written anywhere.
 func TestEventsWithoutAndOfOtherObjects(t *testing.T) {
 	s := serve(t, Options{Services: 5, Briefs: 40})
 	ev := s.event(s.edit(Edit{Kind: "delete-brief"}).Event)
@@ -144,7 +146,7 @@ func TestEventsWithoutAndOfOtherObjects(t *testing.T) {
 	want(t, "index", s.edit(Edit{Kind: "update-service", ID: id}).Index, "")
 }
 
-// updatedAt is no witness: renames and awards change documents without it.
+// digitalmarketplace-api: app/models/main.py: renames and awards change documents without updatedAt.
 func TestUpdatedAtIsNoWitnessOfChange(t *testing.T) {
 	s := serve(t, Options{Services: 30, Briefs: 100})
 	before := s.object("/services")["services"].([]any)[0].(map[string]any)
@@ -168,7 +170,8 @@ func TestUpdatedAtIsNoWitnessOfChange(t *testing.T) {
 	want(t, "updatedAt", b["updatedAt"], closed["updatedAt"])
 }
 
-// A generated update changes the document, and the index gets what the API then says.
+// digitalmarketplace-api: app/service_utils.py, commit_and_archive_service: the writer commits first, and the index
+// gets what the API then says.
 func TestIndexGetsTheDocumentAsItIs(t *testing.T) {
 	s := serve(t, Options{Services: 10})
 	var x index
@@ -197,8 +200,8 @@ func TestIndexGetsTheDocumentAsItIs(t *testing.T) {
 	}
 }
 
-// app/utils.py index_object: a failing index is logged and does not fail the edit; other than a client's error, it is
-// tried six times.
+// digitalmarketplace-api: app/utils.py, index_object: a failing index is logged and does not fail the edit; other than
+// a client's error, it is tried six times (digitalmarketplace-apiclient: dmapiclient/base.py).
 func TestFailingIndexDoesNotFailTheEdit(t *testing.T) {
 	s := serve(t, Options{Services: 10})
 	x := index{err: errors.New("connection refused")}
@@ -222,7 +225,7 @@ type answered int
 func (a answered) Error() string   { return fmt.Sprint(int(a)) }
 func (a answered) StatusCode() int { return int(a) }
 
-// OFFSET paging: a row that leaves the filter shifts those after it, so that one is skipped.
+// PostgreSQL docs, "LIMIT and OFFSET": a row that leaves the filter shifts those after it, so that one is skipped.
 func TestOffsetPagingSkipsARowAfterAnUnpublish(t *testing.T) {
 	s := serve(t, Options{Services: 150})
 	path := "/services?framework=g-cloud-12&status=published"
@@ -233,7 +236,8 @@ func TestOffsetPagingSkipsARowAfterAnUnpublish(t *testing.T) {
 	want(t, "first of page 2", second[0].(map[string]any)["id"], any(all[101]))
 }
 
-// compare_sql_datetime_with_string compares with midnight: "<=D" leaves day D out, "A..B" day B, ">D" takes D in.
+// digitalmarketplace-api: app/utils.py, compare_sql_datetime_with_string compares with midnight: "<=D" leaves day D
+// out, "A..B" day B, ">D" takes D in.
 func TestAuditDatesHaveDaysAndQuirks(t *testing.T) {
 	s := serve(t, Options{Services: 10})
 	before := s.total("/audit-events?audit-date=>=2026-11-23")
@@ -254,8 +258,9 @@ func TestAuditDatesHaveDaysAndQuirks(t *testing.T) {
 	}
 }
 
-// views/audits.py: filters, order, per_page without a cap, object-id by the outside's id.
-func TestAuditEventFilters(t *testing.T) {
+// digitalmarketplace-api: app/main/views/audits.py: filters, order, per_page without a cap, object-id by the outside's
+// id.
+func TestAuditEventsAreFilteredAndUncapped(t *testing.T) {
 	s := serve(t, Options{Services: 20, Briefs: 60})
 	id := s.ids("/services?status=published", "services")[0]
 	for range 150 {
@@ -294,7 +299,7 @@ func TestAuditEventFilters(t *testing.T) {
 	}
 }
 
-// create_draft_service names a service by its internal key.
+// digitalmarketplace-api: app/main/views/drafts.py: create_draft_service names a service by its internal key.
 func TestDraftEventsNameTheInternalKey(t *testing.T) {
 	s := serve(t, Options{Services: 400})
 	for _, e := range s.object("/audit-events?audit-type=create_draft_service")["auditEvents"].([]any) {
@@ -304,7 +309,8 @@ func TestDraftEventsNameTheInternalKey(t *testing.T) {
 	}
 }
 
-// An event's createdAt is set before its commit; the event and the change become visible together.
+// digitalmarketplace-api: app/models/main.py, AuditEvent: createdAt is set before the commit; the event and the change
+// become visible together.
 func TestEventsBecomeVisibleWithTheirChange(t *testing.T) {
 	s := serve(t, Options{Services: 40})
 	var wait sync.WaitGroup

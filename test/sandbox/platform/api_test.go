@@ -64,6 +64,8 @@ func TestTheUAAGrantsByPasswordClientAndRefresh(t *testing.T) {
 	}
 }
 
+// Cloud Foundry docs, "Orgs, spaces, roles, and permissions"; ccng: lib/cloud_controller/permissions.rb,
+// can_read_secrets_in_space?
 func TestAnAuditorReadsButNeitherWritesNorSeesTheEnvironment(t *testing.T) {
 	w := start(t, func(_ *Options, c *World) {
 		c.Users = append(c.Users, User{Name: "auditor", Password: "a", ReadOnly: true})
@@ -144,8 +146,14 @@ func TestMetadataMergesAndHasLimits(t *testing.T) {
 		many[fmt.Sprint("k", i)] = "v"
 	}
 	w.refused(422, 390020, "exceed maximum of 50", "PATCH", at, set(many, nil))
+	for i := range 201 {
+		many[fmt.Sprint("k", i)] = "v"
+	}
+	w.refused(422, 390023, "exceed maximum of 200", "PATCH", at, set(nil, many))
 }
 
+// Cloud Foundry v3 API docs, "Label selector": what has not the label passes != and notin; ccng:
+// app/fetchers/label_selector_query_generator.rb
 func TestLabelSelectors(t *testing.T) {
 	w := start(t)
 	w.must(200, "PATCH", "/v3/apps/"+w.app("search-api"), obj{"metadata": obj{"labels": obj{"run": "r1", "colour": "blue"}}})
@@ -158,6 +166,7 @@ func TestLabelSelectors(t *testing.T) {
 	}
 }
 
+// RFC 9110, Date: clients store the platform's own time, not theirs.
 func TestTheDateIsTheSandboxsOwn(t *testing.T) {
 	c := clock.New(0.001)
 	w := start(t, func(o *Options, _ *World) { o.Clock = c })
@@ -173,6 +182,7 @@ func TestTheDateIsTheSandboxsOwn(t *testing.T) {
 	}
 }
 
+// Cloud Foundry v3 API docs, "Create a manifest diff for a space": a POST that changes nothing.
 func TestWritesAreNumberedAndADiffIsNone(t *testing.T) {
 	c := clock.New(0.001)
 	engine := faults.New(c)
@@ -188,6 +198,8 @@ func TestWritesAreNumberedAndADiffIsNone(t *testing.T) {
 	}
 }
 
+// Cloud Foundry v3 API docs, "Space quotas", "Get usage summary"; ccng: app/models/runtime/constraints,
+// app/actions/process_scale.rb
 func TestQuotasSayWhatIsUsedAndRefuseWhatIsTooMuch(t *testing.T) {
 	w := start(t, func(_ *Options, c *World) {
 		c.SpaceQuota = Quota{Name: "small", MemoryMB: 1536, Services: 1, Routes: 3}
@@ -234,6 +246,7 @@ func TestAuditEventsAreThoseOfThePlatform(t *testing.T) {
 	}
 }
 
+// Cloud Foundry v3 API docs, "The audit event object".
 func TestAuditEventsSayWhoDidWhat(t *testing.T) {
 	w := start(t)
 	blue := w.app("search-api")

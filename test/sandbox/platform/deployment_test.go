@@ -64,6 +64,7 @@ func TestADeploymentThatCrashesCanBeCanceledAndOneThatIsReplacedIsSuperseded(t *
 	}
 }
 
+// Cloud Foundry v3 API docs, "Continue a deployment"; ccng: lib/cloud_controller/deployment_updater
 func TestACanaryPausesUntilItIsContinued(t *testing.T) {
 	w := start(t)
 	blue := w.app("search-api")
@@ -76,7 +77,8 @@ func TestACanaryPausesUntilItIsContinued(t *testing.T) {
 	}
 }
 
-func TestTasksGetTheNewEnvironmentAndEnd(t *testing.T) {
+// Cloud Foundry v3 API docs, "Tasks", "Cancel a task"; ccng: app/actions/task_cancel.rb
+func TestATaskEndsByItsCommandOrIsCanceled(t *testing.T) {
 	w := start(t)
 	at := "/v3/apps/" + w.app("search-api") + "/tasks"
 	for command, want := range map[string]string{"true": "SUCCEEDED", "exit 3": "FAILED"} {
@@ -94,6 +96,7 @@ func TestTasksGetTheNewEnvironmentAndEnd(t *testing.T) {
 	w.refused(422, 10008, "Task state is FAILED and therefore cannot be canceled", "PUT", "/v3/tasks/"+long["guid"].(string)+"/cancel", nil)
 }
 
+// cf-networking-release: docs, "Policy Server External API"; policies of an app go with it.
 func TestNetworkPoliciesAreByApp(t *testing.T) {
 	w := start(t)
 	blue := w.app("search-api")

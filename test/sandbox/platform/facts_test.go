@@ -128,7 +128,7 @@ func TestDeletingARouteUnmapsIt(t *testing.T) {
 	}
 }
 
-// ccng: app/messages/update_route_destinations_message.rb, app/actions/update_route_destinations.rb
+// ccng: app/messages/route_update_destinations_message.rb, app/actions/update_route_destinations.rb
 func TestARouteHasAHundredDestinationsAtMostAndOneProtocolForEach(t *testing.T) {
 	w := start(t)
 	at := "/v3/routes/" + w.guid("/v3/routes?hosts=dm-search-api-preview&paths=") + "/destinations"

@@ -28,6 +28,7 @@ func TestAManifestThatFailsInTheMiddleLeavesWhatItDid(t *testing.T) {
 	}
 }
 
+// ccng: app/controllers/v3/space_manifests_controller.rb, app/messages/app_manifest_message.rb
 func TestAManifestIsCheckedBeforeAnythingIsDone(t *testing.T) {
 	w := start(t)
 	at := "/v3/spaces/" + w.space + "/actions/apply_manifest"
@@ -52,6 +53,7 @@ func TestNoRouteTakesEveryRouteOfALiveApp(t *testing.T) {
 	}
 }
 
+// ccng: app/actions/app_apply_manifest.rb, update_routes
 func TestADefaultRouteIsMadeOnlyWhereThereIsNone(t *testing.T) {
 	w := start(t)
 	w.done("POST", "/v3/spaces/"+w.space+"/actions/apply_manifest", manifestFor("search-api", "  default-route: true\n"))

@@ -37,7 +37,8 @@ type routerReplica struct {
 	seen  map[endpointKey]uint64 // the newest message of each registration
 	// keepsEmpty: a route that has lost its last endpoint stays known (gorouter: empty_pool_response_code_503).
 	keepsEmpty bool
-	// deaf: it hears of nothing, and keeps what it knows (gorouter: what is stale is not pruned while NATS is away).
+	// deaf: it hears of nothing, and keeps what it knows, as an operator may have told it to (gorouter:
+	// docs/02-nats-configurations.md, suspend_pruning_if_nats_unavailable; else it forgets all within 120 s).
 	deaf bool
 }
 

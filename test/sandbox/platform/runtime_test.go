@@ -78,7 +78,7 @@ func TestAProgramThatCrashesIsRestartedAndSaysWhy(t *testing.T) {
 	w.until("nobody serves", func() bool { return w.everywhere(live+"/", 404) })
 }
 
-// executor: a start whose health check never holds ends after the timeout
+// Cloud Foundry docs, "App health checks": a start whose check never holds ends after the timeout.
 func TestAContainerIsRunningOnlyWhenItsHealthCheckHolds(t *testing.T) {
 	w := start(t)
 	blue := w.app("search-api")
@@ -128,6 +128,7 @@ func TestTheRouterFindsByHostPathAndInstance(t *testing.T) {
 	}
 }
 
+// gorouter: registry/container, route/roundrobin.go
 func TestRequestsGoRoundTheInstances(t *testing.T) {
 	w := start(t)
 	seen := map[any]int{}
@@ -140,7 +141,8 @@ func TestRequestsGoRoundTheInstances(t *testing.T) {
 	}
 }
 
-// Propagation is asynchronous: Cloud Controller, Diego, route-emitter, NATS, each gorouter for itself.
+// Cloud Foundry docs, "How Cloud Foundry manages the routing table": Cloud Controller, Diego, route-emitter, NATS, each
+// gorouter for itself, so that an answer of the API proves nothing.
 func TestEachRouterLearnsOfARouteForItself(t *testing.T) {
 	w := start(t, func(o *Options, _ *World) {
 		o.Clock, o.RouteLagMin, o.RouteLagMax, o.Routers = clock.New(1), time.Millisecond, 1500*time.Millisecond, 4
@@ -165,6 +167,7 @@ func TestEachRouterLearnsOfARouteForItself(t *testing.T) {
 	w.until("all routers know it", func() bool { return known() == 4 })
 }
 
+// gorouter: docs/02-nats-configurations.md, suspend_pruning_if_nats_unavailable; registrations are repeated.
 func TestADeafRouterKeepsWhatItKnowsAndLearnsTheRestLater(t *testing.T) {
 	w := start(t, func(o *Options, _ *World) { o.RouteLagMin, o.RouteLagMax = -1, -1 })
 	green := w.push("green", manifestFor("green", "  instances: 1\n  memory: 64M\n  no-route: true\n"))
@@ -226,6 +229,7 @@ func TestRequestsInFlightEndInTheGraceOrAreCut(t *testing.T) {
 	})
 }
 
+// Cloud Foundry docs, "App container lifecycle", Shutdown: SIGTERM, ten seconds, SIGKILL.
 func TestARequestThatEndsInTheGraceIsAnswered(t *testing.T) {
 	w := start(t, func(o *Options, _ *World) { o.Clock, o.JobTime = clock.New(1), -1 })
 	status := make(chan int, 1)
@@ -312,6 +316,7 @@ func TestAnImageThatIsNotThereFailsToStage(t *testing.T) {
 	}
 }
 
+// ccng: app/actions/app_assign_droplet.rb
 func TestStagingChangesNothingThatRuns(t *testing.T) {
 	w := start(t)
 	blue := w.app("search-api")
@@ -325,6 +330,7 @@ func TestStagingChangesNothingThatRuns(t *testing.T) {
 	}
 }
 
+// Cloud Foundry docs, "Route services"; gorouter: handlers/routeservice.go
 func TestARouteServiceJudgesRequestsOfItsRouteOnly(t *testing.T) {
 	w := start(t, func(o *Options, _ *World) {
 		o.RouteService = func(_ string, r *http.Request) (int, string) {

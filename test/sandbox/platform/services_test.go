@@ -141,6 +141,8 @@ func TestBindingNamesAreUniqueForAnAppAndFixed(t *testing.T) {
 	}
 }
 
+// Cloud Foundry v3 API docs, "List service instances", fields; ccng:
+// app/decorators/field_service_instance_*_decorator.rb
 func TestTheServicesOfASpaceComeWithTheirPlansAndOfferings(t *testing.T) {
 	w := start(t)
 	out := w.must(200, "GET", "/v3/service_instances?fields[service_plan.service_offering.service_broker]=guid,name&fields[service_plan.service_offering]=guid,name,relationships.service_broker"+

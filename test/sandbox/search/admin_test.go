@@ -8,7 +8,8 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
 )
 
-// app/__init__.py get_service_by_name_from_vcap_services: no service of that name is a crash at start.
+// digitalmarketplace-search-api: app/__init__.py, get_service_by_name_from_vcap_services: no service of that name is a
+// crash at start.
 func TestBootFindsItsServiceByName(t *testing.T) {
 	c := NewClusters(nil)
 	boot := func(env map[string]string) error {
@@ -33,8 +34,9 @@ func TestBootFindsItsServiceByName(t *testing.T) {
 	}
 }
 
-// app/authentication.py: the 403's text is the offered token. /_status and the metrics want none, an unknown path neither.
-func TestTokens(t *testing.T) {
+// digitalmarketplace-search-api: app/authentication.py: the 403's text is the offered token. /_status and the metrics
+// want none, an unknown path neither.
+func TestARefusedTokenIsEchoed(t *testing.T) {
 	a := start(t, Options{}, plan)
 	no := a.do("GET", "/_all", "", "Authorization", "")
 	no.is(t, "no token", 401, `{"error": "Unauthorized; bearer token must be provided"}`)
@@ -48,8 +50,9 @@ func TestTokens(t *testing.T) {
 	want(t, "method", a.do("POST", "/x", "{}").status, 405)
 }
 
-// views/admin.py create, mapping.py load_mapping_definition, Elasticsearch's refusals.
-func TestCreateIndex(t *testing.T) {
+// digitalmarketplace-search-api: app/main/views/admin.py, create; app/mapping.py, load_mapping_definition;
+// Elasticsearch 7.10 docs, "Create index API" for its refusals.
+func TestAnIndexIsMadeOnceFromAMappingThatIsKnown(t *testing.T) {
 	a := start(t, Options{}, plan)
 	a.services("g-cloud-12-2026-11-23")
 	create := func(name, mapping string) answer {
@@ -73,8 +76,8 @@ func TestCreateIndex(t *testing.T) {
 	a.do("PUT", "/x", `{"type":"index"}`).is(t, "no mapping", 400, `{"error": "Invalid JSON must have '['mapping']' key(s)"}`)
 }
 
-// process_request_json.py check_json_from_request: the content type is compared as a string.
-func TestContentTypes(t *testing.T) {
+// digitalmarketplace-search-api: app/main/services/process_request_json.py, check_json_from_request.
+func TestTheContentTypeIsComparedAsAString(t *testing.T) {
 	a := start(t, Options{}, plan)
 	body := `{"type":"index","mapping":"services-g-cloud-12"}`
 	for i, header := range []string{"application/json", "application/json; charset=UTF-8"} {
@@ -88,8 +91,9 @@ func TestContentTypes(t *testing.T) {
 	a.do("PUT", "/x", `[1]`).is(t, "a list", 500, `{"error":"Internal error"}`)
 }
 
-// search_service.py create_alias: one atomic update, away from wherever it was; the engine's refusals.
-func TestAliases(t *testing.T) {
+// digitalmarketplace-search-api: app/main/services/search_service.py, create_alias: one atomic update, away from
+// wherever it was; Elasticsearch 7.10 docs, "Update index alias API".
+func TestAnAliasMovesInOneStepAndItsRefusalsAreTheEngines(t *testing.T) {
 	a := start(t, Options{}, plan)
 	a.alias("g-cloud-12", "x").fails(t, "empty cluster", 404, "index_not_found_exception: no such index [null] and no indices exist")
 	a.services("one")
@@ -106,8 +110,8 @@ func TestAliases(t *testing.T) {
 	a.get("/g-cloud-12").is(t, "an alias has no status", 200, `{"status":{}}`)
 }
 
-// views/admin.py delete.
-func TestDeleteIndex(t *testing.T) {
+// digitalmarketplace-search-api: app/main/views/admin.py, delete.
+func TestAnIndexThatHasAnAliasIsNotDeleted(t *testing.T) {
 	a := start(t, Options{}, plan)
 	a.do("DELETE", "/x", "").fails(t, "missing", 404, "index_not_found_exception: no such index [x]")
 	a.services("one")
@@ -120,7 +124,8 @@ func TestDeleteIndex(t *testing.T) {
 	want(t, "gone", a.get("/two").status, 404)
 }
 
-// Seen on the real one: DELETE /_all erases everything, aliased indices too.
+// digitalmarketplace-search-api: app/main/views/admin.py hands the name on as it is: DELETE /_all erases everything,
+// aliased indices too, as seen on the real one.
 func TestDeleteAllErasesEverything(t *testing.T) {
 	a := start(t, Options{}, plan)
 	a.services("one")
@@ -131,7 +136,8 @@ func TestDeleteAllErasesEverything(t *testing.T) {
 	want(t, "the alias too", a.get("/g-cloud-12").status, 404)
 }
 
-// Wildcards and lists reach the engine; only one name at a time has a status.
+// Elasticsearch 7.10 docs, "Multi-target syntax": wildcards and lists reach the engine; only one name at a time has a
+// status.
 func TestWildcardsReachTheEngine(t *testing.T) {
 	a := start(t, Options{}, plan)
 	a.services("one")
@@ -143,8 +149,8 @@ func TestWildcardsReachTheEngine(t *testing.T) {
 	want(t, "_all", len(a.object("/_all")["status"].(map[string]any)), 2)
 }
 
-// response_formatters.py, app/status/views.py.
-func TestStatus(t *testing.T) {
+// digitalmarketplace-search-api: app/status/views.py, app/main/services/response_formatters.py.
+func TestStatusSaysWhatEachIndexHolds(t *testing.T) {
 	a := start(t, Options{Version: "release-1234"}, plan)
 	a.services("g-cloud-12-2026-11-23")
 	m := a.object("/_status")
@@ -164,7 +170,7 @@ func TestStatus(t *testing.T) {
 	want(t, "another build's mapping", old.object("/x")["status"].(map[string]any)["mapping_version"], any("17.13.1"))
 }
 
-// views/meta.py root.
+// digitalmarketplace-search-api: app/main/views/meta.py, root.
 func TestRootListsIndicesAliasesAndMappings(t *testing.T) {
 	a := start(t, Options{}, plan)
 	a.services("one")
@@ -177,8 +183,10 @@ func TestRootListsIndicesAliasesAndMappings(t *testing.T) {
 	want(t, "rel", links[1].(map[string]any)["rel"], any("query.gdm.alias"))
 }
 
-// The status check asks the engine whatever is ignored; each way to fail has its words.
-func TestEngineOutages(t *testing.T) {
+// digitalmarketplace-search-api: app/status/views.py asks the engine whatever is ignored; elasticsearch-py docs,
+// "Exceptions", for N/A and TIMEOUT; Elasticsearch 7.10 docs, "Disk-based shard allocation", for the flood stage: each
+// way to fail has its words.
+func TestEachOutageOfTheEngineHasItsWords(t *testing.T) {
 	a := start(t, Options{}, plan)
 	a.services("x")
 	a.put("x", "1")
@@ -229,7 +237,7 @@ func TestEngineOutages(t *testing.T) {
 	want(t, "a full disk under version 6", old.do("PUT", "/x/services/2", body("2")).status, 403)
 }
 
-// A service instance that is deleted leaves its app without an engine.
+// Open Service Broker API, "Deprovisioning": a service instance that is deleted leaves its app without an engine.
 func TestDeprovisionedClusterIsGone(t *testing.T) {
 	a := start(t, Options{}, plan)
 	a.services("x")

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// views/update.py index_document and the engine's answers.
-func TestPutDocumentErrors(t *testing.T) {
+// digitalmarketplace-search-api: app/main/views/update.py, index_document, and Elasticsearch's answers.
+func TestADocumentThatDoesNotFitIsRefusedInTheRealWords(t *testing.T) {
 	a := start(t, Options{}, plan)
 	a.services("x")
 	put := func(index, docType, b string) answer { return a.do("PUT", "/"+index+"/"+docType+"/1", b) }
@@ -30,9 +30,9 @@ func TestPutDocumentErrors(t *testing.T) {
 	want(t, "left as it was", a.source("x", "1")["dmtext_id"], any("1"))
 }
 
-// mapping.py, process_request_json.py: every prefix gets a copy, what the mapping does not name is dropped, and the
-// transformations have been applied.
-func TestProjectionAndTransformations(t *testing.T) {
+// digitalmarketplace-search-api: app/mapping.py, app/main/services/process_request_json.py: every prefix gets a copy,
+// what the mapping does not name is dropped, and the transformations have been applied.
+func TestAMappingKeepsWhatItNamesUnderEveryPrefix(t *testing.T) {
 	a := start(t, Options{}, plan)
 	a.services("x")
 	a.put("x", "123", "lot", `"cloud-software"`, "serviceCategories", `["Payroll"]`, "emailOrTicketingSupport", `"yes_extra_cost"`,
@@ -48,8 +48,9 @@ func TestProjectionAndTransformations(t *testing.T) {
 	want(t, "_source", string(got), wanted)
 }
 
-// The briefs' mapping: a number as id is hashed as its digits, the status opens and closes.
-func TestBriefTransformations(t *testing.T) {
+// digitalmarketplace-search-api: mappings/briefs-digital-outcomes-and-specialists-2.json, _meta.transformations: a
+// number as id is hashed as its digits, the status opens and closes.
+func TestABriefIsOpenOrClosedByItsStatus(t *testing.T) {
 	a := start(t, Options{}, plan)
 	a.create("b", "briefs-digital-outcomes-and-specialists-2")
 	hash := sha256.Sum256([]byte("77"))
@@ -64,8 +65,9 @@ func TestBriefTransformations(t *testing.T) {
 		"mapper_parsing_exception: failed to parse field [sortonly_publishedAt] of type [date] in document with id '77'. Preview of field's value: 'garbage'")
 }
 
-// Raw engine objects as they are seen: found, _version, the concrete index behind an alias, _type on Elasticsearch only.
-func TestGetDocument(t *testing.T) {
+// digitalmarketplace-search-api: app/main/services/search_service.py, fetch_by_id; Elasticsearch 7.10 docs, "Get API": found,
+// _version, the concrete index behind an alias, _type on Elasticsearch only.
+func TestADocumentIsTheEnginesObjectAsItIs(t *testing.T) {
 	a := start(t, Options{}, plan)
 	a.services("x-2026")
 	a.alias("x", "x-2026")
@@ -81,8 +83,8 @@ func TestGetDocument(t *testing.T) {
 	open.get("/x/services/2").is(t, "OpenSearch", 404, `{"error":{"_id":"2","_index":"x","found":false}}`)
 }
 
-// views/update.py delete_service.
-func TestDeleteDocument(t *testing.T) {
+// digitalmarketplace-search-api: app/main/views/update.py, delete_service; Elasticsearch 7.10 docs, "Delete API".
+func TestADeletionIsTheEnginesObjectAsItIs(t *testing.T) {
 	a := start(t, Options{}, plan)
 	a.services("x")
 	a.put("x", "1")
@@ -96,8 +98,8 @@ func TestDeleteDocument(t *testing.T) {
 	del("/none/services/1").is(t, "no index", 500, `{"error":"Internal error"}`)
 }
 
-// Routes: a document called search can be put but not fetched.
-func TestDocumentCalledSearch(t *testing.T) {
+// digitalmarketplace-search-api: app/main/views/search.py: the route of the search comes first.
+func TestADocumentCalledSearchCanBePutButNotFetched(t *testing.T) {
 	a := start(t, Options{}, plan)
 	a.services("x")
 	a.put("x", "search")
@@ -106,8 +108,8 @@ func TestDocumentCalledSearch(t *testing.T) {
 	}
 }
 
-// dmutils/flask.py: all bodies from 8192 bytes on.
-func TestGzip(t *testing.T) {
+// digitalmarketplace-utils: dmutils/flask.py.
+func TestBodiesOf8192BytesAndMoreAreCompressed(t *testing.T) {
 	a := start(t, Options{}, plan)
 	a.services("x")
 	a.put("x", "1", "serviceDescription", `"`+strings.Repeat("long ", 2000)+`"`)
@@ -116,8 +118,8 @@ func TestGzip(t *testing.T) {
 	want(t, "not taken", a.do("GET", "/x/services/1", "").header.Get("Content-Encoding"), "")
 }
 
-// The image's nginx: client_max_body_size 40 MB, answered in HTML.
-func TestBodiesOverFortyMegabytes(t *testing.T) {
+// digitalmarketplace-docker-base: nginx.conf, client_max_body_size.
+func TestBodiesOverFortyMegabytesAre413InHTML(t *testing.T) {
 	a := start(t, Options{}, plan)
 	r := a.do("PUT", "/x/services/1", strings.Repeat(" ", 40<<20+1))
 	if r.status != 413 || !strings.HasPrefix(r.body, "<html>") {

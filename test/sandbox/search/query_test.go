@@ -31,8 +31,9 @@ func ids(m map[string]any) []string {
 	return list
 }
 
-// query_builder.py, response_formatters.py: pages of 30, of 300 with idOnly though results_per_page says 30.
-func TestSearchPages(t *testing.T) {
+// digitalmarketplace-search-api: app/main/services/query_builder.py, response_formatters.py: pages of 30, of 300 with
+// idOnly though results_per_page says 30.
+func TestPagesAreOfThirtyAndOfThreeHundredWithIDOnly(t *testing.T) {
 	a := hundred(t, 100)
 	var all []string
 	path := "/x/services/search"
@@ -55,8 +56,9 @@ func TestSearchPages(t *testing.T) {
 	}
 }
 
-// search_service.py: pages that are not.
-func TestSearchPagesThatAreNot(t *testing.T) {
+// digitalmarketplace-search-api: app/main/services/search_service.py; Elasticsearch 7.10 docs, "Paginate search
+// results", index.max_result_window.
+func TestPagesPastTheEndOrTheWindowAreRefused(t *testing.T) {
 	a := hundred(t, 31)
 	a.get("/x/services/search?page=3").is(t, "past the end", 404, `{"error":"Page 3 does not exist for this search"}`)
 	a.get("/x/services/search?idOnly=1&page=2").is(t, "past the end", 404, `{"error":"Page 2 does not exist for this search"}`)
@@ -70,9 +72,10 @@ func TestSearchPagesThatAreNot(t *testing.T) {
 	want(t, "nothing found", a.total("/empty/services/search"), 0)
 }
 
-// query_builder.py: several values of a filter are all wanted, a list with commas is any; the normaliser drops case
-// and punctuation; filters that the mapping does not know are ignored, unless one that it knows stands beside them.
-func TestFilters(t *testing.T) {
+// digitalmarketplace-search-api: app/main/services/query_builder.py: several values of a filter are all wanted, a list
+// with commas is any; the normaliser drops case and punctuation; filters that the mapping does not know are ignored,
+// unless one that it knows stands beside them.
+func TestAllFiltersAreWantedAndAListIsAny(t *testing.T) {
 	a := hundred(t, 60)
 	for query, n := range map[string]int{
 		"filter_lot=cloud-hosting": 20, "filter_lot=CLOUD+hosting": 20, "filter_lot=cloud-hosting,cloud-support": 40,
@@ -83,8 +86,9 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// simple_query_string with AND, OR, NOT, PHRASE over the text fields.
-func TestWords(t *testing.T) {
+// digitalmarketplace-search-api: app/main/services/query_builder.py; Elasticsearch 7.10 docs, "Simple query string
+// query", with AND, OR, NOT, PHRASE over the text fields.
+func TestEveryWordIsWanted(t *testing.T) {
 	a := hundred(t, 30)
 	for query, n := range map[string]int{
 		"secure": 30, "SECURE hosting": 30, "secure nothing": 0, "council": 30, "7": 1, "7|8": 2, "secure -7": 29,
@@ -100,8 +104,9 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// views/search.py: counts by value, links to the search; what is missing is a 500.
-func TestAggregations(t *testing.T) {
+// digitalmarketplace-search-api: app/main/views/search.py, aggregations: counts by value, links to the search; what is
+// missing is a 500.
+func TestAggregationsCountByValue(t *testing.T) {
 	a := hundred(t, 60)
 	m := a.object("/x/services/aggregations?aggregations=lot&aggregations=serviceCategories&filter_phoneSupport=true")
 	lots := m["aggregations"].(map[string]any)["lot"].(map[string]any)
@@ -111,8 +116,9 @@ func TestAggregations(t *testing.T) {
 	a.get("/x/services/aggregations").is(t, "none", 500, `{"error":"Internal error"}`)
 }
 
-// Without a sort documents come as the engine holds them: one that is written again moves to the end, so that pages read
-// while anything writes repeat and skip. The sorted search stays complete.
+// digitalmarketplace-search-api: app/main/services/query_builder.py leaves the sort out of idOnly: documents come as
+// the engine holds them, one that is written again moves to the end, so that pages read while anything writes repeat
+// and skip (elastic/elasticsearch#65450). The sorted search stays complete.
 func TestIDOnlyRepeatsAndSkipsWhileAnythingWrites(t *testing.T) {
 	a := hundred(t, 400)
 	read := func(path string, pages int) map[string]int {

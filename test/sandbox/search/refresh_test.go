@@ -31,7 +31,8 @@ func TestNumDocsLags(t *testing.T) {
 	want(t, "an hour later, unsearched", a.numDocs("x"), 1)
 }
 
-// A search of an idle index waits for the refresh that it causes.
+// Elasticsearch 7.10 docs, "Index modules", index.search.idle.after: a search of an idle index waits for the refresh
+// that it causes.
 func TestSearchForcesARefresh(t *testing.T) {
 	a := idle(t, plan)
 	a.clock.Move(time.Minute)
@@ -50,7 +51,8 @@ func TestSearchForcesARefresh(t *testing.T) {
 	want(t, "searchable", a.total("/x/services/search"), 2)
 }
 
-// As seen: a GET by id of a document that was just written lifts the count at once; of another it does not.
+// Elasticsearch 7.10 docs, "Get API", Realtime: a GET by id of a document that was just written lifts the count at
+// once; of another it does not, as seen.
 func TestGetByIDForcesARefresh(t *testing.T) {
 	a := idle(t, plan)
 	a.put("x", "1")
@@ -63,7 +65,7 @@ func TestGetByIDForcesARefresh(t *testing.T) {
 	want(t, "after a GET of the new one", a.numDocs("x"), 2)
 }
 
-// Deletes and overwrites lag as well.
+// Elasticsearch 7.10 docs, "Near real-time search": deletes and overwrites lag as well.
 func TestDeletesLagToo(t *testing.T) {
 	a := idle(t, plan)
 	a.put("x", "1", "serviceName", `"old"`)
@@ -82,7 +84,7 @@ func TestDeletesLagToo(t *testing.T) {
 	want(t, "new", a.total("/x/services/search?q=new"), 1)
 }
 
-// Elasticsearch 6 never goes idle.
+// Elasticsearch 6.8 docs, "Index modules": index.refresh_interval knows no idle index.
 func TestVersionSixNeverGoesIdle(t *testing.T) {
 	a := idle(t, "small-ha-5.x")
 	a.clock.Move(time.Hour)
@@ -93,7 +95,7 @@ func TestVersionSixNeverGoesIdle(t *testing.T) {
 }
 
 // What is there at the start counts at once, but for the drift, and can be overwritten and deleted like any other.
-func TestPreload(t *testing.T) {
+func TestAPreloadedIndexIsLikeAnyOther(t *testing.T) {
 	c := clock.New(0)
 	api := data.New(data.Options{Clock: c, Seed: 3, Services: 400, Briefs: 60, Tokens: []string{token}})
 	a := start(t, Options{Clock: c}, plan)

@@ -11,7 +11,8 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 )
 
-// uwsgi.conf in the image: four processes; more requests than that wait.
+// digitalmarketplace-docker-base: uwsgi.conf, processes = 4; uWSGI docs, "Things to know": more requests than that wait
+// in the listen queue.
 func TestWorkersAreLimited(t *testing.T) {
 	a := start(t, Options{Slots: 2, PutTime: 50 * time.Millisecond}, plan)
 	a.services("x")
@@ -26,7 +27,8 @@ func TestWorkersAreLimited(t *testing.T) {
 	}
 }
 
-// A PUT that waits for a worker is applied although its client has left: nobody tells uwsgi.
+// uWSGI docs, "Options", listen: what waits there is handed to a worker whether or not its client has left, so a PUT is
+// applied all the same.
 func TestPutWhoseClientLeftIsAppliedLate(t *testing.T) {
 	a := start(t, Options{Slots: 1, PutTime: 300 * time.Millisecond}, plan)
 	a.services("x")
@@ -61,7 +63,8 @@ func TestPutWhoseClientLeftIsAppliedLate(t *testing.T) {
 	}
 }
 
-// harakiri: a worker that takes too long is killed; nginx answers 502 in HTML, and what was written stays.
+// uWSGI docs, "Options", harakiri (digitalmarketplace-docker-base: uwsgi.conf, 60 s): a worker that takes too long is
+// killed; nginx answers 502 in HTML, and what was written stays.
 func TestHarakiriAnswers502AndKeepsWhatWasWritten(t *testing.T) {
 	a := start(t, Options{Clock: clock.New(0.005), PutTime: 360 * time.Millisecond}, plan) // 60 s are 300 ms
 	a.services("x")
@@ -72,7 +75,8 @@ func TestHarakiriAnswers502AndKeepsWhatWasWritten(t *testing.T) {
 	want(t, "written", a.get("/x/services/1").status, 200)
 }
 
-// An instance that is killed cuts the requests in flight, in a slot or in the queue.
+// Cloud Foundry docs, "App container lifecycle", Shutdown: an instance that is killed cuts the requests in flight, in a
+// slot or in the queue.
 func TestKilledInstanceCutsRequests(t *testing.T) {
 	a := start(t, Options{Slots: 1, PutTime: time.Minute}, plan)
 	a.services("x")
