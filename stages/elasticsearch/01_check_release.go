@@ -80,7 +80,11 @@ func (c *checkRelease) searchAPI(ctx context.Context, o *runner.Observation) err
 		return fmt.Errorf("%s names no mapping: something else answers there", c.Settings.searchAPI())
 	}
 	o.Say("%s, %s", c.Settings.searchAPI(), runner.Count(len(mappings), "mapping", "mappings"))
-	return nil
+	if c.Settings.Release != "" || c.Settings.Image != "" {
+		// Another build may have another mapping: step 6 asks it.
+		return nil
+	}
+	return c.unknownMappings("the live app, whose image the new one gets,", mappings)
 }
 
 func (c *checkRelease) liveHost(ctx context.Context, o *runner.Observation) error {

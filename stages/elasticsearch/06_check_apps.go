@@ -2,6 +2,7 @@ package elasticsearch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,7 +11,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-const checkAppsHelp = `Changes nothing. Sees the two apps side by side: the old one serves the live routes from the old service, the new one its temporary route from the new service, and the two are different backends.
+const checkAppsHelp = `Changes nothing. Sees the two apps side by side: the old one serves the live routes from the old service, the new one its temporary route from the new service, and the two are different backends; and the new one knows every mapping that INDICES names.
 
 By hand: cf app search-api; cf app elasticsearch-migration; look at /_status of both.`
 
@@ -30,6 +31,7 @@ func (c *checkApps) Verify() []runner.Task {
 		{Name: "the old app is bound to the old service alone", Do: c.oldBound},
 		{Name: "the new app is bound to the new service alone", Do: c.newBound},
 		{Name: "the two answer from different backends", Do: c.different},
+		{Name: "the new app knows every mapping", Do: c.newMappings},
 	}
 }
 
@@ -112,6 +114,33 @@ func (c *checkApps) different(ctx context.Context, o *runner.Observation) error 
 		return runner.Final(fmt.Errorf("both answer with the same indices, %s: they may share one backend", strings.Join(both, ", ")))
 	}
 	return nil
+}
+
+// newMappings sees that the new app has what INDICES names.
+func (s *Site) newMappings(ctx context.Context, o *runner.Observation) error {
+	if _, err := s.needGreen(ctx); err != nil {
+		return err
+	}
+	known, err := s.green().Mappings(ctx)
+	if err != nil {
+		return err
+	}
+	o.Say("%s", runner.Count(len(known), "mapping", "mappings"))
+	if err := s.unknownMappings("the new app", known); err != nil {
+		return runner.Final(fmt.Errorf("%w; the run has INDICES on record: roll back, and begin anew with another", err))
+	}
+	return nil
+}
+
+// unknownMappings are those that INDICES names and an app does not have.
+func (s *Site) unknownMappings(who string, known []string) error {
+	var all []error
+	for _, index := range s.indices {
+		if !slices.Contains(known, index.Mapping) {
+			all = append(all, runner.Misconfigure("%s has no mapping %q (INDICES), but %s", who, index.Mapping, strings.Join(known, ", ")))
+		}
+	}
+	return errors.Join(all...)
 }
 
 func (c *checkApps) Undo(context.Context) ([]runner.Task, error) { return nil, nil }

@@ -2,7 +2,6 @@ package elasticsearch
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
@@ -71,9 +70,9 @@ func (m *mapLiveRoute) routes(ctx context.Context, choose func(*cloudfoundry.Rou
 	}
 	var some []liveRoute
 	for _, route := range b.Routes {
-		now, err := m.cf.Route(ctx, route.GUID)
+		now, err := m.liveNow(ctx, route)
 		if err != nil {
-			return nil, fmt.Errorf("live route %s: %w", route.Address, err)
+			return nil, err
 		}
 		if choose(now) {
 			some = append(some, route)
@@ -153,7 +152,7 @@ func (m *mapLiveRoute) takeOff(ctx context.Context, b blue) ([]runner.Task, erro
 		task := m.unmapTask(app.Name, app.GUID, route)
 		unmap := task.Do
 		task.Do = func(ctx context.Context, o *runner.Observation) error {
-			now, err := m.cf.Route(ctx, route.GUID)
+			now, err := m.liveNow(ctx, route)
 			if err != nil {
 				return err
 			}

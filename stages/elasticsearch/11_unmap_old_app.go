@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 	"github.com/digitalmarketplace/cutover/stages/witness"
 )
@@ -19,10 +20,10 @@ type unmapOldApp struct{ *Site }
 
 func (u *unmapOldApp) Check() []runner.Task {
 	return append(u.ordinary(toBoth, toGreen),
-		u.countsHold(u.Settings.VerifyTimeout),
 		u.waitsFor("map-live-route", "the new app is not on the live routes", runner.Task{
 			Name: "the new app has at least the old one's routable instances", Wait: u.Settings.RouteTimeout, Do: u.enough,
 		}),
+		u.countsHold(u.Settings.VerifyTimeout),
 	)
 }
 
@@ -34,6 +35,9 @@ func (u *unmapOldApp) enough(ctx context.Context, o *runner.Observation) error {
 	app, err := u.needGreen(ctx)
 	if err != nil {
 		return err
+	}
+	if app.State == cloudfoundry.Stopped {
+		return runner.Refuse("the new app is stopped: somebody stopped it; cf start %s", app.Name)
 	}
 	have, _, err := u.routable(ctx, app.GUID)
 	if err != nil {
@@ -60,7 +64,7 @@ func (u *unmapOldApp) Plan(ctx context.Context) ([]runner.Task, error) {
 	}
 	var tasks []runner.Task
 	for _, route := range b.Routes {
-		now, err := u.cf.Route(ctx, route.GUID)
+		now, err := u.liveNow(ctx, route)
 		if err != nil {
 			return nil, err
 		}
@@ -150,12 +154,16 @@ func (u *unmapOldApp) Undo(ctx context.Context) ([]runner.Task, error) {
 	if urgent {
 		return u.mapBack(ctx)
 	}
-	tasks, err := u.level(ctx, b)
+	tasks, err := u.growBack(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	level, err := u.level(ctx, b)
 	if err != nil {
 		return nil, err
 	}
 	mapping, err := u.onLive(ctx, b)
-	return append(tasks, mapping...), err
+	return slices.Concat(tasks, level, mapping), err
 }
 
 // mapBack is the quick way: the old app is mapped at once, and gets what it lacks
@@ -169,7 +177,8 @@ func (u *unmapOldApp) mapBack(ctx context.Context) ([]runner.Task, error) {
 	if err != nil || len(tasks) == 0 {
 		return nil, err
 	}
-	return append(tasks, u.carryBack(b)), nil
+	more, err := u.growBack(ctx, b)
+	return append(append(tasks, more...), u.carryBack(b)), err
 }
 
 // onLive maps the old app to every live route, and proves it.

@@ -45,7 +45,7 @@ func (r *renameOldService) Plan(ctx context.Context) ([]runner.Task, error) {
 		return nil, err
 	}
 	if instance.Name != b.ServiceName && instance.Name != r.Settings.OldService {
-		return nil, runner.Refuse("service %s was %s when the run began: somebody renamed it", instance.Name, b.ServiceName)
+		return nil, runner.Refuse("service %s was %s when the run began: somebody renamed it; cf rename-service %s %s", instance.Name, b.ServiceName, instance.Name, b.ServiceName)
 	}
 	r.tags = instance.Tags
 	tasks, err := r.tell(ctx, b, app, r.Settings.OldService)

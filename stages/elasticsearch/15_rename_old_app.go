@@ -28,7 +28,7 @@ func (r *renameOldApp) Plan(ctx context.Context) ([]runner.Task, error) {
 		return nil, err
 	}
 	if app.Name != b.Name {
-		return nil, runner.Refuse("app %s was %s when the run began: somebody renamed it", app.Name, b.Name)
+		return nil, runner.Refuse("app %s was %s when the run began: somebody renamed it; cf rename %s %s", app.Name, b.Name, app.Name, b.Name)
 	}
 	return []runner.Task{r.renameApp(app, r.Settings.OldApp)}, nil
 }

@@ -52,7 +52,7 @@ func (r *removeOldApp) recordedOne(ctx context.Context, o *runner.Observation) e
 			return err
 		}
 		if app != nil {
-			return runner.Refuse("the old app is %s, not %s: somebody renamed it", app.Name, r.Settings.OldApp)
+			return runner.Refuse("the old app is %s, not %s: somebody renamed it; cf rename %s %s", app.Name, r.Settings.OldApp, app.Name, r.Settings.OldApp)
 		}
 		o.Say("it is deleted already")
 		return nil

@@ -34,7 +34,7 @@ func (a *awaitRelease) oldIsOff(ctx context.Context, o *runner.Observation) erro
 		return err
 	}
 	for _, route := range b.Routes {
-		now, err := a.cf.Route(ctx, route.GUID)
+		now, err := a.liveNow(ctx, route)
 		if err != nil {
 			return err
 		}

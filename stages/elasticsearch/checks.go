@@ -98,7 +98,7 @@ func before(states, allowed []string) string {
 // routeState tells where a live route leads, and names the first app behind it
 // that is neither blue nor its successor.
 func (s *Site) routeState(ctx context.Context, b blue, next string, route liveRoute) (state, stranger string, err error) {
-	r, err := s.cf.Route(ctx, route.GUID)
+	r, err := s.liveNow(ctx, route)
 	if err != nil {
 		return "", "", err
 	}
@@ -128,11 +128,19 @@ func (s *Site) whoseIsIt() string {
 }
 
 func (s *Site) appName(ctx context.Context, guid string) string {
+	if name := s.appCalled(ctx, guid); name != guid {
+		return name + " (" + guid + ")"
+	}
+	return guid
+}
+
+// appCalled is an app's name, or its GUID where that cannot be read.
+func (s *Site) appCalled(ctx context.Context, guid string) string {
 	app, err := s.cf.App(ctx, guid)
 	if err != nil {
 		return guid
 	}
-	return app.Name + " (" + guid + ")"
+	return app.Name
 }
 
 // stillServes is why the stages after the switch wait.

@@ -164,7 +164,8 @@ func (s *Site) finds(ctx context.Context, app, service string) (name string, err
 			continue
 		}
 		if set && bound.Name != want {
-			return "", runner.Final(fmt.Errorf("it would look for %s, and the service is %s to it", want, bound.Name))
+			return "", runner.Final(fmt.Errorf("its %s is %s, and the service is %s to it: somebody changed it; cf set-env %s %s %s",
+				s.Settings.ServiceVar, want, bound.Name, s.appCalled(ctx, app), s.Settings.ServiceVar, bound.Name))
 		}
 		return bound.Name, nil
 	}

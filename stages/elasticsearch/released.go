@@ -134,9 +134,9 @@ func (s *Site) successor(ctx context.Context) (*cloudfoundry.App, error) {
 func (s *Site) onLiveRoutes(ctx context.Context, b blue) ([]string, error) {
 	var all []string
 	for _, route := range b.Routes {
-		now, err := s.cf.Route(ctx, route.GUID)
+		now, err := s.liveNow(ctx, route)
 		if err != nil {
-			return nil, fmt.Errorf("live route %s: %w", route.Address, err)
+			return nil, err
 		}
 		for _, d := range now.Destinations {
 			if !slices.Contains(all, d.AppGUID) {
@@ -210,7 +210,7 @@ func (s *Site) alone(ctx context.Context, o *runner.Observation) (*cloudfoundry.
 		return nil, err
 	}
 	for _, route := range b.Routes {
-		now, err := s.cf.Route(ctx, route.GUID)
+		now, err := s.liveNow(ctx, route)
 		if err != nil {
 			return nil, err
 		}

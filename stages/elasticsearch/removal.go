@@ -54,7 +54,7 @@ func (s *Site) deleteTask(app *cloudfoundry.App) runner.Task {
 			}
 			for _, route := range routes {
 				for _, live := range b.Routes {
-					if live.GUID == route.GUID {
+					if live.Address == route.Address {
 						return runner.Refuse("app %s is on the live route %s", app.Name, route.Address)
 					}
 				}

@@ -168,7 +168,13 @@ func (s *Site) mapTask(name, app string, route liveRoute) runner.Task {
 	return runner.Task{
 		Name:   fmt.Sprintf("map %s to %s", route.Address, name),
 		ByHand: "cf map-route " + name + " " + typed(route.Address),
-		Do:     func(ctx context.Context, _ *runner.Observation) error { return s.cf.MapRoute(ctx, route.GUID, app) },
+		Do: func(ctx context.Context, _ *runner.Observation) error {
+			now, err := s.liveNow(ctx, route)
+			if err != nil {
+				return err
+			}
+			return s.cf.MapRoute(ctx, now.GUID, app)
+		},
 	}
 }
 
@@ -177,7 +183,13 @@ func (s *Site) unmapTask(name, app string, route liveRoute) runner.Task {
 	return runner.Task{
 		Name:   fmt.Sprintf("unmap %s from %s", route.Address, name),
 		ByHand: "cf unmap-route " + name + " " + typed(route.Address),
-		Do:     func(ctx context.Context, _ *runner.Observation) error { return s.cf.UnmapRoute(ctx, route.GUID, app) },
+		Do: func(ctx context.Context, _ *runner.Observation) error {
+			now, err := s.liveNow(ctx, route)
+			if err != nil {
+				return err
+			}
+			return s.cf.UnmapRoute(ctx, now.GUID, app)
+		},
 	}
 }
 

@@ -25,6 +25,16 @@ func (s *Site) Situation(ctx context.Context) (runner.Situation, error) {
 	if err != nil {
 		return runner.Situation{}, err
 	}
+	for _, route := range b.Routes {
+		_, err := s.liveNow(ctx, route)
+		var gone *routeGone
+		if errors.As(err, &gone) {
+			return s.withoutRoute(ctx, b, gone), nil
+		}
+		if err != nil {
+			return runner.Situation{}, err
+		}
+	}
 	next, err := s.successorApp(ctx)
 	if err != nil {
 		return runner.Situation{}, err
@@ -52,6 +62,19 @@ func (s *Site) Situation(ctx context.Context) (runner.Situation, error) {
 		return s.situated(ctx, b, state)
 	}
 	return runner.Situation{}, fmt.Errorf("the run has no route %s", s.Settings.LiveRoute)
+}
+
+// withoutRoute is the situation where somebody deleted a live route: nobody is
+// reached there, and neither way goes on before it is made again.
+func (s *Site) withoutRoute(ctx context.Context, b blue, gone *routeGone) runner.Situation {
+	name := s.nameOf(ctx, b)
+	if made, err := s.findGreen(ctx); err == nil && made != nil && s.marked("unmap-old-app") {
+		name = made.Name
+	}
+	return runner.Situation{
+		Traffic: toNone, Detail: gone.Error(), Blocked: gone.Error(), Back: "only once that route is there",
+		Next: "cf map-route " + name + " " + typed(gone.route.Address),
+	}
 }
 
 // releasedBetween is the situation where an app that is none of this run is on the
@@ -94,6 +117,7 @@ func (s *Site) withoutRun(ctx context.Context) (runner.Situation, error) {
 		return runner.Situation{
 			Traffic: "not known", Detail: lost, Back: "by hand only: nothing tells what was live",
 			Blocked: lost + "; see which apps are on " + s.Settings.LiveRoute + ", and take that one off or remove its label " + roleLabel,
+			Next:    "cf app " + orphans[0].Name,
 		}, nil
 	}
 	route, err := s.cf.RouteByAddress(ctx, s.Settings.LiveRoute)

@@ -66,18 +66,34 @@ func (s *Site) grow(ctx context.Context, app *cloudfoundry.App) ([]runner.Task, 
 	if err != nil || now.Instances >= old.Instances {
 		return nil, err
 	}
+	return s.scale("the new app", app, now.Instances, old.Instances), nil
+}
+
+// growBack gives blue the instances that it had when the run began, where somebody
+// has taken some since: it is about to have all the traffic.
+func (s *Site) growBack(ctx context.Context, b blue) ([]runner.Task, error) {
+	app, err := s.blueApp(ctx, b)
+	if err != nil || app == nil {
+		return nil, err
+	}
+	now, err := s.cf.Process(ctx, app.GUID)
+	if err != nil || now.Instances >= b.Instances {
+		return nil, err
+	}
+	return s.scale("the old app", app, now.Instances, b.Instances), nil
+}
+
+func (s *Site) scale(who string, app *cloudfoundry.App, from, to int) []runner.Task {
 	return []runner.Task{
 		{
-			Name: fmt.Sprintf("scale %s from %d to %s", app.Name, now.Instances, runner.Count(old.Instances, "instance", "instances")), ByHand: fmt.Sprintf("cf scale %s -i %d", app.Name, old.Instances),
-			Do: func(ctx context.Context, _ *runner.Observation) error {
-				return s.cf.ScaleApp(ctx, app.GUID, old.Instances)
-			},
+			Name: fmt.Sprintf("scale %s from %d to %s", app.Name, from, runner.Count(to, "instance", "instances")), ByHand: fmt.Sprintf("cf scale %s -i %d", app.Name, to),
+			Do: func(ctx context.Context, _ *runner.Observation) error { return s.cf.ScaleApp(ctx, app.GUID, to) },
 		},
 		{
-			Name: "every instance of the new app runs", Wait: s.Settings.StartTimeout, Proves: true,
+			Name: "every instance of " + who + " runs", Wait: s.Settings.StartTimeout, Proves: true,
 			Do: func(ctx context.Context, o *runner.Observation) error { return s.allRun(ctx, o, app) },
 		},
-	}, nil
+	}
 }
 
 // size is blue's, which green gets when it is made, and again before it serves; after

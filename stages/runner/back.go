@@ -111,6 +111,11 @@ func (r *Runner) noRun(ctx context.Context, result *Result) error {
 	if ended != nil && !ended.Back {
 		return r.failAs(result, ListCheck, "there is a way back from here", Refuse("there is none: run %s is complete, and what it replaced is deleted", ended.Run))
 	}
+	if r.Situation != nil {
+		if now, err := r.Situation(ctx); err == nil && now.Blocked != "" {
+			return r.failAs(result, ListCheck, "there is a run to go back from", Refuse("there is none: %s", now.Blocked))
+		}
+	}
 	result.Verdict, result.Why = Nothing, "there is no run: nothing to go back from"
 	r.note(result, ListUndo, "the stage is undone", Nothing, result.Why)
 	return nil

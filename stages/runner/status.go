@@ -138,7 +138,7 @@ func StatusOf(steps Runbook, record *Record, now Situation, command string) Stat
 	switch {
 	case record != nil && record.Back:
 		s.Back = true
-		s.Card.Again, s.Card.Onward, s.Card.Next = "yes: a rollback goes on from where it stopped", "no: the run goes back", command+" rollback"
+		s.Card.Again, s.Card.Onward, s.Card.Next = "yes: a rollback goes on from where it stopped", "no: the run goes back", cmp.Or(now.Next, command+" rollback")
 	case now.Blocked != "":
 		s.Card.Again, s.Card.Onward, s.Card.Next = "yes: it refuses until that is cleared up", "no: "+now.Blocked, cmp.Or(now.Next, command+" rollback")
 	case next == nil:

@@ -10,12 +10,16 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/httpclient"
 )
 
-// each runs all tasks, whatever becomes of the others, and joins what failed.
+// each runs all tasks, whatever becomes of the others, and joins what failed. Once
+// one has failed the others are asked once: the verdict is known, and a person waits.
 func (r *Runner) each(ctx context.Context, result *Result, list List, tasks []Task, wait time.Duration) error {
 	var all []error
 	for _, t := range tasks {
 		if ctx.Err() != nil {
 			return errors.Join(append(all, context.Cause(ctx))...)
+		}
+		if len(all) > 0 {
+			t.Wait, wait = 0, 0
 		}
 		if err := r.task(ctx, result, list, t, wait); err != nil {
 			all = append(all, err)

@@ -71,6 +71,36 @@ func TestALostRecordIsNotNothing(t *testing.T) {
 		t.Errorf("status:\n%s", out)
 	}
 	w.run(3, "elasticsearch", "guard")
+	w.refused(nil, "whose record (service cutover-search-api) is gone", "elasticsearch", "rollback")
+}
+
+// Others delete a live route, and take an instance of the old app away: the one says
+// what to type, and the other is made good before the old app has all the traffic.
+func TestARollbackWithARouteMadeAgainAndASmallerOldApp(t *testing.T) {
+	t.Parallel()
+	w := start(t, small())
+	w.run(0, "elasticsearch", "run", "--to", "unmap-temporary-route")
+	old := w.app("search-api")
+	w.cf("POST", "/v3/apps/"+old+"/processes/web/actions/scale", map[string]any{"instances": 1}, nil)
+	w.cf("DELETE", "/v3/routes/"+w.route(liveHost), nil, nil)
+	w.eventually("the route is gone", func() bool { return w.route(liveHost) == "" })
+
+	w.refused(nil, "live route dm-search-api-preview.cloudapps.digital is deleted: make it again", "elasticsearch", "rename-old-service")
+	w.run(3, "elasticsearch", "rollback")
+	says := w.run(0, "elasticsearch", "status").out.String()
+	if want := "next         cf map-route elasticsearch-migration cloudapps.digital --hostname dm-search-api-preview\n"; !strings.Contains(says, want) || !strings.Contains(says, "12. unmap-temporary-route") {
+		t.Errorf("status does not say %q, or has no tree:\n%s", want, says)
+	}
+	w.cf("POST", "/v3/routes", map[string]any{"host": liveHost, "relationships": map[string]any{
+		"space":  map[string]any{"data": map[string]any{"guid": w.guid("/v3/spaces?names=preview")}},
+		"domain": map[string]any{"data": map[string]any{"guid": w.guid("/v3/domains?names=cloudapps.digital")}},
+	}}, nil)
+	w.mapTo(liveHost, w.app("elasticsearch-migration"))
+	p := w.run(0, "elasticsearch", "rollback")
+	if !strings.Contains(p.log.String(), "scale search-api from 1 to 2 instances") {
+		t.Errorf("the old app is not made as large as it was:\n%s", p.log.String())
+	}
+	w.serves()
 }
 
 func TestAnAnswerThatIsNoStatusIsNoProof(t *testing.T) {

@@ -142,10 +142,10 @@ func apps() map[string]badDay {
 			says: []string{"the broker failed to create search_api_elasticsearch_new: \"no capacity left\"", "run again +yes"},
 		},
 		"the new app dies once both serve": {
-			upTo: "watch-traffic", command: "unmap-old-app", exit: 4, verdict: runner.Errored, traffic: "both", left: built(),
-			env:   map[string]string{"ROUTE_TIMEOUT": "300ms", "VERIFY_TIMEOUT": "300ms"},
+			upTo: "watch-traffic", command: "unmap-old-app", exit: 3, verdict: runner.Failure, traffic: "both", left: built(),
 			wrong: func(w *world) { w.stop("elasticsearch-migration") },
-			again: 4,
+			says:  []string{"the new app is stopped: somebody stopped it; cf start elasticsearch-migration"},
+			again: 3,
 		},
 		"the new app dies in the switch, and the old one is put back": {
 			upTo: "verify-indices", command: "switch", exit: 1, verdict: runner.Failure, traffic: "blue", left: built(),
