@@ -29,7 +29,7 @@
 //	GET    /_sandbox/release    200 [Release…]
 //
 //	POST   /_sandbox/engine     {"service":"search_api_elasticsearch_new","outage":"down"} makes an Elasticsearch fail: down,
-//	                            hanging, unavailable, full, read-only, bad-gateway; "" ends it.
+//	                            hanging, unavailable, full, read-only, bad-gateway; low-disk is its app's; "" ends it.
 //	                            {"fail_next_creation":"words"} makes the broker's next creation fail with them; 200 the same
 //
 //	GET    /_sandbox/limit      200 {"requests":200,"refused":3}: the platform's hourly limit for a user, and what it has refused

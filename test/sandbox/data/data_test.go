@@ -30,7 +30,10 @@ var epoch = time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 
 func serve(t *testing.T, o Options) *server {
 	t.Helper()
-	c := clock.New(0)
+	c := o.Clock
+	if c == nil {
+		c = clock.New(0)
+	}
 	c.Move(epoch.Add(10 * time.Hour).Sub(c.Now()))
 	o.Clock, o.Epoch, o.Tokens = c, epoch, []string{token}
 	if o.Seed == 0 {

@@ -234,13 +234,19 @@ func (c *call) getStatus() {
 	if !ok {
 		return
 	}
-	code := http.StatusOK
+	var problems []string
+	if k := c.cluster(); k != nil && k.broken() == LowDisk {
+		body["disk"] = "LOW (4% free)"
+		problems = append(problems, "Disk space low: 4% remaining.")
+	}
 	if err != nil {
-		code = http.StatusInternalServerError
-		body["status"] = "error"
-		body["message"] = []string{"Error connecting to elasticsearch " + describe(err)}
+		problems = append(problems, "Error connecting to elasticsearch "+describe(err))
 	} else {
 		body["es_status"] = status
+	}
+	code := http.StatusOK
+	if len(problems) > 0 {
+		code, body["status"], body["message"] = http.StatusInternalServerError, "error", problems
 	}
 	c.json(code, body)
 }

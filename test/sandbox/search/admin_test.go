@@ -3,6 +3,7 @@ package search
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
@@ -235,6 +236,31 @@ func TestEachOutageOfTheEngineHasItsWords(t *testing.T) {
 	old.services("x")
 	old.clusters.Break("instance", Full)
 	want(t, "a full disk under version 6", old.do("PUT", "/x/services/2", body("2")).status, 403)
+}
+
+// elasticsearch-py docs, "Connection", timeout: a call to an engine that does not answer ends after ten seconds.
+func TestAnEngineThatHangsIsGivenTenSeconds(t *testing.T) {
+	c := clock.New(0.01)
+	a := start(t, Options{Clock: c}, plan)
+	a.clusters.Break("instance", Hanging)
+	began := time.Now()
+	want(t, "status", a.get("/_status").status, 500)
+	if took := time.Since(began); took < c.Scale(10*time.Second) {
+		t.Errorf("it took %s, want %s", took, c.Scale(10*time.Second))
+	}
+}
+
+// digitalmarketplace-utils: dmutils/status.py, get_disk_space_status: an app whose own disk is full says so in /_status,
+// with what the engine holds beside it, and goes on serving.
+func TestALowDiskIsAStatusErrorBesideTheIndices(t *testing.T) {
+	a := start(t, Options{}, plan)
+	a.services("x")
+	a.clusters.Break("instance", LowDisk)
+	s := a.get("/_status?ignore-dependencies")
+	if s.status != 500 || !strings.Contains(s.body, `"message":["Disk space low: 4% remaining."]`) || !strings.Contains(s.body, `"es_status":{"x":`) {
+		t.Errorf("%d %s", s.status, s.body)
+	}
+	want(t, "PUT", a.do("PUT", "/x/services/1", body("1")).status, 200)
 }
 
 // Open Service Broker API, "Deprovisioning": a service instance that is deleted leaves its app without an engine.

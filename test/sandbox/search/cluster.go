@@ -54,10 +54,14 @@ func (c *cluster) call(ctx context.Context, write bool) error {
 	if c == nil {
 		return refused()
 	}
+	return c.broken().apply(ctx, c, write)
+}
+
+// broken is how it fails at present.
+func (c *cluster) broken() Outage {
 	c.mu.RLock()
-	outage := c.outage
-	c.mu.RUnlock()
-	return outage.apply(ctx, c, write)
+	defer c.mu.RUnlock()
+	return c.outage
 }
 
 // resolve is the indices that an expression names: a name, an alias, a list, wildcards, _all. A plain name that is

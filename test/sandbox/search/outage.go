@@ -22,11 +22,13 @@ const (
 	ReadOnly Outage = "read-only"
 	// BadGateway: something in front of it answers 502 with a page of HTML.
 	BadGateway Outage = "bad-gateway"
+	// LowDisk is the app's own: less than five percent of it is free, which /_status says with a 500, and nothing else does.
+	LowDisk Outage = "low-disk"
 )
 
 // Outages are all that there are.
 func Outages() []Outage {
-	return []Outage{Down, Hanging, Unavailable, Full, ReadOnly, BadGateway}
+	return []Outage{Down, Hanging, Unavailable, Full, ReadOnly, BadGateway, LowDisk}
 }
 
 func refused() error {
