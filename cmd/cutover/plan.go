@@ -60,10 +60,10 @@ func ends(steps runner.Runbook, asked string) (first, last int, err error) {
 	if !both {
 		to = from
 	}
-	if first, err = number(steps, from, steps[0]); err != nil {
+	if first, err = number(steps, from, steps[0], "map-live-route"); err != nil {
 		return 0, 0, err
 	}
-	last, err = number(steps, to, steps[len(steps)-1])
+	last, err = number(steps, to, steps[len(steps)-1], "unmap-temporary-route")
 	return first, last, err
 }
 

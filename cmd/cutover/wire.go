@@ -75,11 +75,11 @@ func (p *program) unwritable(g *grammar) []environ.Problem {
 // stages runs the stages from one to another; "" is the runbook's first or last.
 func (p *program) stages(ctx context.Context, g *grammar, from, to string) error {
 	steps := elasticsearch.Steps(nil)
-	first, err := number(steps, from, steps[0])
+	first, err := number(steps, from, steps[0], "map-live-route")
 	if err != nil {
 		return err
 	}
-	last, err := number(steps, to, steps[len(steps)-1])
+	last, err := number(steps, to, steps[len(steps)-1], "unmap-temporary-route")
 	if err != nil {
 		return err
 	}
@@ -89,10 +89,14 @@ func (p *program) stages(ctx context.Context, g *grammar, from, to string) error
 	return p.between(ctx, g, first, last)
 }
 
-// number finds the number of a stage by its name.
-func number(steps runner.Runbook, name string, standard runner.Step) (int, error) {
-	if name == "" {
+// number finds the number of a stage by its name; switch, which is several, counts
+// as the first or the last of them, as edge says.
+func number(steps runner.Runbook, name string, standard runner.Step, edge string) (int, error) {
+	switch name {
+	case "":
 		return standard.Number, nil
+	case "switch":
+		name = edge
 	}
 	if step := steps.Named(name); step != nil {
 		return step.Number, nil

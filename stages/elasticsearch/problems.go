@@ -65,6 +65,7 @@ func (s *Settings) names(p *problems) {
 			by[n.value] = n.variable
 		}
 	}
+	p.wrong(!regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(s.ServiceVar), "SERVICE_VARIABLE", "%q is not the name of a variable", s.ServiceVar)
 	p.wrong(s.LiveRoute == s.TemporaryRoute, "TEMPORARY_ROUTE", "is the live route, %s", s.LiveRoute)
 	p.wrong(s.PrivateRoute == s.LiveRoute || s.PrivateRoute == s.TemporaryRoute, "PRIVATE_ROUTE", "is %s, and so is another route", s.PrivateRoute)
 }
@@ -85,6 +86,7 @@ func (s *Settings) numbers(p *problems) {
 	p.wrong(s.Workers < 1 || s.Workers > 1000, "SEARCH_API_WORKERS", "must be from 1 to 1000")
 	p.wrong(s.Rate < 0, "RATE", "must not be less than 0")
 	p.wrong(s.MaxFailed < 0, "MAX_FAILED", "must not be less than 0")
+	p.wrong(s.MaxRemovals < -1, "MAX_REMOVALS", "must be -1, 0 or more")
 	p.wrong(math.IsNaN(s.WitnessRate) || s.WitnessRate < 0.01 || s.WitnessRate > 1000, "WITNESS_RATE", "must be from 0.01 to 1000")
 	for _, d := range []struct {
 		variable string

@@ -40,6 +40,8 @@ func TestEachWrongSettingIsNamedAlone(t *testing.T) {
 		"SERVICE_PARAMETERS":   {"[1]", "{", `"x"`},
 		"INDICES":              {`[{"alias":"_all"}]`, "[]", "{"},
 		"IMAGE":                {"a b"},
+		"MAX_REMOVALS":         {"-2"},
+		"SERVICE_VARIABLE":     {"A B", "1A"},
 		"NEW_APP":              {"search-api", "search-api-old", "../../escaped", "a b"},
 		"NEW_SERVICE":          {"search_api_elasticsearch", "search_api_elasticsearch_old"},
 		"TEMPORARY_ROUTE":      {"dm-search-api-preview.cloudapps.digital"},

@@ -213,7 +213,7 @@ func (r *Runner) change(ctx context.Context, stage Stage, result *Result, tasks,
 func (r *Runner) admit(ctx context.Context, all []Step, step Step, result *Result) (Admission, error) {
 	record, err := r.Journal.Record(ctx)
 	if err != nil {
-		return Admission{}, fmt.Errorf("read the run: %w", err)
+		return Admission{}, err
 	}
 	if record != nil {
 		result.Run = record.Run
@@ -338,7 +338,7 @@ func (r *Runner) mark(result *Result, started time.Time) Mark {
 
 func orUnknown(build string) string {
 	if build == "" {
-		return "a build without an address"
+		return "somebody outside of Jenkins"
 	}
 	return build
 }

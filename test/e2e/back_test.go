@@ -79,7 +79,7 @@ func TestALostRecordIsNotNothing(t *testing.T) {
 func TestARollbackWithARouteMadeAgainAndASmallerOldApp(t *testing.T) {
 	t.Parallel()
 	w := start(t, small())
-	w.run(0, "elasticsearch", "run", "--to", "unmap-temporary-route")
+	w.run(0, "elasticsearch", "run", "--to", "switch")
 	old := w.app("search-api")
 	w.cf("POST", "/v3/apps/"+old+"/processes/web/actions/scale", map[string]any{"instances": 1}, nil)
 	w.cf("DELETE", "/v3/routes/"+w.route(liveHost), nil, nil)

@@ -322,3 +322,23 @@ func TestAPageThatFailsIsReadAgain(t *testing.T) {
 		t.Errorf("%+v, %v", report, err)
 	}
 }
+
+// A cache in front of the data API that forgets the query gives the first page for
+// every one, each with a next.
+func TestAPageThatIsTheOneBeforeEndsTheReading(t *testing.T) {
+	w := newWorld(t, 250, 5)
+	target := indexer.Defaults("production").Dated(day)[0]
+	w.create([]indexer.Target{target})
+	w.intercept(nil, func(_ http.ResponseWriter, r *http.Request) bool {
+		query := r.URL.Query()
+		if query.Has("page") {
+			query.Set("page", "1")
+			r.URL.RawQuery = query.Encode()
+		}
+		return false
+	})
+	_, err := indexer.Fill(writing(t), w.source, w.target, target, indexer.FillOptions{Pace: quick()})
+	if err == nil || !strings.Contains(err.Error(), "page 2 of the listing is page 1 again") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -3,6 +3,7 @@ package indexer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dataapi"
@@ -32,13 +33,21 @@ func listers(source *dataapi.Client, x Index) []lister {
 }
 
 // sequence yields the pages of a listing from a page on, each read when it is asked for.
-// A page that the listing does not have ends it.
+// A page that the listing does not have ends it. One that begins as the one before
+// did is not read on from: a listing that moves does not move by a whole page.
 func (p Pace) sequence(ctx context.Context, list lister, from int) iter.Seq2[dataapi.Page, error] {
 	return func(yield func(dataapi.Page, error) bool) {
+		before := ""
 		for number := max(from, 1); ; number++ {
 			page, err := p.page(ctx, list, number)
 			if errors.Is(err, dataapi.ErrNoPage) {
 				return
+			}
+			if err == nil && len(page.Documents) > 0 {
+				if page.Documents[0].ID == before {
+					err = fmt.Errorf("page %d of the listing is page %d again: it begins with document %s", number, number-1, before)
+				}
+				before = page.Documents[0].ID
 			}
 			if !yield(page, err) || err != nil || page.Last {
 				return
