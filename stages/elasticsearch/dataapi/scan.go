@@ -223,8 +223,8 @@ func (s *scanner) number() error {
 }
 
 // take takes one byte of those given, if it comes next.
-func (s *scanner) take(any string) bool {
-	if s.at < len(s.text) && bytes.IndexByte([]byte(any), s.text[s.at]) >= 0 {
+func (s *scanner) take(of string) bool {
+	if s.at < len(s.text) && bytes.IndexByte([]byte(of), s.text[s.at]) >= 0 {
 		s.at++
 		return true
 	}
