@@ -164,7 +164,7 @@ func TestCheckpointsComeEachSecondOrEach200Documents(t *testing.T) {
 		most      int
 	}{
 		"slow": {50, 1000, func(since time.Duration, _ int) bool { return since >= time.Second }, 100},
-		"fast": {rate.Inf, 20_000, func(_ time.Duration, documents int) bool { return documents >= 200 }, 400},
+		"fast": {rate.Inf, 5_000, func(_ time.Duration, documents int) bool { return documents >= 200 }, 400},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
