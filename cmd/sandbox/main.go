@@ -56,7 +56,7 @@ type flags struct {
 	PortControl int `default:"0" help:"Port of the control API; 0 is any."`
 
 	HTTPS            string `name:"https" placeholder:"FILE" help:"Serve the routes over HTTPS too, with a certificate made at the start and written here; env then says https."`
-	EnvFile          string `placeholder:"FILE" help:"Write the variables that cutover needs here, as export lines."`
+	EnvFile          string `placeholder:"FILE" help:"Write the variables that cutover needs here, as export lines, and CONTROL, the control API's address."`
 	UntilStdinCloses bool   `help:"End when standard input is closed: with the process that started this one."`
 }
 
@@ -75,7 +75,7 @@ A rehearsal on your own space's names, routes and sizes (nothing is written ther
   cutover elasticsearch check-release --export space.json
   sandbox --like space.json --env-file /tmp/sandbox.env
 
-A tester's knobs are on the control API ("control" among the addresses):
+A tester's knobs are on the control API ("control" among the addresses, CONTROL in the env file):
 
   curl $CONTROL/_sandbox                 this sandbox's addresses and env
   curl $CONTROL/_sandbox/load            what the readers have seen
@@ -220,7 +220,9 @@ func serve(ctx context.Context, o sandbox.Options, envFile string, stdout io.Wri
 	}
 	defer s.Close()
 	if envFile != "" {
-		if err := os.WriteFile(envFile, []byte(sandbox.Exports(s.Env())), 0o600); err != nil {
+		env := s.Env()
+		env["CONTROL"] = s.ControlURL // which cutover does not know, but people
+		if err := os.WriteFile(envFile, []byte(sandbox.Exports(env)), 0o600); err != nil {
 			return err
 		}
 	}

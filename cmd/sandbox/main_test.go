@@ -88,6 +88,7 @@ func TestItSaysWhenItIsReadyAndEndsWithItsContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ready.Env["CONTROL"] = ready.Addresses.Control
 	if string(text) != sandbox.Exports(ready.Env) {
 		t.Errorf("%s holds %s", file, text)
 	}
