@@ -39,6 +39,9 @@ func (p *Platform) newAPI() http.Handler {
 		now := p.now()
 		w.Header().Set("Date", now.Format(http.TimeFormat))
 		r = r.WithContext(context.WithValue(r.Context(), arrivalKey{}, now))
+		if strings.HasPrefix(r.URL.Path, "/v3/") { // Rails' routes do not mind a slash at the end
+			r.URL.Path = strings.TrimRight(r.URL.Path, "/")
+		}
 		switch {
 		case strings.HasPrefix(r.URL.Path, "/oauth/"), r.URL.Path == "/login", r.URL.Path == "/info", r.URL.Path == "/token_keys":
 			uaaWrapped.ServeHTTP(w, r)
@@ -154,7 +157,9 @@ func (c *call) answer(w http.ResponseWriter, err error) {
 	default:
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		w.WriteHeader(c.status)
-		_ = json.NewEncoder(w).Encode(out)
+		text := json.NewEncoder(w)
+		text.SetEscapeHTML(false) // people read the links
+		_ = text.Encode(out)
 	}
 }
 

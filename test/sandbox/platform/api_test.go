@@ -91,6 +91,20 @@ func TestWhatIsUnknownIsRefused(t *testing.T) {
 	w.refused(400, 1001, "invalid request body", "POST", "/v3/apps", json.RawMessage("[1]"))
 }
 
+// Cloud Foundry v3 API docs, "Get platform info"; Rails routing guide: a slash at the end is no other path.
+func TestInfoSaysWhetherRequestsAreLimited(t *testing.T) {
+	w := start(t)
+	limited := func() any { return w.must(200, "GET", "/v3/info/", nil)["rate_limits"].(obj)["enabled"] }
+	if limited() != false {
+		t.Error("requests are limited from the start")
+	}
+	w.p.LimitRate(500)
+	if limited() != true {
+		t.Error("a limit is not told")
+	}
+	w.must(200, "GET", "/v3/apps/", nil)
+}
+
 // ccng: app/presenters/v3/paginated_list_presenter.rb
 func TestPagesAreFollowedByAbsoluteLinks(t *testing.T) {
 	w := start(t)

@@ -41,11 +41,15 @@ func rootV3(c *call) error {
 	return c.reply(200, obj{"links": links})
 }
 
+// info is of ccng: app/presenters/v3/info_presenter.rb.
 func info(c *call) error {
+	limits := obj{"enabled": false, "general_limit": "", "reset_interval_in_minutes": ""}
+	if n := c.p.limits.user; n > 0 {
+		limits = obj{"enabled": true, "general_limit": n, "reset_interval_in_minutes": 60}
+	}
 	return c.reply(200, obj{
 		"build": "sandbox", "cli_version": obj{"minimum": "", "recommended": ""}, "custom": obj{},
 		"description": "an in-memory Cloud Foundry", "name": "sandbox", "version": 0, "osbapi_version": "2.15",
-		"rate_limits": obj{"enabled": false, "general_limit": 2000, "reset_interval_in_minutes": 60},
-		"links":       obj{"self": c.link("/v3/info"), "support": obj{"href": ""}},
+		"rate_limits": limits, "links": obj{"self": c.link("/v3/info"), "support": obj{"href": ""}},
 	})
 }
