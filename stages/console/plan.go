@@ -266,7 +266,7 @@ func (p *Plan) JSON(w io.Writer) error {
 	return err
 }
 
-// AsCommands writes what a person would type, stage by stage.
+// AsCommands writes what a person would type, stage by stage, and what stands in its way.
 func (p *Plan) AsCommands(w io.Writer) error {
 	var b strings.Builder
 	for _, r := range p.results {
@@ -275,6 +275,9 @@ func (p *Plan) AsCommands(w io.Writer) error {
 			fmt.Fprintf(&b, "# %s\n", r.Why)
 		}
 		for _, t := range r.Tasks {
+			if t.Verdict == runner.Failure || t.Verdict == runner.Errored {
+				fmt.Fprintf(&b, "# x %s: %s\n", t.Name, oneLine(t.Error))
+			}
 			if t.Verdict != runner.Planned {
 				continue
 			}

@@ -85,7 +85,7 @@ func TestAPlanAsCommands(t *testing.T) {
 	if err := planned().AsCommands(&commands); err != nil {
 		t.Fatal(err)
 	}
-	want := "# 11. Off\n# done by build 7\n# 12. Unmap\ncf create-app x\ncf unmap-route\n# apply the manifest\n# the counts hold\n# 19. Reindex\n# waits for 12\n# 20. Remove\n# delete service y\n"
+	want := "# 11. Off\n# done by build 7\n# 12. Unmap\ncf create-app x\ncf unmap-route\n# apply the manifest\n# the counts hold\n# x it does not: no\n# 19. Reindex\n# waits for 12\n# 20. Remove\n# delete service y\n"
 	if diff := cmp.Diff(want, commands.String()); diff != "" {
 		t.Errorf("commands (-want +got):\n%s", diff)
 	}

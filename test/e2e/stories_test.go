@@ -31,7 +31,8 @@ import (
 //	begin NAME cutover ARGS             starts it and goes on; says NAME REGEXP, signal NAME TERM, ends NAME CODE
 //	fault NAME JSON                     arms a fault; held NAME, release NAME do|drop, hit NAME, mend NAME
 //	control METHOD PATH [JSON]          asks the control API; the answer is on stdout
-//	until PATH REGEXP                   asks it, or the platform (/v3/…), again and again until the answer matches
+//	until PATH REGEXP                   asks it, or the platform (/v3/…), again and again until the answer matches;
+//	                                    an address of an app (http://…) is asked of every router
 //	cf METHOD PATH [JSON]               asks the platform, as an operator would; {green}, {blue} are the apps' GUIDs
 //	deploy [JSON]                       runs the release job; JSON is a mistake in its manifest
 //	edit JSON                           makes one edit in the data API; $EDITED is its object's id

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -77,6 +78,11 @@ func (s *story) control(args []string) {
 func (s *story) until(args []string) {
 	s.need(args, 2, 2)
 	pattern := regexp.MustCompile(args[1])
+	args = s.byGUID(args)
+	if host, ok := strings.CutPrefix(args[0], "http://"); ok {
+		s.world.eventually("every router says "+args[1]+" on "+host, func() bool { return s.world.everywhere(host, pattern) })
+		return
+	}
 	s.world.eventually(args[0]+" says "+args[1], func() bool {
 		var answer json.RawMessage
 		if strings.HasPrefix(args[0], "/v3/") {
@@ -88,18 +94,34 @@ func (s *story) until(args []string) {
 	})
 }
 
+// everywhere tells whether the answer matches on every router: fresh connections meet each of two by 20.
+func (w *world) everywhere(address string, pattern *regexp.Regexp) bool {
+	host, path, _ := strings.Cut(address, "/")
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for range 20 {
+		req, err := http.NewRequestWithContext(w.t.Context(), "GET", "http://"+w.env["ROUTER_ADDRESS"]+"/"+path, nil)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		req.Host = host
+		resp, err := client.Do(req)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		text, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if !pattern.Match(text) {
+			return false
+		}
+	}
+	return true
+}
+
 // platform asks the Cloud Controller. {green} and {blue} in path and body are the
 // GUIDs of the new app and of the one called search-api.
 func (s *story) platform(args []string) {
 	s.need(args, 2, 3)
-	args = slices.Clone(args)
-	for i := range args {
-		for word, app := range map[string]string{"{green}": "elasticsearch-migration", "{blue}": "search-api"} {
-			if strings.Contains(args[i], word) {
-				args[i] = strings.ReplaceAll(args[i], word, s.world.app(app))
-			}
-		}
-	}
+	args = s.byGUID(args)
 	path := args[1]
 	if args[0] == "DELETE" {
 		s.world.cf(args[0], path, nil, nil)
@@ -108,6 +130,19 @@ func (s *story) platform(args []string) {
 	var answer any
 	s.world.cf(args[0], path, s.body(args), &answer)
 	s.print(answer)
+}
+
+// byGUID puts the apps' GUIDs where {green} and {blue} are.
+func (s *story) byGUID(args []string) []string {
+	args = slices.Clone(args)
+	for i := range args {
+		for word, app := range map[string]string{"{green}": "elasticsearch-migration", "{blue}": "search-api"} {
+			if strings.Contains(args[i], word) {
+				args[i] = strings.ReplaceAll(args[i], word, s.world.app(app))
+			}
+		}
+	}
+	return args
 }
 
 // app finds an app's GUID by its name.
