@@ -45,10 +45,11 @@ func (s *Site) mayRelease() bool {
 }
 
 // heir is the app that has the live traffic once green is off the live routes:
-// blue, or where somebody released before step 13, which deletes blue, the released
+// blue (in a dry run also where it is still to be made anew), or where somebody
+// released before step 13, which deletes blue, the released
 // app. nil where there is none.
 func (s *Site) heir(ctx context.Context, b blue) (*cloudfoundry.App, error) {
-	app, err := s.blueApp(ctx, b)
+	app, err := s.oldAppBack(ctx, b)
 	if err != nil || app != nil {
 		return app, err
 	}
