@@ -39,6 +39,9 @@ type seeker struct {
 	sounded  time.Time
 	// soundedAt is the limit at that time.
 	soundedAt int
+	// doubt is a time that a sounding told, and that is longer than alone. It may be chance, so the next one decides; until
+	// then the limit stays.
+	doubt time.Duration
 }
 
 func (s *seeker) slots() int { return int(math.Round(s.workers)) }
@@ -70,7 +73,7 @@ func (s *seeker) judge(w window) (int, need) {
 
 func (s *seeker) next(w window) int {
 	if n := w.overloaded; n*10 > w.answered+n {
-		s.sounding = false
+		s.sounding, s.doubt = false, 0
 		s.workers = max(1, s.workers/2)
 		return max(1, w.limit/2)
 	}
@@ -94,9 +97,12 @@ func (s *seeker) next(w window) int {
 	want := int(math.Round(now)) + spare(now)
 	longer := w.limit-want >= 2 && float64(want) < 0.85*float64(w.limit)
 	grown := want <= w.limit && 4*w.limit > 5*s.soundedAt+4
-	if since > apart || (longer || grown) && since > soonest {
+	if since > apart || (longer || grown || s.doubt > 0) && since > soonest {
 		s.before, s.sounding, s.soundedAt = w, true, w.limit
 		return max(1, int(0.75*now))
+	}
+	if s.doubt > 0 {
+		return w.limit
 	}
 	return s.follow(w, now)
 }
@@ -129,6 +135,13 @@ func (s *seeker) heard(w window) int {
 	s.sounding, s.sounded = false, w.ended
 	if w.time == 0 {
 		return s.before.limit
+	}
+	if s.doubt == 0 && w.time > s.alone*21/20 {
+		s.doubt = w.time
+		return s.before.limit
+	}
+	if s.doubt > 0 {
+		w.time, s.doubt = min(w.time, s.doubt), 0
 	}
 	if change := float64(w.time) / float64(s.alone); change > 0.8 && change < 1.2 {
 		w.time = (s.alone + w.time) / 2

@@ -179,6 +179,30 @@ func TestItIsNotFooledByAQueueWithoutOrder(t *testing.T) {
 	})
 }
 
+// A machine that has other work now and then makes answers late for a moment, also those of a sounding. That is no reason
+// to think that there are more workers.
+func TestItIsNotFooledByAMomentsWork(t *testing.T) {
+	for _, every := range []time.Duration{3100 * time.Millisecond, 15100 * time.Millisecond} {
+		synctestRun(t, every.String(), func(t *testing.T) {
+			began := time.Now()
+			s := newServer(20, func() time.Duration {
+				if time.Since(began)%every < 200*time.Millisecond {
+					return 40 * time.Millisecond
+				}
+				return 25 * time.Millisecond
+			})
+			g := Seek(128)
+			run(t, g, s, func() {
+				spend(10 * time.Second)
+				share := s.share(time.Minute)
+				if most, _ := s.count(); share < 0.97 || most > 24 {
+					t.Errorf("%.1f %% busy, at most %d at once to 20 workers", 100*share, most)
+				}
+			})
+		})
+	}
+}
+
 // A server that becomes slower, or loses workers, or gets more of them, in the middle: both look the same from outside.
 func TestItFollowsAServerThatChanges(t *testing.T) {
 	for name, change := range map[string]func(*server){
