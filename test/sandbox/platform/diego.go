@@ -330,8 +330,17 @@ func (in *instance) stop() {
 			in.kill()
 		}
 	})
-	c.After(in.lrp.p.opts.StopGrace, in.kill)
+	grace := in.lrp.p.opts.StopGrace
+	if grace > 0 {
+		time.AfterFunc(max(c.Scale(grace), leastGrace), in.kill)
+		return
+	}
+	in.kill()
 }
+
+// leastGrace is the least real time between SIGTERM and SIGKILL: at a quick pace the grace may be less than a request takes
+// here.
+const leastGrace = 200 * time.Millisecond
 
 // kill takes no lock, and may be called with it.
 func (in *instance) kill() {
