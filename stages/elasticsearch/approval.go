@@ -162,6 +162,6 @@ func mayHoldSecret(name string) bool {
 // done, and not what.
 func onlyPace(name string) bool {
 	return strings.HasSuffix(name, "_TIMEOUT") || strings.HasPrefix(name, "LEASE_") || slices.Contains([]string{
-		"CF_USERNAME", "CF_CLIENT_ID", "DOCKER_USERNAME", "CONCURRENCY", "RATE", "POLL_INTERVAL", "MANIFESTS", "PLAN_DIGEST", "APPROVED_BY",
+		"CF_USERNAME", "CF_CLIENT_ID", "DOCKER_USERNAME", "CONCURRENCY", "RATE", "SEARCH_API_WORKERS", "POLL_INTERVAL", "MANIFESTS", "PLAN_DIGEST", "APPROVED_BY",
 	}, name)
 }

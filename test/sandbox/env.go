@@ -82,6 +82,7 @@ func makeEnv(o Options, a Addresses) map[string]string {
 		"ROUTER_ADDRESS":               a.Router,
 		"ROUTE_SCHEME":                 "http",
 		"ROUTERS":                      strconv.Itoa(o.Routers),
+		"SEARCH_API_WORKERS":           strconv.Itoa(o.Slots),
 		"SERVICE_PLAN":                 "small-ha-7.x",
 		"DOCKER_USERNAME":              dockerUser,
 		"CF_DOCKER_PASSWORD":           dockerPassword,
