@@ -154,6 +154,7 @@ func middle(all []time.Duration) time.Duration {
 	return all[len(all)/2]
 }
 
-func most(d time.Duration) string { return "under " + ms(d) }
+// most says a limit in words.
+func most(d time.Duration) string { return "under " + d.String() }
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.0f ms", float64(d.Microseconds())/1000) }
