@@ -86,9 +86,9 @@ func Open(ctx context.Context, settings Settings, o Options) (*Site, error) {
 		return nil, err
 	}
 	app := httpclient.Options{UserAgent: s.agent, Dial: settings.RouterAddress}
-	app.MaxConnections = settings.Concurrency + 8
+	app.MaxConnections, app.Thrifty = settings.Concurrency+8, true
 	s.kept = httpclient.New(app)
-	app.FreshConnections, app.Attempts = true, 1
+	app.Thrifty, app.FreshConnections, app.Attempts = false, true, 1
 	s.fresh = httpclient.New(app)
 	app.UserAgent = nil
 	s.probes = httpclient.New(app)

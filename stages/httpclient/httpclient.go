@@ -47,6 +47,8 @@ type Options struct {
 	FreshConnections bool
 	// MaxConnections bounds the connections to one host. Default 64.
 	MaxConnections int
+	// Thrifty opens no more connections to a host than there are requests to it.
+	Thrifty bool
 	// Log receives one debug line for each retry; nil for none.
 	Log *slog.Logger
 }
@@ -102,6 +104,14 @@ func transport(o Options) http.RoundTripper {
 	}
 	if o.SkipTLSValidation {
 		t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // asked for by CF_SKIP_SSL_VALIDATION
+	}
+	if o.Thrifty {
+		thrift := &thrifty{base: t, hosts: map[string]*thriftyHost{}}
+		dial := t.DialContext
+		t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			return thrift.dial(ctx, network, address, dial)
+		}
+		return thrift
 	}
 	return t
 }
