@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/digitalmarketplace/cutover/stages/runner"
@@ -69,14 +70,7 @@ func (s *Site) send(ctx context.Context, address string, header http.Header) (an
 	return answer{resp.StatusCode, resp.Header.Get("X-Cf-RouterError"), hasPath(address)}, nil
 }
 
-func hasPath(address string) bool {
-	for _, c := range address {
-		if c == '/' {
-			return true
-		}
-	}
-	return false
-}
+func hasPath(address string) bool { return strings.Contains(address, "/") }
 
 // everyRouter asks for each instance of an app on an address over enough fresh
 // connections to have met every router, and compares each answer with want. One
@@ -196,22 +190,11 @@ func (s *Site) unmapTask(name, app string, route liveRoute) runner.Task {
 // typed is an address as cf's route commands take it: domain, host and path. The
 // host is taken for the first label, as it is on every domain of the house.
 func typed(address string) string {
-	host, rest, path := address, "", ""
-	for i, c := range address {
-		if c == '/' {
-			host, path = address[:i], address[i:]
-			break
-		}
-	}
-	for i, c := range host {
-		if c == '.' {
-			host, rest = host[:i], host[i+1:]
-			break
-		}
-	}
-	text := rest + " --hostname " + host
-	if path != "" {
-		text += " --path " + path
+	host, path, is := strings.Cut(address, "/")
+	host, domain, _ := strings.Cut(host, ".")
+	text := domain + " --hostname " + host
+	if is {
+		text += " --path /" + path
 	}
 	return text
 }

@@ -81,8 +81,8 @@ func TestALoginInAnAddressIsASecret(t *testing.T) {
 }
 
 func TestWhatATerminalWouldObeyIsNotWritten(t *testing.T) {
-	got := NewRedactor("t0ken-value").Redact("one\tline\n\x1b[31mred\a\r\u009b2J\xff end of t0ken-value")
-	if want := "one\tline\n\ufffd[31mred\ufffd\ufffd\ufffd2J\ufffd end of ***"; got != want {
+	got := NewRedactor("t0ken-value").Redact("one\tline\n\x1b[31mred\a\r\u009b2J\xff\u202e end of t0ken-value")
+	if want := "one\tline\n\ufffd[31mred\ufffd\ufffd\ufffd2J\ufffd\ufffd end of ***"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

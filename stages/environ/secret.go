@@ -110,7 +110,7 @@ func (r *Redactor) Redact(text string) string {
 }
 
 func visible(c rune) rune {
-	if unicode.IsControl(c) && c != '\n' && c != '\t' {
+	if (unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c)) && c != '\n' && c != '\t' {
 		return unicode.ReplacementChar
 	}
 	return c
