@@ -142,7 +142,7 @@ func TestAnOldAppThatSomebodyDeletedEndsTheWayBack(t *testing.T) {
 	t.Parallel()
 	w := start(t, small())
 	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
-	w.cf("DELETE", "/v3/apps/"+w.app("search-api-old"), nil, nil)
+	w.deleteApp(w.app("search-api-old"))
 	was := w.state()
 	for _, args := range [][]string{{"elasticsearch", "rollback"}, {"elasticsearch", "rollback", "--dry-run"}} {
 		w.refused(nil, "17. remove-old-app: somebody deleted the old app; by hand: push image", args...)

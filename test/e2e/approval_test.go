@@ -249,7 +249,7 @@ func TestWhatOthersChangeAfterTheApprovalIsRefusedAndNamed(t *testing.T) {
 				{"a setting of the job", `DRAIN was another .* now "7s"`, nil, map[string]string{"DRAIN": "7s"}},
 				{"a setting that was the default", `ALSO_BOUND was the default .* now "backup"`, nil, map[string]string{"ALSO_BOUND": "backup"}},
 				{"a setting that is the default again", `WITNESS_RATE was another .* now the default`, nil, map[string]string{"WITNESS_RATE": "20"}},
-				{"the new app deleted", "other-routes was another .* now none; new-app was another .* now deleted", func() { w.cf("DELETE", "/v3/apps/"+green, nil, nil) }, nil},
+				{"the new app deleted", "other-routes was another .* now none; new-app was another .* now deleted", func() { w.deleteApp(green) }, nil},
 			} {
 				settings := unbeating()
 				settings["PLAN_DIGEST"], settings["ROUTE_TIMEOUT"] = w.digest(), "1s"

@@ -217,7 +217,7 @@ func people() map[string]badDay {
 		"somebody deletes the new app": {
 			upTo: "verify-indices", command: "map-live-route", exit: 3, verdict: runner.Failure, traffic: "blue", again: 3,
 			left:  []string{"route dm-elasticsearch-migration-preview.cloudapps.digital", "service cutover-search-api", "service search_api_elasticsearch_new"},
-			wrong: func(w *world) { w.cf("DELETE", "/v3/apps/"+w.app("elasticsearch-migration"), nil, nil) },
+			wrong: func(w *world) { w.deleteApp(w.app("elasticsearch-migration")) },
 			says:  []string{"there is no elasticsearch-migration, and 5. push-app is complete: somebody has undone it"},
 		},
 		"somebody deletes the new service": {
@@ -240,7 +240,7 @@ func people() map[string]badDay {
 		},
 		"somebody deletes the old app while both serve": {
 			upTo: "watch-traffic", command: "unmap-old-app", exit: 3, verdict: runner.Failure, traffic: "green", again: 3, left: built(),
-			wrong: func(w *world) { w.cf("DELETE", "/v3/apps/"+w.app("search-api"), nil, nil) },
+			wrong: func(w *world) { w.deleteApp(w.app("search-api")) },
 			says:  []string{"somebody deleted"},
 		},
 		"somebody maps another app to the live route": {

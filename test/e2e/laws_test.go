@@ -279,7 +279,7 @@ func TestUndoneIsTheStateBefore(t *testing.T) {
 // removeReleased removes by hand what a way back leaves of a release.
 func (w *world) removeReleased() {
 	w.t.Helper()
-	w.cf("DELETE", "/v3/apps/"+w.app("search-api-released"), nil, nil)
+	w.deleteApp(w.app("search-api-released"))
 	w.cf("DELETE", "/v3/service_instances/"+w.instance("search_api_elasticsearch_released"), nil, nil)
 	w.eventually("the released app's service is gone", func() bool { return w.instance("search_api_elasticsearch_released") == "" })
 }

@@ -69,6 +69,19 @@ func (w *world) send(req *http.Request, into any) int {
 	return resp.StatusCode
 }
 
+// deleteApp deletes an app, and waits until the platform's job has done it.
+func (w *world) deleteApp(guid string) {
+	w.t.Helper()
+	w.cf("DELETE", "/v3/apps/"+guid, nil, nil)
+	w.eventually("the app is gone", func() bool {
+		var list struct {
+			Resources []struct{} `json:"resources"`
+		}
+		w.cf("GET", "/v3/apps?guids="+guid, nil, &list)
+		return len(list.Resources) == 0
+	})
+}
+
 // instance finds a service instance's GUID by its name; "" if there is none.
 func (w *world) instance(name string) string {
 	w.t.Helper()

@@ -83,7 +83,7 @@ func TestAWayBackFromAReleaseOnTheOldService(t *testing.T) {
 	w.run(1, "elasticsearch", "await-release")
 	w.run(0, "elasticsearch", "rollback")
 	w.removeLast()
-	w.cf("DELETE", "/v3/apps/"+w.app("search-api-released"), nil, nil)
+	w.deleteApp(w.app("search-api-released"))
 	if diff := cmp.Diff(was, w.state()); diff != "" {
 		t.Errorf("there and back (-before +after):\n%s", diff)
 	}
@@ -109,7 +109,7 @@ func TestAWayBackWaitsForAReleaseAndTakesNobodysName(t *testing.T) {
 
 	taken := w.stranger("search-api-released")
 	w.refused(nil, "the released app would be called search-api-released, and another app is", "elasticsearch", "rollback")
-	w.cf("DELETE", "/v3/apps/"+taken, nil, nil)
+	w.deleteApp(taken)
 	w.run(0, "elasticsearch", "rollback")
 
 	// The next migration needs no clearing up, and goes to its end.

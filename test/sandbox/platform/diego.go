@@ -339,8 +339,8 @@ func (in *instance) stop() {
 }
 
 // leastGrace is the least real time between SIGTERM and SIGKILL: at a quick pace the grace may be less than a request takes
-// here.
-const leastGrace = 200 * time.Millisecond
+// here, where what a program computes is not quickened. It is still a fifth of the real one.
+const leastGrace = 2 * time.Second
 
 // kill takes no lock, and may be called with it.
 func (in *instance) kill() {
