@@ -8,6 +8,9 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
+// A live route is recorded by GUID and address. Somebody may delete it in mid-run, and
+// make it again.
+
 // routeGone says that somebody deleted a live route.
 type routeGone struct{ route liveRoute }
 

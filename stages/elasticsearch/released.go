@@ -46,8 +46,8 @@ func (s *Site) mayRelease() bool {
 
 // heir is the app that has the live traffic once green is off the live routes:
 // blue (in a dry run also where it is still to be made anew), or where somebody
-// released before step 13, which deletes blue, the released
-// app. nil where there is none.
+// released before step 13, which deletes blue, the released app. nil where there is
+// none.
 func (s *Site) heir(ctx context.Context, b blue) (*cloudfoundry.App, error) {
 	app, err := s.oldAppBack(ctx, b)
 	if err != nil || app != nil {

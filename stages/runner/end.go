@@ -137,7 +137,10 @@ func (r *Runner) advice(result *Result, step Step, class Class) (again, onward, 
 		return "yes, once what it names answers again: it goes on from here", onward, same
 	case Interrupted:
 		return "yes: it goes on from here", onward, same
-	default:
-		return "yes: it reads the world anew and does only what is missing", onward, same
 	}
+	again = "yes: it reads the world anew and does only what is missing"
+	if !result.Back {
+		again += "; where it fails in the same way again, go back if there is a way: " + r.Command + " rollback"
+	}
+	return again, onward, same
 }

@@ -461,7 +461,7 @@ func TestAFailureTellsWhatAPersonNeedsAtNight(t *testing.T) {
 	_ = r.Run(t.Context(), steps, steps)
 	want := &Card{
 		Failed: "1. a, apply: a apply: the broker said no", Traffic: "blue: search-api, 2 instances", NotChanged: []string{"a apply"},
-		Again: "yes: it reads the world anew and does only what is missing", Onward: "no: later stages refuse until this one is complete",
+		Again: "yes: it reads the world anew and does only what is missing; where it fails in the same way again, go back if there is a way: cutover toy rollback", Onward: "no: later stages refuse until this one is complete",
 		Back: "nothing to go back from", Next: "cutover toy a", ByHand: "cf a",
 	}
 	if diff := cmp.Diff(want, w.results[0].Card); diff != "" {

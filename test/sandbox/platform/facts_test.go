@@ -85,16 +85,7 @@ func TestARequestInFlightOutlivesTheUnmappingOfItsRoute(t *testing.T) {
 	w := start(t)
 	blue := w.app("search-api")
 	at := "/v3/routes/" + w.guid("/v3/routes?hosts=dm-search-api-preview&paths=") + "/destinations"
-	status := make(chan int, 1)
-	go func() {
-		resp, _, err := w.tryVisit(live + "/slow")
-		if err != nil {
-			status <- 0
-			return
-		}
-		status <- resp.StatusCode
-	}()
-	<-w.program.held
+	status := w.visitSlowly()
 	w.must(200, "PATCH", at, obj{"destinations": []obj{}})
 	w.until("no router knows it", func() bool { return w.everywhere(live+"/", http.StatusNotFound) })
 	close(w.program.hold)

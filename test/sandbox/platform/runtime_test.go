@@ -229,9 +229,9 @@ func TestRequestsInFlightEndInTheGraceOrAreCut(t *testing.T) {
 	})
 }
 
-// Cloud Foundry docs, "App container lifecycle", Shutdown: SIGTERM, ten seconds, SIGKILL.
-func TestARequestThatEndsInTheGraceIsAnswered(t *testing.T) {
-	w := start(t, func(o *Options, _ *World) { o.Clock, o.JobTime = clock.New(1), -1 })
+// visitSlowly makes a request that the program holds, and returns once it does. The status comes when the request has
+// ended; 0 is none.
+func (w *world) visitSlowly() <-chan int {
 	status := make(chan int, 1)
 	go func() {
 		resp, _, err := w.tryVisit(live + "/slow")
@@ -242,6 +242,13 @@ func TestARequestThatEndsInTheGraceIsAnswered(t *testing.T) {
 		status <- resp.StatusCode
 	}()
 	<-w.program.held
+	return status
+}
+
+// Cloud Foundry docs, "App container lifecycle", Shutdown: SIGTERM, ten seconds, SIGKILL.
+func TestARequestThatEndsInTheGraceIsAnswered(t *testing.T) {
+	w := start(t, func(o *Options, _ *World) { o.Clock, o.JobTime = clock.New(1), -1 })
+	status := w.visitSlowly()
 	w.must(200, "POST", "/v3/apps/"+w.app("search-api")+"/actions/stop", nil)
 	close(w.program.hold)
 	if got := <-status; got != 200 {
