@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/upgrade/report"
 )
 
 // Plan is an observer that gathers what a dry run of the whole runbook would do,
@@ -21,7 +22,7 @@ type Plan struct {
 	// WaysBack are what going back costs, point by point.
 	WaysBack []runner.WayBack
 	// World is what the plan is made of. Where it is empty there is no digest.
-	World []runner.Subject
+	World []report.Subject
 
 	results []*runner.Result
 }
@@ -50,17 +51,14 @@ const (
 	final   = "!"
 )
 
-// sign is the mark of a task that changes something, by the verb that its name
-// begins with.
+// sign is the mark of what a task does.
 func (p *Plan) sign(stage string, t runner.TaskResult) string {
-	if t.Proves {
+	switch t.Effect {
+	case runner.Proves:
 		return proved
-	}
-	verb, _, _ := strings.Cut(t.Name, " ")
-	switch verb {
-	case "create", "record", "write", "bind", "copy", "stage", "put", "map":
+	case runner.Creates:
 		return made
-	case "delete", "remove", "unmap", "stop":
+	case runner.Deletes:
 		if p.NoWayBack(stage) {
 			return final
 		}
@@ -104,7 +102,7 @@ func (p *Plan) Digest() string {
 	if len(p.World) == 0 {
 		return ""
 	}
-	return runner.Digest(p.World)
+	return report.Digest(p.World)
 }
 
 func (p *Plan) head() string {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/digitalmarketplace/cutover/stages/console"
 	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/upgrade/report"
 )
 
 func planned() *console.Plan {
@@ -18,16 +19,16 @@ func planned() *console.Plan {
 		Last:      func(string) time.Duration { return 2 * time.Second },
 		NoWayBack: func(stage string) bool { return stage == "remove-old-service" },
 		WaysBack:  []runner.WayBack{{First: 11, Last: 12, Cost: "seconds", End: "as it was"}, {First: 20, Last: 20, Cost: "none", End: "it is gone"}},
-		World:     []runner.Subject{{Name: "traffic", Now: "both"}, {Name: "DRAIN", None: "the default"}},
+		World:     []report.Subject{{Name: "traffic", Now: "both"}, {Name: "DRAIN", None: "the default"}},
 	}
 	p.StageDone(&runner.Result{Environment: "preview", App: "search-api", Traffic: "both", Run: "r1", Number: 11, Stage: "unmap-old-app", Title: "Off", Verdict: runner.Skipped, Why: "done by build 7"})
 	p.StageDone(&runner.Result{
 		Number: 12, Stage: "unmap-temporary-route", Title: "Unmap", Verdict: runner.Planned,
 		Tasks: []runner.TaskResult{
-			{Name: "create app x", Verdict: runner.Planned, Said: "cf create-app x", Detail: "- a\n+ b\n"},
-			{Name: "unmap a from b", Verdict: runner.Planned, Said: "cf unmap-route"},
-			{Name: "apply the manifest", Verdict: runner.Planned},
-			{Name: "the counts hold", Verdict: runner.Planned, Proves: true},
+			{Name: "create app x", Effect: runner.Creates, Verdict: runner.Planned, Said: "cf create-app x", Detail: "- a\n+ b\n"},
+			{Name: "unmap a from b", Effect: runner.Deletes, Verdict: runner.Planned, Said: "cf unmap-route"},
+			{Name: "apply the manifest", Effect: runner.Changes, Verdict: runner.Planned},
+			{Name: "the counts hold", Verdict: runner.Planned},
 			{Name: "it is there", Verdict: runner.Waits, Said: "waits for 9: one"},
 			{Name: "it is there too", Verdict: runner.Waits, Said: "waits for 9: two"},
 			{Name: "it holds", Verdict: runner.Done},
@@ -35,7 +36,7 @@ func planned() *console.Plan {
 		},
 	})
 	p.StageDone(&runner.Result{Number: 19, Stage: "reindex", Title: "Reindex", Verdict: runner.Waits, Why: "waits for 12", Tasks: []runner.TaskResult{{Verdict: runner.Waits, Said: "waits for 12"}}})
-	p.StageDone(&runner.Result{Number: 20, Stage: "remove-old-service", Title: "Remove", Verdict: runner.Planned, Tasks: []runner.TaskResult{{Name: "delete service y", Verdict: runner.Planned}}})
+	p.StageDone(&runner.Result{Number: 20, Stage: "remove-old-service", Title: "Remove", Verdict: runner.Planned, Tasks: []runner.TaskResult{{Name: "delete service y", Effect: runner.Deletes, Verdict: runner.Planned}}})
 	return p
 }
 

@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/upgrade/report"
 )
 
 // Status prints how far a run is, as a tree that has the same branches at any time:
 // traffic, lease, the stages, what others have done and what lies around; then the card.
-func Status(w io.Writer, s runner.Status) error {
+func Status(w io.Writer, s report.Status) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s · %s · %s\n", s.Environment, s.App, begun(s))
 	branches := []branch{
@@ -19,7 +20,7 @@ func Status(w io.Writer, s runner.Status) error {
 		{head: "lease: " + lease(s.Lease)},
 		{"stages", stages(s)},
 		others(s.Others),
-		around(s.LiesAround),
+		around(s.Leftovers),
 	}
 	for i, one := range branches {
 		stem, rest := "├── ", "│   "
@@ -45,7 +46,7 @@ type branch struct {
 	leaves []string
 }
 
-func begun(s runner.Status) string {
+func begun(s report.Status) string {
 	switch {
 	case s.Run == "":
 		return "no run has begun"
@@ -57,7 +58,7 @@ func begun(s runner.Status) string {
 	return fmt.Sprintf("run %s, begun %s", s.Run, minute(s.Started))
 }
 
-func lease(l runner.LeaseStatus) string {
+func lease(l report.LeaseStatus) string {
 	if !l.Held {
 		return "free"
 	}
@@ -78,7 +79,7 @@ func seconds(n int) string { return (time.Duration(n) * time.Second).String() }
 
 // stages are the steps, those that are complete and those to come folded to a line
 // each as far as they follow one another.
-func stages(s runner.Status) []string {
+func stages(s report.Status) []string {
 	var lines []string
 	for i := 0; i < len(s.Stages); {
 		first, isNext := s.Stages[i], s.Next != nil && s.Stages[i].Number == s.Next.Number
@@ -98,7 +99,7 @@ func stages(s runner.Status) []string {
 	return lines
 }
 
-func fold(some []runner.StageStatus) string {
+func fold(some []report.StageStatus) string {
 	first, last := some[0], some[len(some)-1]
 	if len(some) == 1 {
 		return fmt.Sprintf("%2d. %s", first.Number, first.Name)
@@ -107,7 +108,7 @@ func fold(some []runner.StageStatus) string {
 }
 
 // when is from the begin of the first to the end of the last.
-func when(some []runner.StageStatus) string {
+func when(some []report.StageStatus) string {
 	from, to := some[0].Ended.Add(-some[0].Took).UTC(), some[len(some)-1].Ended.UTC()
 	if from.Format(time.DateOnly) == to.Format(time.DateOnly) {
 		return from.Format("2006-01-02 15:04:05") + " to " + to.Format(time.TimeOnly)
@@ -120,7 +121,7 @@ func minute(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 MST"
 // shown is how many changes of others fit on a screen; JSON has them all.
 const shown = 12
 
-func others(o runner.OthersStatus) branch {
+func others(o report.OthersStatus) branch {
 	if o.Since.IsZero() {
 		return branch{head: "changes by others: not asked, no run is under way"}
 	}
@@ -142,7 +143,7 @@ func others(o runner.OthersStatus) branch {
 	return b
 }
 
-func around(left []runner.LeftOver) branch {
+func around(left []report.Leftover) branch {
 	if len(left) == 0 {
 		return branch{head: "lies around: nothing"}
 	}

@@ -9,25 +9,26 @@ import (
 
 	"github.com/digitalmarketplace/cutover/stages/console"
 	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/upgrade/report"
 )
 
 func TestTheStatusIsATreeThatFolds(t *testing.T) {
 	at := time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC)
-	done := func(n int, name string, ended time.Time) runner.StageStatus {
-		return runner.StageStatus{Number: n, Name: name, Complete: true, Ended: ended, Took: 2 * time.Second}
+	done := func(n int, name string, ended time.Time) report.StageStatus {
+		return report.StageStatus{Number: n, Name: name, Complete: true, Ended: ended, Took: 2 * time.Second}
 	}
-	s := runner.Status{
+	s := report.Status{
 		Environment: "preview", App: "search-api", Run: "r1", Started: at, Traffic: "blue",
-		Lease: runner.LeaseStatus{Held: true, Process: "vm, process 7", Age: 200, HeartbeatAge: 180, Stale: true},
-		Stages: []runner.StageStatus{
+		Lease: report.LeaseStatus{Held: true, Process: "vm, process 7", Age: 200, HeartbeatAge: 180, Stale: true},
+		Stages: []report.StageStatus{
 			done(1, "one", at), done(2, "two", at.Add(25*time.Hour)), {Number: 3, Name: "three"}, {Number: 4, Name: "four"}, done(5, "five", at),
 		},
-		Next: &runner.NextStatus{Number: 3, Stage: "three", Will: "make it"},
-		Others: runner.OthersStatus{Since: at, Ours: 1, Changes: []runner.Change{
+		Next: &report.NextStatus{Number: 3, Stage: "three", Will: "make it"},
+		Others: report.OthersStatus{Since: at, Ours: 1, Changes: []report.Change{
 			{Event: "audit.app.stop", Object: "app search-api", Actor: "x@example.com", Times: 2, Last: at, Unsure: "perhaps"},
 		}},
-		LiesAround: []runner.LeftOver{{Kind: "route", Name: "r.example.com", Since: at, Goes: "12. deletes it"}},
-		Card:       runner.Card{Traffic: "blue: search-api", Again: "yes", Onward: "yes", Back: "safe", Next: "cutover toy three"},
+		Leftovers: []report.Leftover{{Kind: "route", Name: "r.example.com", Since: at, Goes: "12. deletes it"}},
+		Card:      runner.Card{Traffic: "blue: search-api", Again: "yes", Onward: "yes", Back: "safe", Next: "cutover toy three"},
 	}
 	var out bytes.Buffer
 	if err := console.Status(&out, s); err != nil {

@@ -224,7 +224,7 @@ func (c *checkRelease) Plan(ctx context.Context) ([]runner.Task, error) {
 		c.run = run
 	}
 	return []runner.Task{{
-		Name:   "record the run",
+		Effect: runner.Creates, Name: "record the run",
 		ByHand: "cf create-user-provided-service cutover-" + c.Settings.LiveApp,
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			if err := c.journal.Create(ctx, run); err != nil {

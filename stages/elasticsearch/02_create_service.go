@@ -58,7 +58,7 @@ func (c *createService) create() runner.Task {
 		byHand += " -c '<SERVICE_PARAMETERS>'"
 	}
 	return runner.Task{
-		Name: "create service " + c.Settings.NewService, ByHand: byHand,
+		Effect: runner.Creates, Name: "create service " + c.Settings.NewService, ByHand: byHand,
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			plan, err := c.plan(ctx)
 			if err != nil {
@@ -87,7 +87,7 @@ func (s *Site) plan(ctx context.Context) (*cloudfoundry.Plan, error) {
 // remove deletes a service of ours; who is bound to it keeps it.
 func (c *createService) remove(instance *cloudfoundry.ServiceInstance, name string) runner.Task {
 	return runner.Task{
-		Name: name, ByHand: "cf delete-service " + c.called(instance.GUID, instance.Name),
+		Effect: runner.Deletes, Name: name, ByHand: "cf delete-service " + c.called(instance.GUID, instance.Name),
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			bindings, err := c.cf.Bindings(ctx, cloudfoundry.BindingFilter{Instance: instance.GUID})
 			if err != nil {

@@ -71,7 +71,7 @@ func (b *buildIndices) Plan(ctx context.Context) ([]runner.Task, error) {
 	}
 	if work || b.timeOf(factCursor).IsZero() {
 		tasks = append(tasks, runner.Task{
-			Name: "carry over what was changed meanwhile",
+			Effect: runner.Changes, Name: "carry over what was changed meanwhile",
 			Do: func(ctx context.Context, o *runner.Observation) error {
 				return b.catchUp(ctx, o, b.targets())
 			},
@@ -83,7 +83,7 @@ func (b *buildIndices) Plan(ctx context.Context) ([]runner.Task, error) {
 // begin notes when the indexing began, by the data API's own clock: every change
 // from then on is carried over.
 func (b *buildIndices) begin() runner.Task {
-	return runner.Task{Name: "note when the indexing began", Do: func(ctx context.Context, o *runner.Observation) error {
+	return runner.Task{Effect: runner.Changes, Name: "note when the indexing began", Do: func(ctx context.Context, o *runner.Observation) error {
 		if _, err := b.data.Total(ctx, b.indices[0].Kind, b.indices[0].Frameworks); err != nil {
 			return err
 		}
@@ -98,7 +98,7 @@ func (b *buildIndices) begin() runner.Task {
 
 func (b *buildIndices) create(t indexer.Target) runner.Task {
 	return runner.Task{
-		Name: fmt.Sprintf("create the index of %s", t.Alias),
+		Effect: runner.Creates, Name: fmt.Sprintf("create the index of %s", t.Alias),
 		ByHand: fmt.Sprintf(`curl -X PUT %s://%s/%s -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"type":"index","mapping":%q}'`,
 			b.Settings.RouteScheme, b.Settings.TemporaryRoute, t.Name, t.Mapping),
 		Do: func(ctx context.Context, o *runner.Observation) error {
@@ -114,7 +114,7 @@ func (b *buildIndices) create(t indexer.Target) runner.Task {
 
 func (b *buildIndices) fill(t indexer.Target) runner.Task {
 	return runner.Task{
-		Name:   fmt.Sprintf("put the documents of %s", t.Alias),
+		Effect: runner.Creates, Name: fmt.Sprintf("put the documents of %s", t.Alias),
 		ByHand: fmt.Sprintf("scripts/index-to-search-service.py %s %s --index=%s --frameworks=%s", t.Kind, b.Settings.Stage, t.Name, strings.Join(t.Frameworks, ",")),
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			fact := factFill(t.Alias.String())
@@ -180,7 +180,7 @@ func (b *buildIndices) aliases(status searchapi.Status) []runner.Task {
 
 func (b *buildIndices) alias(alias, target searchapi.Name) runner.Task {
 	return runner.Task{
-		Name:   fmt.Sprintf("point the alias %s at its index", alias),
+		Effect: runner.Changes, Name: fmt.Sprintf("point the alias %s at its index", alias),
 		ByHand: fmt.Sprintf("scripts/update-index-alias.py --stage=%s %s %s %s://%s", b.Settings.Stage, alias, target, b.Settings.RouteScheme, b.Settings.TemporaryRoute),
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			o.Say("%s", target)

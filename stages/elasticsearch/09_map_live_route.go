@@ -50,7 +50,7 @@ func (m *mapLiveRoute) Plan(ctx context.Context) ([]runner.Task, error) {
 // noteShared notes up to when blue alone got the live writes, and how true it was
 // then: a way back carries over to blue what came after.
 func (m *mapLiveRoute) noteShared() runner.Task {
-	return runner.Task{Name: "note from when on both apps get live writes", Do: func(ctx context.Context, o *runner.Observation) error {
+	return runner.Task{Effect: runner.Changes, Name: "note from when on both apps get live writes", Do: func(ctx context.Context, o *runner.Observation) error {
 		at := m.timeOf(factCursor)
 		drift, err := m.noteDrift(ctx)
 		if err != nil {
@@ -174,7 +174,7 @@ func (m *mapLiveRoute) takeOff(ctx context.Context, b blue) ([]runner.Task, erro
 // forgetShared notes that blue alone gets the live writes again, and has them all.
 func (m *mapLiveRoute) forgetShared() runner.Task {
 	return runner.Task{
-		Name: "note that the old app has every live write",
+		Effect: runner.Changes, Name: "note that the old app has every live write",
 		Do: func(ctx context.Context, _ *runner.Observation) error {
 			return m.journal.Unset(ctx, m.run, factShared, factDrift)
 		},

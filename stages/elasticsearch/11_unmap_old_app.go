@@ -93,7 +93,7 @@ func (s *Site) blueInstances(ctx context.Context) (string, int, error) {
 }
 
 func (u *unmapOldApp) drain() runner.Task {
-	return runner.Task{Name: "let the requests in flight end", Proves: true, Do: func(ctx context.Context, o *runner.Observation) error {
+	return runner.Task{Name: "let the requests in flight end", Do: func(ctx context.Context, o *runner.Observation) error {
 		o.Say("%s", u.Settings.Drain)
 		select {
 		case <-ctx.Done():
@@ -108,7 +108,7 @@ func (u *unmapOldApp) drain() runner.Task {
 // requests, and notes that it is done.
 func (u *unmapOldApp) last() runner.Task {
 	return runner.Task{
-		Name: "carry over what was written to the old app last",
+		Effect: runner.Changes, Name: "carry over what was written to the old app last",
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			if err := u.catchUp(ctx, o, u.indices.Live()); err != nil {
 				return err
@@ -198,7 +198,7 @@ func (u *unmapOldApp) onLive(ctx context.Context, b blue) ([]runner.Task, error)
 		tasks = append(tasks, u.onEveryRouter("the old app", b.Routes, u.blueInstances, "answers", served)...)
 	}
 	if !u.timeOf(factDrained).IsZero() {
-		tasks = append(tasks, runner.Task{Name: "note that the old app serves again", Do: func(ctx context.Context, _ *runner.Observation) error {
+		tasks = append(tasks, runner.Task{Effect: runner.Changes, Name: "note that the old app serves again", Do: func(ctx context.Context, _ *runner.Observation) error {
 			return u.journal.Unset(ctx, u.run, factDrained)
 		}})
 	}

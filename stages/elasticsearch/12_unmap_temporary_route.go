@@ -37,7 +37,7 @@ func (u *unmapTemporaryRoute) Plan(ctx context.Context) ([]runner.Task, error) {
 
 func (u *unmapTemporaryRoute) unmapTemporary(route *cloudfoundry.Route, app string) runner.Task {
 	return runner.Task{
-		Name: fmt.Sprintf("unmap %s from %s", route.Address, app), ByHand: "cf unmap-route " + app + " " + typed(route.Address),
+		Effect: runner.Deletes, Name: fmt.Sprintf("unmap %s from %s", route.Address, app), ByHand: "cf unmap-route " + app + " " + typed(route.Address),
 		Do: func(ctx context.Context, _ *runner.Observation) error {
 			green, err := u.needGreen(ctx)
 			if err != nil {

@@ -87,7 +87,7 @@ func (s *Site) tell(ctx context.Context, b blue, app *cloudfoundry.App, name str
 	var tasks []runner.Task
 	if s.run.Facts[factVariable] == "" {
 		tasks = append(tasks, runner.Task{
-			Name: "record what " + was.Name + " of " + app.Name + " was",
+			Effect: runner.Creates, Name: "record what " + was.Name + " of " + app.Name + " was",
 			Do: func(ctx context.Context, o *runner.Observation) error {
 				o.Say("%s", was)
 				return s.set(ctx, factVariable, was)
@@ -124,7 +124,7 @@ func (s *Site) setVariable(app *cloudfoundry.App, to variable) runner.Task {
 		byHand = "cf set-env " + name + " " + to.Name + " " + *to.Value
 	}
 	return runner.Task{
-		Name: "set " + to.Name + " of " + name, ByHand: byHand,
+		Effect: runner.Changes, Name: "set " + to.Name + " of " + name, ByHand: byHand,
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			o.Say("%s, from its next start on", to)
 			return s.cf.SetEnvironment(ctx, app.GUID, map[string]*string{to.Name: to.Value})
@@ -182,7 +182,7 @@ func (r *renameOldService) Undo(ctx context.Context) ([]runner.Task, error) {
 		tasks = append(tasks, r.setVariable(app, *was))
 	}
 	return append(tasks, runner.Task{
-		Name: "forget what " + was.Name + " was",
+		Effect: runner.Changes, Name: "forget what " + was.Name + " was",
 		Do: func(ctx context.Context, _ *runner.Observation) error {
 			return r.journal.Unset(ctx, r.run, factVariable)
 		},

@@ -82,7 +82,7 @@ func (r *removeOldApp) Plan(ctx context.Context) ([]runner.Task, error) {
 // drained waits until DRAIN has passed since the old app was proved to be off the
 // live routes; most often it has.
 func (r *removeOldApp) drained() runner.Task {
-	return runner.Task{Name: "let the requests in flight end", Proves: true, Do: func(ctx context.Context, o *runner.Observation) error {
+	return runner.Task{Name: "let the requests in flight end", Do: func(ctx context.Context, o *runner.Observation) error {
 		off := r.timeOf(factDrained)
 		if off.IsZero() {
 			return runner.Refuse("the run does not say when the old app was taken off the live routes")
@@ -106,7 +106,7 @@ func (r *removeOldApp) drained() runner.Task {
 func (s *Site) deleteRouteless(app *cloudfoundry.App) runner.Task {
 	name := s.called(app.GUID, app.Name)
 	return runner.Task{
-		Name: "delete app " + name, ByHand: "cf delete " + name + " -f",
+		Effect: runner.Deletes, Name: "delete app " + name, ByHand: "cf delete " + name + " -f",
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			if err := s.routeless(ctx, o, app); err != nil {
 				return err
@@ -191,11 +191,11 @@ func (r *removeOldApp) Undo(ctx context.Context) ([]runner.Task, error) {
 	}
 	return append(tasks,
 		runner.Task{
-			Name: "start app " + r.called(app.GUID, app.Name), ByHand: "cf start " + r.called(app.GUID, app.Name),
+			Effect: runner.Changes, Name: "start app " + r.called(app.GUID, app.Name), ByHand: "cf start " + r.called(app.GUID, app.Name),
 			Do: func(ctx context.Context, _ *runner.Observation) error { return r.cf.StartApp(ctx, app.GUID) },
 		},
 		runner.Task{
-			Name: "every instance of the old app runs", Wait: r.Settings.StartTimeout, Proves: true,
+			Name: "every instance of the old app runs", Wait: r.Settings.StartTimeout,
 			Do: func(ctx context.Context, o *runner.Observation) error { return r.allRun(ctx, o, app) },
 		},
 	), nil

@@ -64,7 +64,7 @@ func (a *awaitRelease) Plan(ctx context.Context) ([]runner.Task, error) {
 
 func (a *awaitRelease) await() runner.Task {
 	return runner.Task{
-		Name: "wait for the release of " + a.Settings.LiveApp, Wait: a.Settings.ReleaseTimeout, Proves: true,
+		Name: "wait for the release of " + a.Settings.LiveApp, Wait: a.Settings.ReleaseTimeout,
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			for _, t := range a.releaseHolds() {
 				if err := t.Do(ctx, o); err != nil {

@@ -132,7 +132,7 @@ func (r *reindex) Plan(ctx context.Context) ([]runner.Task, error) {
 	}
 	for _, t := range r.indices.Live() {
 		tasks = append(tasks, runner.Task{
-			Name:   fmt.Sprintf("put the documents of %s again", t.Alias),
+			Effect: runner.Changes, Name: fmt.Sprintf("put the documents of %s again", t.Alias),
 			ByHand: fmt.Sprintf("scripts/index-to-search-service.py %s %s --index=%s --frameworks=%s", t.Kind, r.Settings.Stage, t.Alias, strings.Join(t.Frameworks, ",")),
 			Do:     func(ctx context.Context, o *runner.Observation) error { return r.rewrite(ctx, o, t) },
 		})

@@ -145,7 +145,7 @@ func (r *removeOldService) leftGreen(ctx context.Context) (*cloudfoundry.App, er
 func (r *removeOldService) deleteOld(instance *cloudfoundry.ServiceInstance) runner.Task {
 	name := r.called(instance.GUID, instance.Name)
 	return runner.Task{
-		Name: "delete service " + name, ByHand: "cf delete-service " + name + " -f",
+		Effect: runner.Deletes, Name: "delete service " + name, ByHand: "cf delete-service " + name + " -f",
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			if err := r.unused(ctx, o); err != nil {
 				return err

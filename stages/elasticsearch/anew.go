@@ -36,7 +36,7 @@ type keptService struct {
 // being deleted.
 func (s *Site) keep(app *cloudfoundry.App) runner.Task {
 	return runner.Task{
-		Name: "record what " + s.called(app.GUID, app.Name) + " is made of",
+		Effect: runner.Creates, Name: "record what " + s.called(app.GUID, app.Name) + " is made of",
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			facts, err := s.describeKept(ctx, app)
 			if err != nil {
@@ -145,7 +145,7 @@ func (s *Site) makeAnew(ctx context.Context, b blue) ([]runner.Task, error) {
 	}
 	return append(tasks,
 		runner.Task{
-			Name: "every instance of the old app runs", Wait: s.Settings.StartTimeout, Proves: true,
+			Name: "every instance of the old app runs", Wait: s.Settings.StartTimeout,
 			Do: func(ctx context.Context, o *runner.Observation) error {
 				app, err := m.need(ctx)
 				if err != nil {
@@ -159,7 +159,7 @@ func (s *Site) makeAnew(ctx context.Context, b blue) ([]runner.Task, error) {
 			},
 		},
 		runner.Task{
-			Name: "record that " + m.name + " is the old app from here on",
+			Effect: runner.Creates, Name: "record that " + m.name + " is the old app from here on",
 			Do: func(ctx context.Context, o *runner.Observation) error {
 				app, err := m.need(ctx)
 				if err != nil {

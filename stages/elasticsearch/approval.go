@@ -9,19 +9,20 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/environ"
 	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/upgrade/report"
 )
 
 // World is all that a plan is made of, but for counts and times: who is who, who
 // is on the live routes, who uses the services, who has the names, and the
 // settings. Objects of the run are told by their part in it and not by their
 // names, which the run changes; strangers are told by GUID.
-func (s *Site) World(ctx context.Context) ([]runner.Subject, error) {
+func (s *Site) World(ctx context.Context) ([]report.Subject, error) {
 	w, err := s.world(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var all []runner.Subject
-	for _, read := range []func(context.Context) ([]runner.Subject, error){
+	var all []report.Subject
+	for _, read := range []func(context.Context) ([]report.Subject, error){
 		w.theRun, w.theOldApp, w.theRoutes, w.theUsers, w.theNames, w.theNewApp,
 	} {
 		some, err := read(ctx)
@@ -47,7 +48,7 @@ func (s *Site) Approved(ctx context.Context, o *runner.Observation) error {
 		by = ", approved by " + s.Settings.ApprovedBy
 	}
 	o.Say("%d subjects%s", len(world), by)
-	if err := runner.Agrees(s.Settings.PlanDigest, world); err != nil {
+	if err := report.Agrees(s.Settings.PlanDigest, world); err != nil {
 		if runner.ClassOf(err) == runner.Misconfigured {
 			return err
 		}
@@ -134,13 +135,13 @@ func (w *world) mayBeGone() bool {
 }
 
 // world are the settings that say what is done, where they are not the default.
-func (s *Settings) world() []runner.Subject {
-	var all []runner.Subject
+func (s *Settings) world() []report.Subject {
+	var all []report.Subject
 	for _, v := range environ.Values(*s, s.Stage) {
 		if onlyPace(v.Name) {
 			continue
 		}
-		setting := runner.Subject{Name: v.Name, None: "the default"}
+		setting := report.Subject{Name: v.Name, None: "the default"}
 		if !v.Default || v.Name == "STAGE" {
 			setting.Now = fmt.Sprintf("%q", v.Text)
 		}

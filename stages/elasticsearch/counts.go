@@ -33,7 +33,7 @@ func said(counts []indexer.Count) string {
 // objects as were changed since the last catch-up, which will carry them over.
 func (s *Site) countsHold(wait time.Duration) runner.Task {
 	return runner.Task{
-		Name: "the document counts of the new app are the data API's", Wait: wait, Proves: true,
+		Name: "the document counts of the new app are the data API's", Wait: wait,
 		Do: s.countedOnce("green", func(ctx context.Context, o *runner.Observation) error {
 			if _, err := s.needGreen(ctx); err != nil {
 				return err
@@ -75,7 +75,7 @@ type counted struct {
 // when on that is green alone and gets every write itself.
 func (s *Site) liveCountsHold(wait time.Duration) runner.Task {
 	return s.waitsFor("unmap-old-app", stillServes, runner.Task{
-		Name: "the document counts of the live app are the data API's", Wait: wait, Proves: true,
+		Name: "the document counts of the live app are the data API's", Wait: wait,
 		Do: s.countedOnce("live", func(ctx context.Context, o *runner.Observation) error {
 			if !s.marked("unmap-old-app") {
 				return &runner.NotYet{Stage: "unmap-old-app", Why: stillServes}

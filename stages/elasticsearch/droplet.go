@@ -23,7 +23,7 @@ func (m *making) theDroplet(ctx context.Context, app *cloudfoundry.App) ([]runne
 		}
 	}
 	return []runner.Task{{
-		Name: "stage the image of the release", ByHand: "cf push " + m.name + " -o " + image,
+		Effect: runner.Creates, Name: "stage the image of the release", ByHand: "cf push " + m.name + " -o " + image,
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			o.Say("%s", image)
 			app, err := m.need(ctx)
@@ -91,7 +91,7 @@ func (m *making) theStart(ctx context.Context, app *cloudfoundry.App, mended boo
 
 func (m *making) startTask() []runner.Task {
 	return []runner.Task{{
-		Name: "start app " + m.name, ByHand: "cf start " + m.name,
+		Effect: runner.Changes, Name: "start app " + m.name, ByHand: "cf start " + m.name,
 		Do: func(ctx context.Context, _ *runner.Observation) error {
 			app, err := m.need(ctx)
 			if err != nil {

@@ -7,32 +7,32 @@ import (
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
-	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/upgrade/report"
 )
 
 // liesAround lists everything that carries the label of a run, and what was blue
 // once it serves no more, with what removes each.
-func (s *Site) liesAround(ctx context.Context, lease runner.LeaseStatus) ([]runner.LeftOver, error) {
+func (s *Site) liesAround(ctx context.Context, lease report.LeaseStatus) ([]report.Leftover, error) {
 	found, err := s.cf.Labelled(ctx, cloudfoundry.RunLabel)
 	if err != nil {
 		return nil, err
 	}
-	all := []runner.LeftOver{}
+	all := []report.Leftover{}
 	for _, one := range found {
-		all = append(all, runner.LeftOver{
+		all = append(all, report.Leftover{
 			Kind: map[cloudfoundry.Kind]string{cloudfoundry.Apps: "app", cloudfoundry.ServiceInstances: "service", cloudfoundry.Routes: "route"}[one.Kind],
 			Name: one.Name, GUID: one.GUID, Run: one.Run(), Since: one.Created.UTC(), Goes: s.goes(one, lease),
 		})
 	}
 	old, err := s.replaced(ctx)
-	slices.SortStableFunc(all, func(a, b runner.LeftOver) int {
+	slices.SortStableFunc(all, func(a, b report.Leftover) int {
 		return strings.Compare(a.Kind+a.Name, b.Kind+b.Name)
 	})
 	return append(all, old...), err
 }
 
 // goes says what removes an object of a run, or takes our label off it.
-func (s *Site) goes(one cloudfoundry.Labelled, lease runner.LeaseStatus) string {
+func (s *Site) goes(one cloudfoundry.Labelled, lease report.LeaseStatus) string {
 	record := "cutover-" + s.Settings.LiveApp
 	switch {
 	case one.Kind == cloudfoundry.ServiceInstances && one.Name == record:
@@ -59,7 +59,7 @@ func (s *Site) goes(one cloudfoundry.Labelled, lease runner.LeaseStatus) string 
 
 // replaced are the old app and its service, which carry no label of ours, from
 // when on green serves alone.
-func (s *Site) replaced(ctx context.Context) ([]runner.LeftOver, error) {
+func (s *Site) replaced(ctx context.Context) ([]report.Leftover, error) {
 	b, err := s.recorded()
 	if err != nil || !s.marked("unmap-old-app") {
 		return nil, nil
@@ -74,12 +74,12 @@ func (s *Site) replaced(ctx context.Context) ([]runner.LeftOver, error) {
 	}
 	since := s.run.Marks["unmap-old-app"].Ended.UTC().Truncate(time.Second)
 	goes := s.place("remove-old-service") + " deletes it; until then it is the way back"
-	var all []runner.LeftOver
+	var all []report.Leftover
 	if app != nil {
-		all = append(all, runner.LeftOver{Kind: "app", Name: app.Name, GUID: app.GUID, Since: since, Goes: goes})
+		all = append(all, report.Leftover{Kind: "app", Name: app.Name, GUID: app.GUID, Since: since, Goes: goes})
 	}
 	if instance != nil {
-		all = append(all, runner.LeftOver{Kind: "service", Name: instance.Name, GUID: instance.GUID, Since: since, Goes: goes})
+		all = append(all, report.Leftover{Kind: "service", Name: instance.Name, GUID: instance.GUID, Since: since, Goes: goes})
 	}
 	return all, nil
 }

@@ -33,7 +33,7 @@ func (s *Site) level(ctx context.Context, b blue) ([]runner.Task, error) {
 	var tasks []runner.Task
 	if route == nil {
 		tasks = append(tasks, runner.Task{
-			Name: "create route " + address, ByHand: "cf create-route " + typed(address),
+			Effect: runner.Creates, Name: "create route " + address, ByHand: "cf create-route " + typed(address),
 			Do: func(ctx context.Context, _ *runner.Observation) error {
 				_, err := s.cf.CreateRoute(ctx, address, s.labels(anew))
 				return err
@@ -50,7 +50,7 @@ func (s *Site) level(ctx context.Context, b blue) ([]runner.Task, error) {
 func (s *Site) mapPrivate(name string) runner.Task {
 	address := s.Settings.PrivateRoute
 	return runner.Task{
-		Name: "map " + address + " to " + name, ByHand: "cf map-route " + name + " " + typed(address),
+		Effect: runner.Creates, Name: "map " + address + " to " + name, ByHand: "cf map-route " + name + " " + typed(address),
 		Do: func(ctx context.Context, _ *runner.Observation) error {
 			b, err := s.recorded()
 			if err != nil {
@@ -75,7 +75,7 @@ func (s *Site) onItsOwn() *searchapi.Client {
 
 func (s *Site) carryOver() runner.Task {
 	return runner.Task{
-		Name: "carry over to the old app what was changed, before it gets live traffic", ByHand: s.indexByHand(s.Settings.PrivateRoute),
+		Effect: runner.Changes, Name: "carry over to the old app what was changed, before it gets live traffic", ByHand: s.indexByHand(s.Settings.PrivateRoute),
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			return s.carry(ctx, o, s.onItsOwn())
 		},
@@ -137,7 +137,7 @@ func (s *Site) blueTargets() []indexer.Target {
 // served alone it may lack still: nobody was told of that then either.
 func (s *Site) blueCountsHold() runner.Task {
 	return runner.Task{
-		Name: "the document counts of the old app are the data API's", ByHand: s.indexByHand(s.Settings.PrivateRoute), Wait: s.Settings.VerifyTimeout, Proves: true,
+		Name: "the document counts of the old app are the data API's", ByHand: s.indexByHand(s.Settings.PrivateRoute), Wait: s.Settings.VerifyTimeout,
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			since := s.timeOf(factShared)
 			if since.IsZero() {
@@ -157,7 +157,7 @@ func (s *Site) blueCountsHold() runner.Task {
 // names an instance of it, since green may still be mapped.
 func (s *Site) carryBack(b blue) runner.Task {
 	return runner.Task{
-		Name: "carry over to the old app what was changed meanwhile", ByHand: s.indexByHand(s.Settings.LiveRoute),
+		Effect: runner.Changes, Name: "carry over to the old app what was changed meanwhile", ByHand: s.indexByHand(s.Settings.LiveRoute),
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			app, err := s.needHeir(ctx, b)
 			if err != nil {
@@ -192,7 +192,7 @@ func (s *Site) noteDrift(ctx context.Context) (string, error) {
 func (s *Site) dropPrivate(b blue) runner.Task {
 	address := s.Settings.PrivateRoute
 	return runner.Task{
-		Name: "delete route " + address, ByHand: "cf delete-route " + typed(address) + " -f",
+		Effect: runner.Deletes, Name: "delete route " + address, ByHand: "cf delete-route " + typed(address) + " -f",
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			route, err := s.cf.RouteByAddress(ctx, address)
 			if err != nil {

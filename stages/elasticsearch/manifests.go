@@ -172,7 +172,7 @@ func list(text string) []string {
 // writeFile is the task that writes a manifest for a person to read. It holds the
 // app's secrets, so nobody else may read it.
 func (s *Site) writeFile(name, path string, text []byte, detail string) runner.Task {
-	return runner.Task{Name: name, Do: func(_ context.Context, o *runner.Observation) error {
+	return runner.Task{Effect: runner.Creates, Name: name, Do: func(_ context.Context, o *runner.Observation) error {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return err
 		}
@@ -220,5 +220,5 @@ func removeFile(path string) []runner.Task {
 	if _, err := os.Stat(path); err != nil {
 		return nil
 	}
-	return []runner.Task{{Name: "remove " + path, Do: func(context.Context, *runner.Observation) error { return os.Remove(path) }}}
+	return []runner.Task{{Effect: runner.Deletes, Name: "remove " + path, Do: func(context.Context, *runner.Observation) error { return os.Remove(path) }}}
 }

@@ -31,7 +31,7 @@ func (s *Site) willBeCalled(guid, name string) func() {
 func (s *Site) renameApp(app *cloudfoundry.App, name string) runner.Task {
 	was := s.called(app.GUID, app.Name)
 	return runner.Task{
-		Name: "rename app " + was + " to " + name, ByHand: "cf rename " + was + " " + name, Assume: s.willBeCalled(app.GUID, name),
+		Effect: runner.Changes, Name: "rename app " + was + " to " + name, ByHand: "cf rename " + was + " " + name, Assume: s.willBeCalled(app.GUID, name),
 		Do: func(ctx context.Context, _ *runner.Observation) error { return s.cf.RenameApp(ctx, app.GUID, name) },
 	}
 }
@@ -39,7 +39,7 @@ func (s *Site) renameApp(app *cloudfoundry.App, name string) runner.Task {
 func (s *Site) renameService(instance *cloudfoundry.ServiceInstance, name string) runner.Task {
 	was := s.called(instance.GUID, instance.Name)
 	return runner.Task{
-		Name: "rename service " + was + " to " + name, ByHand: "cf rename-service " + was + " " + name, Assume: s.willBeCalled(instance.GUID, name),
+		Effect: runner.Changes, Name: "rename service " + was + " to " + name, ByHand: "cf rename-service " + was + " " + name, Assume: s.willBeCalled(instance.GUID, name),
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			ctx = cloudfoundry.WithProgress(ctx, func(note string) { o.Progress(runner.Progress{What: note}) })
 			return s.cf.RenameServiceInstance(ctx, instance.GUID, name)

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
-	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/upgrade/report"
 )
 
 // others reads from the platform's audit events what was done to the run's objects
@@ -23,8 +23,8 @@ import (
 // a thing. So what a person does with that account while a stage works cannot be
 // told, nor who bound something: the event of a binding names neither app nor
 // service (cloud_controller_ng: app/repositories/service_generic_binding_event_repository.rb).
-func (s *Site) others(ctx context.Context, lease runner.LeaseStatus) (runner.OthersStatus, error) {
-	none := runner.OthersStatus{Changes: []runner.Change{}}
+func (s *Site) others(ctx context.Context, lease report.LeaseStatus) (report.OthersStatus, error) {
+	none := report.OthersStatus{Changes: []report.Change{}}
 	b, err := s.recorded()
 	if s.run == nil || err != nil {
 		return none, nil
@@ -36,9 +36,9 @@ func (s *Site) others(ctx context.Context, lease runner.LeaseStatus) (runner.Oth
 	out := none
 	out.Since = s.run.Started.UTC()
 	for _, e := range events {
-		change, report := s.judge(e, lease)
+		change, counts := s.judge(e, lease)
 		switch {
-		case !report:
+		case !counts:
 			continue
 		case change == nil:
 			out.Ours++
@@ -103,12 +103,12 @@ func causes(kind string) bool {
 
 // judge tells whether an event is a change, and if so whose: nil is ours. What a process does by itself is none, but for
 // a crash, which the platform notes twice (cloud_controller_ng: app/controllers/internal/app_crashed_controller.rb).
-func (s *Site) judge(e cloudfoundry.Event, lease runner.LeaseStatus) (change *runner.Change, report bool) {
+func (s *Site) judge(e cloudfoundry.Event, lease report.LeaseStatus) (change *report.Change, counts bool) {
 	crash := e.Type == "app.crash"
 	if strings.HasSuffix(e.Type, ".show") || e.ActorType != "user" && !crash {
 		return nil, false
 	}
-	c := runner.Change{
+	c := report.Change{
 		Event: e.Type, Object: strings.ReplaceAll(e.TargetType, "_", " ") + " " + e.TargetName, GUID: e.TargetGUID,
 		Actor: e.Actor, Times: 1, First: e.At.UTC(), Last: e.At.UTC(),
 	}
@@ -133,7 +133,7 @@ func (s *Site) isUs(e cloudfoundry.Event) bool {
 
 // atWork tells whether one of our processes was at work at a time of the platform's
 // clock; those of the marks are the build agents'.
-func (s *Site) atWork(at time.Time, lease runner.LeaseStatus) bool {
+func (s *Site) atWork(at time.Time, lease report.LeaseStatus) bool {
 	const apart = 5 * time.Second
 	for _, m := range s.run.Marks {
 		if at.After(m.Started.Add(-apart)) && at.Before(m.Ended.Add(apart)) {
@@ -144,7 +144,7 @@ func (s *Site) atWork(at time.Time, lease runner.LeaseStatus) bool {
 }
 
 // gather adds a change, to one of the same kind where there is one.
-func gather(all []runner.Change, c runner.Change) []runner.Change {
+func gather(all []report.Change, c report.Change) []report.Change {
 	for i := range all {
 		if one := &all[i]; one.Event == c.Event && one.GUID == c.GUID && one.Actor == c.Actor && one.Unsure == c.Unsure {
 			one.Times++

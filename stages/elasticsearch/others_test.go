@@ -6,7 +6,7 @@ import (
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/journal"
-	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/upgrade/report"
 )
 
 func TestWhoseAChangeIs(t *testing.T) {
@@ -19,14 +19,14 @@ func TestWhoseAChangeIs(t *testing.T) {
 	inside, outside := at.Add(30*time.Second), at.Add(time.Hour)
 	for name, c := range map[string]struct {
 		event  cloudfoundry.Event
-		lease  runner.LeaseStatus
+		lease  report.LeaseStatus
 		ignore bool
 		theirs bool
 		unsure bool
 	}{
 		"ours, while a stage worked":               {event: cloudfoundry.Event{Type: update, Actor: us, ActorType: "user", At: inside}},
-		"ours, while the lease is held":            {event: cloudfoundry.Event{Type: update, Actor: us, ActorType: "user", At: outside}, lease: runner.LeaseStatus{Held: true, Since: outside}},
-		"our account, before the lease was taken":  {event: cloudfoundry.Event{Type: update, Actor: us, ActorType: "user", At: outside}, lease: runner.LeaseStatus{Held: true, Since: outside.Add(time.Hour)}, theirs: true, unsure: true},
+		"ours, while the lease is held":            {event: cloudfoundry.Event{Type: update, Actor: us, ActorType: "user", At: outside}, lease: report.LeaseStatus{Held: true, Since: outside}},
+		"our account, before the lease was taken":  {event: cloudfoundry.Event{Type: update, Actor: us, ActorType: "user", At: outside}, lease: report.LeaseStatus{Held: true, Since: outside.Add(time.Hour)}, theirs: true, unsure: true},
 		"our account, while nothing worked":        {event: cloudfoundry.Event{Type: update, Actor: us, ActorType: "user", At: outside}, theirs: true, unsure: true},
 		"our account, what no stage does":          {event: cloudfoundry.Event{Type: "audit.app.restart", Actor: us, ActorType: "user", At: inside}, theirs: true},
 		"another account, while a stage worked":    {event: cloudfoundry.Event{Type: update, Actor: "you@example.com", ActorType: "user", At: inside}, theirs: true},

@@ -62,7 +62,7 @@ func (m *making) theApp(_ context.Context, app *cloudfoundry.App) ([]runner.Task
 		return nil, nil
 	}
 	return []runner.Task{{
-		Name: "create app " + m.name, ByHand: "cf create-app " + m.name + " --app-type docker",
+		Effect: runner.Creates, Name: "create app " + m.name, ByHand: "cf create-app " + m.name + " --app-type docker",
 		Do: func(ctx context.Context, _ *runner.Observation) error {
 			_, err := m.cf.CreateApp(ctx, m.name, m.labels(m.role))
 			return err
@@ -85,7 +85,7 @@ func (m *making) theRoute(ctx context.Context, _ *cloudfoundry.App) ([]runner.Ta
 		return nil, nil
 	}
 	return []runner.Task{{
-		Name: "create route " + m.route, ByHand: "cf create-route " + typed(m.route),
+		Effect: runner.Creates, Name: "create route " + m.route, ByHand: "cf create-route " + typed(m.route),
 		Do: func(ctx context.Context, _ *runner.Observation) error {
 			_, err := m.cf.CreateRoute(ctx, m.route, m.labels(m.role))
 			return err
@@ -135,7 +135,7 @@ func (m *making) bind(w wanted) runner.Task {
 		byHand += " --binding-name " + w.BindingName
 	}
 	return runner.Task{
-		Name: "bind service " + w.Name, ByHand: byHand,
+		Effect: runner.Creates, Name: "bind service " + w.Name, ByHand: byHand,
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			app, err := m.need(ctx)
 			if err != nil {
@@ -176,7 +176,7 @@ func (m *making) theManifest(ctx context.Context, app *cloudfoundry.App) ([]runn
 		}
 	}
 	return []runner.Task{{
-		Name: "apply the manifest", ByHand: m.typed,
+		Effect: runner.Changes, Name: "apply the manifest", ByHand: m.typed,
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			err := m.cf.ApplyManifest(ctx, text)
 			if runner.ClassOf(err) == runner.Unavailable && m.applied(ctx) {

@@ -15,7 +15,7 @@ func (m *making) thePolicies(ctx context.Context, app *cloudfoundry.App) ([]runn
 		return nil, err
 	}
 	return []runner.Task{{
-		Name: "copy the network policies", ByHand: "cf add-network-policy " + m.name + " …",
+		Effect: runner.Creates, Name: "copy the network policies", ByHand: "cf add-network-policy " + m.name + " …",
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			app, err := m.need(ctx)
 			if err != nil {

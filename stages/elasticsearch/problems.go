@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/environ"
-	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/upgrade/report"
 )
 
 // problems gathers what is wrong with the settings.
@@ -44,7 +44,7 @@ func (s *Settings) Problems(first int) environ.Problems {
 	p.wrong(s.OnBreach != "back" && s.OnBreach != "hold", "ON_BREACH", "%q is neither back nor hold", s.OnBreach)
 	p.wrong(s.OldAppThen != thenStop && s.OldAppThen != thenDelete, "OLD_APP", "%q is neither %s nor %s", s.OldAppThen, thenStop, thenDelete)
 	if s.PlanDigest != "" {
-		err := runner.CheckDigest(s.PlanDigest)
+		err := report.CheckDigest(s.PlanDigest)
 		p.wrong(err != nil, "PLAN_DIGEST", "%v", err)
 	}
 	return append(p.all, s.Lease.Problems()...)

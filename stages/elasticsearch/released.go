@@ -248,7 +248,7 @@ func (s *Site) noteRelease(ctx context.Context) ([]runner.Task, error) {
 }
 
 func (s *Site) noteTask() runner.Task {
-	return runner.Task{Name: "note which app was released", Do: func(ctx context.Context, o *runner.Observation) error {
+	return runner.Task{Effect: runner.Changes, Name: "note which app was released", Do: func(ctx context.Context, o *runner.Observation) error {
 		app, err := s.theirs(ctx)
 		if err != nil {
 			return err

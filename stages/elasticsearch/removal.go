@@ -13,7 +13,7 @@ import (
 func (s *Site) stopTask(app *cloudfoundry.App) runner.Task {
 	name := s.called(app.GUID, app.Name)
 	return runner.Task{
-		Name: "stop app " + name, ByHand: "cf stop " + name, Wait: s.Settings.StartTimeout,
+		Effect: runner.Deletes, Name: "stop app " + name, ByHand: "cf stop " + name, Wait: s.Settings.StartTimeout,
 		Do: func(ctx context.Context, _ *runner.Observation) error {
 			now, err := s.cf.App(ctx, app.GUID)
 			if err != nil {
@@ -42,7 +42,7 @@ func (s *Site) stopTask(app *cloudfoundry.App) runner.Task {
 func (s *Site) deleteTask(app *cloudfoundry.App) runner.Task {
 	name := s.called(app.GUID, app.Name)
 	return runner.Task{
-		Name: "delete app " + name, ByHand: "cf delete " + name + " -f",
+		Effect: runner.Deletes, Name: "delete app " + name, ByHand: "cf delete " + name + " -f",
 		Do: func(ctx context.Context, _ *runner.Observation) error {
 			b, err := s.recorded()
 			if err != nil {
@@ -67,7 +67,7 @@ func (s *Site) deleteTask(app *cloudfoundry.App) runner.Task {
 // dropRoute deletes the temporary route, unless somebody else uses it by now.
 func (s *Site) dropRoute(route *cloudfoundry.Route) runner.Task {
 	return runner.Task{
-		Name: "delete route " + route.Address, ByHand: "cf delete-route " + typed(route.Address) + " -f",
+		Effect: runner.Deletes, Name: "delete route " + route.Address, ByHand: "cf delete-route " + typed(route.Address) + " -f",
 		Do: func(ctx context.Context, _ *runner.Observation) error {
 			now, err := s.cf.Route(ctx, route.GUID)
 			if cloudfoundry.IsNotFound(err) {

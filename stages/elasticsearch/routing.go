@@ -141,7 +141,7 @@ func (s *Site) onEveryRouter(who string, routes []liveRoute, app func(context.Co
 	for _, route := range routes {
 		tasks = append(tasks, runner.Task{
 			Name: fmt.Sprintf("every instance of %s %s on %s", who, verb, route.Address),
-			Wait: s.Settings.RouteTimeout, Proves: true,
+			Wait: s.Settings.RouteTimeout,
 			Do: func(ctx context.Context, o *runner.Observation) error {
 				guid, instances, err := app(ctx)
 				if err != nil {
@@ -160,7 +160,7 @@ func (s *Site) onEveryRouter(who string, routes []liveRoute, app func(context.Co
 // mapTask puts an app behind a live route.
 func (s *Site) mapTask(name, app string, route liveRoute) runner.Task {
 	return runner.Task{
-		Name:   fmt.Sprintf("map %s to %s", route.Address, name),
+		Effect: runner.Creates, Name: fmt.Sprintf("map %s to %s", route.Address, name),
 		ByHand: "cf map-route " + name + " " + typed(route.Address),
 		Do: func(ctx context.Context, _ *runner.Observation) error {
 			now, err := s.liveNow(ctx, route)
@@ -175,7 +175,7 @@ func (s *Site) mapTask(name, app string, route liveRoute) runner.Task {
 // unmapTask takes an app off a live route.
 func (s *Site) unmapTask(name, app string, route liveRoute) runner.Task {
 	return runner.Task{
-		Name:   fmt.Sprintf("unmap %s from %s", route.Address, name),
+		Effect: runner.Deletes, Name: fmt.Sprintf("unmap %s from %s", route.Address, name),
 		ByHand: "cf unmap-route " + name + " " + typed(route.Address),
 		Do: func(ctx context.Context, _ *runner.Observation) error {
 			now, err := s.liveNow(ctx, route)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/upgrade/report"
 )
 
 // Green is made with blue's size. Days may pass before it serves, and somebody may
@@ -86,11 +87,11 @@ func (s *Site) growBack(ctx context.Context, b blue) ([]runner.Task, error) {
 func (s *Site) scale(who string, app *cloudfoundry.App, from, to int) []runner.Task {
 	return []runner.Task{
 		{
-			Name: fmt.Sprintf("scale %s from %d to %s", app.Name, from, runner.Count(to, "instance", "instances")), ByHand: fmt.Sprintf("cf scale %s -i %d", app.Name, to),
+			Effect: runner.Changes, Name: fmt.Sprintf("scale %s from %d to %s", app.Name, from, runner.Count(to, "instance", "instances")), ByHand: fmt.Sprintf("cf scale %s -i %d", app.Name, to),
 			Do: func(ctx context.Context, _ *runner.Observation) error { return s.cf.ScaleApp(ctx, app.GUID, to) },
 		},
 		{
-			Name: "every instance of " + who + " runs", Wait: s.Settings.StartTimeout, Proves: true,
+			Name: "every instance of " + who + " runs", Wait: s.Settings.StartTimeout,
 			Do: func(ctx context.Context, o *runner.Observation) error { return s.allRun(ctx, o, app) },
 		},
 	}
@@ -98,8 +99,8 @@ func (s *Site) scale(who string, app *cloudfoundry.App, from, to int) []runner.T
 
 // size is blue's, which green gets when it is made, and again before it serves; after
 // that it may change.
-func (w *world) size(ctx context.Context) (runner.Subject, error) {
-	size := runner.Subject{Name: "old-size", None: "not asked for any more", Gone: w.done("map-live-route")}
+func (w *world) size(ctx context.Context) (report.Subject, error) {
+	size := report.Subject{Name: "old-size", None: "not asked for any more", Gone: w.done("map-live-route")}
 	if w.app == nil || size.Gone {
 		return size, nil
 	}

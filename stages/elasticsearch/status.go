@@ -9,20 +9,21 @@ import (
 
 	"github.com/digitalmarketplace/cutover/stages/journal"
 	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/upgrade/report"
 )
 
 // Status is how far the run is; it writes nothing.
-func (s *Site) Status(ctx context.Context, command string) (runner.Status, error) {
+func (s *Site) Status(ctx context.Context, command string) (report.Status, error) {
 	record, err := s.Journal().Record(ctx)
 	if err != nil {
-		return runner.Status{}, err
+		return report.Status{}, err
 	}
 	ended := false
 	if record == nil {
 		// Until the next run begins, the last one is shown, if it is complete.
 		last, err := s.Journal().Ended(ctx)
 		if err != nil {
-			return runner.Status{}, err
+			return report.Status{}, err
 		}
 		if last != nil && !last.Back {
 			record, ended = last, true
@@ -30,10 +31,10 @@ func (s *Site) Status(ctx context.Context, command string) (runner.Status, error
 	}
 	situation, err := s.Situation(ctx)
 	if err != nil {
-		return runner.Status{}, err
+		return report.Status{}, err
 	}
 	steps := Steps(s)
-	status := runner.StatusOf(steps, record, situation, command)
+	status := report.StatusOf(steps, record, situation, command)
 	status.Environment, status.Runbook, status.App = s.Settings.Stage, "elasticsearch", s.Settings.LiveApp
 	if ended {
 		status.Card.Again = "a new migration begins with check-release"
@@ -42,38 +43,38 @@ func (s *Site) Status(ctx context.Context, command string) (runner.Status, error
 		status.Started = s.run.Started
 	}
 	if status.Lease, err = s.leaseStatus(ctx); err != nil {
-		return runner.Status{}, err
+		return report.Status{}, err
 	}
 	if err := s.around(ctx, &status); err != nil {
-		return runner.Status{}, err
+		return report.Status{}, err
 	}
 	if status.Next != nil {
-		status.Next.Will = runner.Will(ctx, *steps.Named(status.Next.Stage))
+		status.Next.Will = report.Will(ctx, *steps.Named(status.Next.Stage))
 	}
 	return status, nil
 }
 
 // around reads what others have done and what lies around, both at once: a person
 // waits for it.
-func (s *Site) around(ctx context.Context, status *runner.Status) error {
+func (s *Site) around(ctx context.Context, status *report.Status) error {
 	var byOthers, lying error
 	var both sync.WaitGroup
 	both.Go(func() { status.Others, byOthers = s.others(ctx, status.Lease) })
-	both.Go(func() { status.LiesAround, lying = s.liesAround(ctx, status.Lease) })
+	both.Go(func() { status.Leftovers, lying = s.liesAround(ctx, status.Lease) })
 	both.Wait()
 	return errors.Join(byOthers, lying)
 }
 
 // leaseStatus tells who holds the lease, by the platform's clock.
-func (s *Site) leaseStatus(ctx context.Context) (runner.LeaseStatus, error) {
+func (s *Site) leaseStatus(ctx context.Context) (report.LeaseStatus, error) {
 	held, err := s.lease.Peek(ctx)
 	if err != nil || held == nil {
-		return runner.LeaseStatus{}, err
+		return report.LeaseStatus{}, err
 	}
 	// Both the heartbeat and the platform's clock are told in whole seconds.
 	const rounding = 2 * time.Second
 	now := s.cf.Now()
-	return runner.LeaseStatus{
+	return report.LeaseStatus{
 		Held: true, Build: held.Build, Process: held.Process, Run: held.Run, Since: held.Since.UTC(), Heartbeat: held.Heartbeat.UTC(),
 		Age: int(max(now.Sub(held.Since), 0).Seconds()), HeartbeatAge: int(max(now.Sub(held.Heartbeat), 0).Seconds()),
 		Stale: now.Sub(held.Heartbeat) > s.Settings.Lease.StaleAfter+rounding,

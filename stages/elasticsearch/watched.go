@@ -92,7 +92,7 @@ func (s *Site) retreat(ctx context.Context) ([]runner.Task, error) {
 // new app, off the live routes, is reached by nothing else.
 func (s *Site) restoreTemporary() runner.Task {
 	return runner.Task{
-		Name: "see to the temporary route", ByHand: "cf map-route " + s.Settings.NewApp + " " + typed(s.Settings.TemporaryRoute),
+		Effect: runner.Changes, Name: "see to the temporary route", ByHand: "cf map-route " + s.Settings.NewApp + " " + typed(s.Settings.TemporaryRoute),
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			app, err := s.needGreen(ctx)
 			if err != nil {

@@ -7,12 +7,12 @@ import (
 	"strings"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
-	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/upgrade/report"
 )
 
 // theRun is its id. A rollback makes the run the last one, so that neither what it
 // left nor a run that begins after it is taken for the approved one.
-func (w *world) theRun(ctx context.Context) ([]runner.Subject, error) {
+func (w *world) theRun(ctx context.Context) ([]report.Subject, error) {
 	before := "none"
 	last, err := w.journal.LastRun(ctx)
 	if err != nil {
@@ -21,16 +21,16 @@ func (w *world) theRun(ctx context.Context) ([]runner.Subject, error) {
 	if last != nil {
 		before = last.ID
 	}
-	run := runner.Subject{Name: "run", None: "not begun", Was: []string{""}}
+	run := report.Subject{Name: "run", None: "not begun", Was: []string{""}}
 	if w.begun {
 		run.Now = w.run.ID
 	}
-	return []runner.Subject{run, {Name: "run-before", Now: before}}, nil
+	return []report.Subject{run, {Name: "run-before", Now: before}}, nil
 }
 
 // theRoutes are the live routes with the strangers on them, other routes of the two
 // apps, and how far the live traffic has moved.
-func (w *world) theRoutes(ctx context.Context) ([]runner.Subject, error) {
+func (w *world) theRoutes(ctx context.Context) ([]report.Subject, error) {
 	var said []string
 	order := []string{toBlue, toBoth, toGreen}
 	furthest := len(order) - 1
@@ -41,12 +41,12 @@ func (w *world) theRoutes(ctx context.Context) ([]runner.Subject, error) {
 		}
 		said, furthest = append(said, text), min(furthest, at)
 	}
-	traffic := runner.Subject{Name: "traffic", Now: order[furthest], Was: order[:furthest]}
+	traffic := report.Subject{Name: "traffic", Now: order[furthest], Was: order[:furthest]}
 	others, err := w.otherRoutes(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return []runner.Subject{{Name: "routes", Now: listed(said)}, {Name: "other-routes", Now: listed(others)}, traffic}, nil
+	return []report.Subject{{Name: "routes", Now: listed(said)}, {Name: "other-routes", Now: listed(others)}, traffic}, nil
 }
 
 // liveRoute tells of a live route what is not of this run, and how far it has moved.
@@ -127,7 +127,7 @@ func (w *world) otherRoutes(ctx context.Context) ([]string, error) {
 }
 
 // theUsers are who else uses one of the two services: apps and keys.
-func (w *world) theUsers(ctx context.Context) ([]runner.Subject, error) {
+func (w *world) theUsers(ctx context.Context) ([]report.Subject, error) {
 	old, err := w.strangersTo(ctx, w.blue.Service)
 	if err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ func (w *world) theUsers(ctx context.Context) ([]runner.Subject, error) {
 			return nil, err
 		}
 	}
-	return []runner.Subject{{Name: "old-service-users", Now: listed(old)}, {Name: "new-service-users", Now: listed(now)}}, nil
+	return []report.Subject{{Name: "old-service-users", Now: listed(old)}, {Name: "new-service-users", Now: listed(now)}}, nil
 }
 
 func (w *world) strangersTo(ctx context.Context, service string) ([]string, error) {
@@ -161,7 +161,7 @@ func (w *world) strangersTo(ctx context.Context, service string) ([]string, erro
 
 // theNames are names that the run has given to nobody: of its own objects, and
 // those of strangers who have one that it needs.
-func (w *world) theNames(ctx context.Context) ([]runner.Subject, error) {
+func (w *world) theNames(ctx context.Context) ([]report.Subject, error) {
 	var odd []string
 	if w.app != nil && w.app.Name != w.blue.Name && w.app.Name != w.Settings.OldApp {
 		odd = append(odd, "the old app is "+w.app.Name)
@@ -193,7 +193,7 @@ func (w *world) theNames(ctx context.Context) ([]runner.Subject, error) {
 	if len(odd) == 0 {
 		odd = []string{"as they should be"}
 	}
-	return []runner.Subject{{Name: "names", Now: listed(odd)}}, nil
+	return []report.Subject{{Name: "names", Now: listed(odd)}}, nil
 }
 
 // awaitsRelease tells that the next app on the live routes is the release that the

@@ -8,14 +8,14 @@ import (
 	"strings"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
-	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/upgrade/report"
 )
 
 // theOldApp is blue and its service, and what green is made of. Once the run's own
 // steps delete blue, what is left of it says nothing: a deletion takes its time.
-func (w *world) theOldApp(ctx context.Context) ([]runner.Subject, error) {
-	who := runner.Subject{Name: "old-app", Now: "app " + w.blue.App + " on service " + w.blue.Service}
-	made := []runner.Subject{{Name: "old-image"}, {Name: "old-bindings"}, {Name: "old-variables"}, {Name: "old-policies"}}
+func (w *world) theOldApp(ctx context.Context) ([]report.Subject, error) {
+	who := report.Subject{Name: "old-app", Now: "app " + w.blue.App + " on service " + w.blue.Service}
+	made := []report.Subject{{Name: "old-image"}, {Name: "old-bindings"}, {Name: "old-variables"}, {Name: "old-policies"}}
 	if w.service == nil && !w.done("reindex") {
 		who.Now += ", which is deleted"
 	}
@@ -33,7 +33,7 @@ func (w *world) theOldApp(ctx context.Context) ([]runner.Subject, error) {
 		}
 	}
 	size, err := w.size(ctx)
-	return append([]runner.Subject{who, size}, made...), err
+	return append([]report.Subject{who, size}, made...), err
 }
 
 func (w *world) image(ctx context.Context) (string, string, error) {
@@ -98,13 +98,13 @@ func (w *world) policiesOf(ctx context.Context) (string, string, error) {
 
 // theNewApp is green and its service, from when on they are complete. After step
 // 17 a release takes green's place; from 18 on it is that app that serves.
-func (w *world) theNewApp(ctx context.Context) ([]runner.Subject, error) {
-	service := runner.Subject{Name: "new-service", Was: []string{""}}
+func (w *world) theNewApp(ctx context.Context) ([]report.Subject, error) {
+	service := report.Subject{Name: "new-service", Was: []string{""}}
 	if w.done("create-service") {
 		service.Now = w.newGUID
 	}
-	app := runner.Subject{Name: "new-app", Was: []string{""}, None: "replaced", Gone: w.done("remove-old-app")}
-	released := runner.Subject{Name: "released-app", Was: []string{""}}
+	app := report.Subject{Name: "new-app", Was: []string{""}, None: "replaced", Gone: w.done("remove-old-app")}
+	released := report.Subject{Name: "released-app", Was: []string{""}}
 	var err error
 	if w.next != "" {
 		if released.Now, err = w.releasedNow(ctx); err != nil {
@@ -112,10 +112,10 @@ func (w *world) theNewApp(ctx context.Context) ([]runner.Subject, error) {
 		}
 	}
 	if !w.done("push-app") || w.done("remove-old-app") {
-		return []runner.Subject{service, app, released}, nil
+		return []report.Subject{service, app, released}, nil
 	}
 	app.Now, app.Hidden, err = w.greenNow(ctx)
-	return []runner.Subject{service, app, released}, err
+	return []report.Subject{service, app, released}, err
 }
 
 func (w *world) releasedNow(ctx context.Context) (string, error) {

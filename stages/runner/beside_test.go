@@ -46,7 +46,7 @@ func TestABreachStopsTheStageAndPutsTheWorldBack(t *testing.T) {
 	}{
 		"the old app is put back": {
 			func(w *world) ([]Task, error) {
-				return []Task{{Name: "back", Do: func(context.Context, *Observation) error { w.say("put back"); return nil }}}, nil
+				return []Task{{Name: "back", Effect: Changes, Do: func(context.Context, *Observation) error { w.say("put back"); return nil }}}, nil
 			}, 1, []string{"take lease", "companion starts", "apply a", "mark a", "put back", "companion ends", "release lease"},
 		},
 		"or both stay": {

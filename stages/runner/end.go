@@ -70,7 +70,7 @@ func (r *Runner) retire(ctx context.Context, all []Step, step Step, result *Resu
 		return r.retire(ctx, all, step, result)
 	}
 	return r.inTurn(r.permitted(ctx), result, ListApply, []Task{{
-		Name: "retire the run",
+		Name: "retire the run", Effect: Changes,
 		Do: func(ctx context.Context, o *Observation) error {
 			o.Say("run %s is complete", record.Run)
 			return r.Journal.Retire(ctx)
@@ -97,7 +97,7 @@ func (r *Runner) card(ctx context.Context, result *Result, step Step, err error)
 		c.Failed = fmt.Sprintf("%d. %s: %s", result.Number, result.Stage, err)
 	}
 	for _, t := range result.Tasks {
-		if t.Proves || t.List != ListApply && t.List != ListAbort && t.List != ListUndo {
+		if t.Effect == Proves || t.List != ListApply && t.List != ListAbort && t.List != ListUndo {
 			continue
 		}
 		if t.Verdict == Done {

@@ -38,8 +38,8 @@ type TaskResult struct {
 	Error   string  `json:"error,omitempty"`
 	ByHand  string  `json:"by_hand,omitempty"`
 	Facts   []Fact  `json:"facts,omitempty"`
-	// Proves tells that the task changes nothing.
-	Proves   bool          `json:"proves,omitempty"`
+	// Effect says what the task does, or would do, to the world.
+	Effect   Effect        `json:"effect"`
 	Started  time.Time     `json:"started"`
 	Duration time.Duration `json:"duration_ns"`
 	// Err is the error itself, for whoever decides on its class.
@@ -85,7 +85,7 @@ func (r *Result) Err() error {
 
 func (r *Result) notBegun(tasks []Task) {
 	for _, t := range tasks {
-		if !t.Proves {
+		if t.Effect != Proves {
 			r.NotBegun = append(r.NotBegun, t.Name)
 		}
 	}

@@ -276,7 +276,7 @@ func (r *Runner) planned(result *Result, list List, tasks []Task, err error) err
 	result.Verdict = Planned
 	for _, t := range tasks {
 		result.Tasks = append(result.Tasks, TaskResult{
-			List: list, Name: t.Name, Verdict: Planned, Said: t.ByHand, Detail: t.Shows, Proves: t.Proves, Started: time.Now().UTC(),
+			List: list, Name: t.Name, Verdict: Planned, Said: t.ByHand, Detail: t.Shows, Effect: t.Effect, Started: time.Now().UTC(),
 		})
 		if t.Assume != nil {
 			t.Assume()
@@ -301,7 +301,7 @@ func (r *Runner) waits(n *NotYet) string {
 // hold takes the lease, which is also the proof that we may write.
 func (r *Runner) hold(ctx context.Context, result *Result) error {
 	return r.inTurn(ctx, result, ListCheck, []Task{{
-		Name: "this process holds the lease",
+		Name: "this process holds the lease", Effect: Changes,
 		Do: func(ctx context.Context, o *Observation) error {
 			if err := r.Lease.Take(ctx); err != nil {
 				return err

@@ -91,7 +91,7 @@ func (t *toy) Plan(context.Context) ([]Task, error) {
 	if t.w.done[t.name] {
 		return nil, nil
 	}
-	return []Task{{Name: t.name + " apply", ByHand: "cf " + t.name, Do: func(ctx context.Context, o *Observation) error {
+	return []Task{{Name: t.name + " apply", Effect: Changes, ByHand: "cf " + t.name, Do: func(ctx context.Context, o *Observation) error {
 		if t.apply != nil {
 			if err := t.apply(ctx, o); err != nil {
 				return err
@@ -107,7 +107,7 @@ func (t *toy) Undo(context.Context) ([]Task, error) {
 	if t.undo != nil {
 		return nil, t.undo
 	}
-	return []Task{{Name: t.name + " undo", Do: func(context.Context, *Observation) error {
+	return []Task{{Name: t.name + " undo", Effect: Changes, Do: func(context.Context, *Observation) error {
 		t.w.say("undo %s", t.name)
 		delete(t.w.done, t.name)
 		return nil
@@ -117,7 +117,7 @@ func (t *toy) Undo(context.Context) ([]Task, error) {
 type abortable struct{ *toy }
 
 func (a abortable) Abort(context.Context) ([]Task, error) {
-	return []Task{{Name: a.name + " abort", Do: func(context.Context, *Observation) error {
+	return []Task{{Name: a.name + " abort", Effect: Changes, Do: func(context.Context, *Observation) error {
 		a.w.say("abort %s", a.name)
 		return nil
 	}}}, nil
@@ -439,8 +439,8 @@ func (provedChanges) Plan(context.Context) ([]Task, error) {
 	well := func(context.Context, *Observation) error { return nil }
 	no := func(context.Context, *Observation) error { return errors.New("no") }
 	return []Task{
-		{Name: "one", Do: well}, {Name: "it is seen", Proves: true, Do: well}, {Name: "two", Do: no},
-		{Name: "it is seen again", Proves: true, Do: well}, {Name: "three", Do: well},
+		{Name: "one", Effect: Changes, Do: well}, {Name: "it is seen", Do: well}, {Name: "two", Effect: Changes, Do: no},
+		{Name: "it is seen again", Do: well}, {Name: "three", Effect: Changes, Do: well},
 	}, nil
 }
 
@@ -448,7 +448,7 @@ type twoChanges struct{ *toy }
 
 func (twoChanges) Plan(context.Context) ([]Task, error) {
 	no := func(context.Context, *Observation) error { return errors.New("no") }
-	return []Task{{Name: "one", Do: no}, {Name: "two", Do: no}}, nil
+	return []Task{{Name: "one", Effect: Changes, Do: no}, {Name: "two", Effect: Changes, Do: no}}, nil
 }
 
 func TestAFailureTellsWhatAPersonNeedsAtNight(t *testing.T) {

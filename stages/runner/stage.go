@@ -9,6 +9,7 @@ package runner
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -26,15 +27,47 @@ type Task struct {
 	// Wait is how long the task is polled until it holds. Zero: once in Check and
 	// Apply, the runner's own deadline in Verify. Negative: no deadline.
 	Wait time.Duration
-	// Proves tells that the task changes nothing, also where it is applied between
-	// changes: no card lists it among them.
-	Proves bool
+	// Effect says what the task does to the world. The zero value is Proves: such a
+	// task gets no permit to write, also where it is applied between changes.
+	Effect Effect
 	// Do asks or does it. What was measured goes into the observation, also
 	// when it fails. A nil error means: it holds, or it is done.
 	Do func(context.Context, *Observation) error
 	// Assume takes Do's place in a dry run: what is planned after it may take it
 	// for done, such as a name that is given. It writes nothing; nil: nothing follows.
 	Assume func()
+}
+
+// Effect says what a task does to the world. A plan marks it with its sign.
+type Effect int
+
+// The effects.
+const (
+	// Proves: it changes nothing. No card lists it among the changes.
+	Proves Effect = iota
+	// Creates: something is there afterwards that was not.
+	Creates
+	// Changes: something that is there becomes different.
+	Changes
+	// Deletes: something is gone afterwards, or off, or stopped.
+	Deletes
+)
+
+// String is the effect's name in reports.
+func (e Effect) String() string { return [...]string{"proves", "creates", "changes", "deletes"}[e] }
+
+// MarshalText writes the name, for JSON.
+func (e Effect) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
+
+// UnmarshalText reads the name.
+func (e *Effect) UnmarshalText(text []byte) error {
+	for one := Proves; one <= Deletes; one++ {
+		if one.String() == string(text) {
+			*e = one
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is not an effect", text)
 }
 
 // Stage is one step of a runbook.

@@ -10,14 +10,14 @@ import (
 
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch"
 	"github.com/digitalmarketplace/cutover/stages/environ"
-	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/upgrade/report"
 	"github.com/digitalmarketplace/cutover/test/jenkins"
 	"github.com/digitalmarketplace/cutover/test/sandbox"
 )
 
 // subjects reads the world as a stage's first check does, in this process: it is
 // read hundreds of times.
-func (w *world) subjects() []runner.Subject {
+func (w *world) subjects() []report.Subject {
 	w.t.Helper()
 	settings, problems := environ.Load[elasticsearch.Settings](w.t.Context(), func(name string) (string, bool) { v, ok := w.env[name]; return v, ok })
 	if len(problems) > 0 {
@@ -34,7 +34,7 @@ func (w *world) subjects() []runner.Subject {
 	return world
 }
 
-func (w *world) digest() string { w.t.Helper(); return runner.Digest(w.subjects()) }
+func (w *world) digest() string { w.t.Helper(); return report.Digest(w.subjects()) }
 
 // few is a world with a handful of documents: what is approved are not they.
 func few() sandbox.Options {
@@ -64,7 +64,7 @@ func TestAnApprovedPlanIsAgreedWithAtEveryStateOnItsWay(t *testing.T) {
 				}
 				world := w.subjects()
 				for i, digest := range digests {
-					if err := runner.Agrees(digest, world); err != nil {
+					if err := report.Agrees(digest, world); err != nil {
 						t.Errorf("approved before %s, %s: %v", names[i], when, err)
 					}
 				}

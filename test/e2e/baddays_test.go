@@ -12,6 +12,7 @@ import (
 
 	"github.com/digitalmarketplace/cutover/stages/runner"
 	"github.com/digitalmarketplace/cutover/test/sandbox"
+	"github.com/digitalmarketplace/cutover/stages/upgrade/report"
 )
 
 // badDay is something that goes wrong, and what is to come of it. Whatever it is, in
@@ -151,7 +152,7 @@ func (d badDay) reported(t *testing.T, p *process) {
 // leaves looks at what is left behind.
 func (d badDay) leaves(t *testing.T, w *world) {
 	t.Helper()
-	var now runner.Status
+	var now report.Status
 	if err := json.Unmarshal([]byte(w.run(0, "elasticsearch", "status", "--output", "json").out.String()), &now); err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +160,7 @@ func (d badDay) leaves(t *testing.T, w *world) {
 		t.Errorf("traffic: %s, want %s", now.Traffic, d.traffic)
 	}
 	left := []string{}
-	for _, one := range now.LiesAround {
+	for _, one := range now.Leftovers {
 		left = append(left, one.Kind+" "+one.Name)
 	}
 	want := slices.Clone(d.left)

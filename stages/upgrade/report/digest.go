@@ -1,4 +1,4 @@
-package runner
+package report
 
 import (
 	"crypto/sha256"
@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
 // Subject is one of the things that a plan was made of: who is on a route, what a
@@ -81,7 +83,7 @@ func parseDigest(digest string) (map[string]string, error) {
 func Agrees(digest string, subjects []Subject) error {
 	approved, err := parseDigest(digest)
 	if err != nil {
-		return Misconfigure("PLAN_DIGEST: %w", err)
+		return runner.Misconfigure("PLAN_DIGEST: %w", err)
 	}
 	var all []error
 	for _, s := range subjects {

@@ -1,4 +1,4 @@
-package runner
+package report
 
 import (
 	"cmp"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/httpclient"
+	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
 // Status is how far a run is, for a person or a program to read at any time. As
@@ -34,9 +35,9 @@ type Status struct {
 	Next *NextStatus `json:"next,omitempty"`
 	// Others is what others have done to the run's objects.
 	Others OthersStatus `json:"changes_by_others"`
-	// LiesAround is what carries a run's label, or waits to be removed.
-	LiesAround []LeftOver `json:"lies_around"`
-	Card       Card       `json:"card"`
+	// Leftovers is what carries a run's label, or waits to be removed.
+	Leftovers []Leftover  `json:"leftovers"`
+	Card      runner.Card `json:"card"`
 }
 
 // LeaseStatus is who has the right to write. All but Held is left out where nobody has.
@@ -103,8 +104,8 @@ type Change struct {
 	Unsure string `json:"unsure,omitempty"`
 }
 
-// LeftOver is an object on the platform that somebody or something has to remove.
-type LeftOver struct {
+// Leftover is an object on the platform that somebody or something has to remove.
+type Leftover struct {
 	// Kind is "app", "service" or "route".
 	Kind  string    `json:"kind"`
 	Name  string    `json:"name"`
@@ -117,12 +118,12 @@ type LeftOver struct {
 
 // StatusOf makes the status of a runbook from its record and from where live
 // traffic is. command is what a person types before a stage's name.
-func StatusOf(steps Runbook, record *Record, now Situation, command string) Status {
+func StatusOf(steps runner.Runbook, record *runner.Record, now runner.Situation, command string) Status {
 	s := Status{
-		Traffic: now.Traffic, Others: OthersStatus{Changes: []Change{}}, LiesAround: []LeftOver{},
-		Card: Card{Traffic: now.Traffic + ": " + now.Detail, Back: now.Back},
+		Traffic: now.Traffic, Others: OthersStatus{Changes: []Change{}}, Leftovers: []Leftover{},
+		Card: runner.Card{Traffic: now.Traffic + ": " + now.Detail, Back: now.Back},
 	}
-	var next *Step
+	var next *runner.Step
 	for i, step := range steps {
 		line := StageStatus{Number: step.Number, Name: step.Name, Title: step.Title}
 		if record != nil {
@@ -157,12 +158,12 @@ func StatusOf(steps Runbook, record *Record, now Situation, command string) Stat
 
 // Will says in a line what a step would do now: the changes that it plans, or, of
 // one that only looks or cannot tell yet, what it is for.
-func Will(ctx context.Context, step Step) string {
+func Will(ctx context.Context, step runner.Step) string {
 	if step.Looks {
 		return purpose(step)
 	}
 	tasks, err := step.Open().Plan(httpclient.WithoutPermit(ctx))
-	var wait *NotYet
+	var wait *runner.NotYet
 	switch {
 	case errors.As(err, &wait):
 		return purpose(step)
@@ -171,7 +172,7 @@ func Will(ctx context.Context, step Step) string {
 	}
 	var names []string
 	for _, t := range tasks {
-		if !t.Proves {
+		if t.Effect != runner.Proves {
 			names = append(names, t.Name)
 		}
 	}
@@ -181,13 +182,13 @@ func Will(ctx context.Context, step Step) string {
 	case n == 0:
 		return purpose(step)
 	case n > 4:
-		names = append(names[:3], Count(n-3, "more change", "more changes"))
+		names = append(names[:3], runner.Count(n-3, "more change", "more changes"))
 	}
 	return strings.Join(names, "; ")
 }
 
 // purpose is the first sentence of the step's paragraph.
-func purpose(step Step) string {
+func purpose(step runner.Step) string {
 	first, _, _ := strings.Cut(step.Help, ". ")
 	if first == "" {
 		return ""
