@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/digitalmarketplace/cutover/stages/elasticsearch/manifest"
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry/manifest"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 

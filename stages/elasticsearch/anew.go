@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
-	"github.com/digitalmarketplace/cutover/stages/elasticsearch/manifest"
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry/manifest"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 

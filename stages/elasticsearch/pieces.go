@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
-	"github.com/digitalmarketplace/cutover/stages/elasticsearch/manifest"
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry/manifest"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
