@@ -44,7 +44,7 @@ func (c *createService) Plan(ctx context.Context) ([]runner.Task, error) {
 		return []runner.Task{c.create()}, nil
 	}
 	if c.run == nil {
-		return nil, &runner.NotYet{Stage: "check-release", Why: "there is no run"}
+		return nil, &runner.NotYet{Stage: stageCheckRelease, Why: "there is no run"}
 	}
 	if last := instance.LastOperation; last.Type == "delete" || last.Type == "create" && last.State == "failed" {
 		return []runner.Task{c.remove(instance, "delete the service whose creation failed"), c.create()}, nil
@@ -135,7 +135,7 @@ func (s *Site) newService(ctx context.Context) (*cloudfoundry.ServiceInstance, e
 		return nil, err
 	}
 	if instance == nil {
-		return nil, &runner.NotYet{Stage: "create-service", Why: "there is no " + s.Settings.NewService}
+		return nil, &runner.NotYet{Stage: stageCreateService, Why: "there is no " + s.Settings.NewService}
 	}
 	last := instance.LastOperation
 	switch last.State {

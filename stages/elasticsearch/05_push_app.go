@@ -27,7 +27,7 @@ func (p *pushApp) Check() []runner.Task {
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			instance, err := p.newService(ctx)
 			if runner.IsFinal(err) {
-				return &runner.NotYet{Stage: "create-service", Why: err.Error()}
+				return &runner.NotYet{Stage: stageCreateService, Why: err.Error()}
 			}
 			if err == nil {
 				o.Say("%s", instance.Name)

@@ -20,7 +20,7 @@ type unmapOldApp struct{ *Site }
 
 func (u *unmapOldApp) Check() []runner.Task {
 	return append(u.ordinary(toBoth, toGreen),
-		u.waitsFor("map-live-route", "the new app is not on the live routes", runner.Task{
+		u.waitsFor(stageMapLiveRoute, "the new app is not on the live routes", runner.Task{
 			Name: "the new app has at least the old one's routable instances", Wait: u.Settings.RouteTimeout, Do: u.enough,
 		}),
 		u.countsHold(u.Settings.VerifyTimeout),

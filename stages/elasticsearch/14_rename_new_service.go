@@ -36,7 +36,7 @@ func (r *renameNewService) Check() []runner.Task {
 			}
 			return instance.GUID, app.GUID, nil
 		}),
-		r.waitsFor("rename-old-service", "the old service has that name", free(r.Settings.Service, r.serviceNamed, func(ctx context.Context) (string, error) {
+		r.waitsFor(stageRenameOldService, "the old service has that name", free(r.Settings.Service, r.serviceNamed, func(ctx context.Context) (string, error) {
 			instance, err := r.newService(ctx)
 			if err != nil {
 				return "", err
@@ -52,7 +52,7 @@ func (r *renameNewService) Plan(ctx context.Context) ([]runner.Task, error) {
 		return nil, err
 	}
 	if instance == nil {
-		return nil, &runner.NotYet{Stage: "create-service", Why: "there is no " + r.Settings.NewService}
+		return nil, &runner.NotYet{Stage: stageCreateService, Why: "there is no " + r.Settings.NewService}
 	}
 	r.tags = instance.Tags
 	if instance.Name == r.Settings.Service {

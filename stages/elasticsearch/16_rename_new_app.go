@@ -16,7 +16,7 @@ By hand: cf rename elasticsearch-migration search-api.`
 type renameNewApp struct{ *Site }
 
 func (r *renameNewApp) Check() []runner.Task {
-	return append(r.settled(), r.waitsFor("rename-old-app", "the old app has that name", free(r.Settings.LiveApp, r.appNamed, func(ctx context.Context) (string, error) {
+	return append(r.settled(), r.waitsFor(stageRenameOldApp, "the old app has that name", free(r.Settings.LiveApp, r.appNamed, func(ctx context.Context) (string, error) {
 		app, err := r.needGreen(ctx)
 		if err != nil {
 			return "", err

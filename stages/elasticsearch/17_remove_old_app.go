@@ -28,7 +28,7 @@ const (
 func (r *removeOldApp) Check() []runner.Task {
 	return append(r.settled(),
 		r.oldHasNoRoute(),
-		r.waitsFor("rename-old-app", "the old app has its first name", runner.Task{Name: "the app of that name is the one that the run began with", Do: r.recordedOne}),
+		r.waitsFor(stageRenameOldApp, "the old app has its first name", runner.Task{Name: "the app of that name is the one that the run began with", Do: r.recordedOne}),
 	)
 }
 

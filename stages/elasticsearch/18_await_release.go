@@ -22,7 +22,7 @@ type awaitRelease struct{ *Site }
 func (a *awaitRelease) Check() []runner.Task {
 	return []runner.Task{
 		a.settingsHold(),
-		a.waitsFor("remove-old-app", "the old app is not removed", runner.Task{Name: "the old app is off the live routes", Do: a.oldIsOff}),
+		a.waitsFor(stageRemoveOldApp, "the old app is not removed", runner.Task{Name: "the old app is off the live routes", Do: a.oldIsOff}),
 	}
 }
 
@@ -48,8 +48,8 @@ func (a *awaitRelease) oldIsOff(ctx context.Context, o *runner.Observation) erro
 
 // Plan has nothing to do where the release that serves is recorded.
 func (a *awaitRelease) Plan(ctx context.Context) ([]runner.Task, error) {
-	if !a.marked("remove-old-app") {
-		return nil, &runner.NotYet{Stage: "remove-old-app", Why: "the old app is not removed"}
+	if !a.marked(stageRemoveOldApp) {
+		return nil, &runner.NotYet{Stage: stageRemoveOldApp, Why: "the old app is not removed"}
 	}
 	app, err := a.theirs(ctx)
 	if err != nil {

@@ -39,7 +39,7 @@ func reindexGate(record *runner.Record, earlier []runner.Step) runner.Admission 
 		}
 		switched = switched || is && step.Number >= 9
 	}
-	_, verified := record.Marks["verify-indices"]
+	_, verified := record.Marks[stageVerifyIndices]
 	switch {
 	case missing == "":
 		return runner.Admission{Act: true, Mark: true}
@@ -56,7 +56,7 @@ func (r *reindex) Check() []runner.Task {
 		{Name: "one app serves the live routes", Do: r.oneServes},
 		{Name: "the search API answers, and has every alias", Do: r.hasAliases},
 	}
-	if r.marked("await-release") {
+	if r.marked(stageAwaitRelease) {
 		tasks = append(tasks, r.afterRelease()...)
 	}
 	return tasks

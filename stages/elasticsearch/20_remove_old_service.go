@@ -22,11 +22,11 @@ type removeOldService struct{ *Site }
 
 func (r *removeOldService) Check() []runner.Task {
 	return append(append(r.settled(), r.afterRelease()...),
-		r.waitsFor("reindex", "nothing was reindexed yet", runner.Task{Name: "a reindex has ended since the release", Do: r.reindexed}),
+		r.waitsFor(stageReindex, "nothing was reindexed yet", runner.Task{Name: "a reindex has ended since the release", Do: r.reindexed}),
 		r.oldHasNoRoute(),
-		r.waitsFor("remove-old-app", "the old app runs", runner.Task{Name: "the old app does not run", Do: r.stopped}),
+		r.waitsFor(stageRemoveOldApp, "the old app runs", runner.Task{Name: "the old app does not run", Do: r.stopped}),
 		runner.Task{Name: "nothing else uses the old service", Do: r.unused},
-		r.waitsFor("remove-old-app", "the old app is not removed", runner.Task{Name: "the old service was held for long enough", Do: r.held}),
+		r.waitsFor(stageRemoveOldApp, "the old app is not removed", runner.Task{Name: "the old service was held for long enough", Do: r.held}),
 	)
 }
 
@@ -34,9 +34,9 @@ func (r *removeOldService) Check() []runner.Task {
 // into the app that stays.
 func (r *removeOldService) reindexed(_ context.Context, o *runner.Observation) error {
 	if r.run == nil {
-		return &runner.NotYet{Stage: "check-release", Why: "there is no run"}
+		return &runner.NotYet{Stage: stageCheckRelease, Why: "there is no run"}
 	}
-	released, reindex := r.run.Marks["await-release"], r.run.Marks["reindex"]
+	released, reindex := r.run.Marks[stageAwaitRelease], r.run.Marks[stageReindex]
 	if reindex.Ended.IsZero() || reindex.Ended.Before(released.Ended) {
 		return runner.Refuse("no reindex has ended since the release was seen: run reindex, or let the nightly job")
 	}
@@ -87,11 +87,11 @@ func (r *removeOldService) unused(ctx context.Context, o *runner.Observation) er
 
 func (r *removeOldService) held(_ context.Context, o *runner.Observation) error {
 	if r.run == nil {
-		return &runner.NotYet{Stage: "check-release", Why: "there is no run"}
+		return &runner.NotYet{Stage: stageCheckRelease, Why: "there is no run"}
 	}
-	mark, is := r.run.Marks["remove-old-app"]
+	mark, is := r.run.Marks[stageRemoveOldApp]
 	if !is {
-		return &runner.NotYet{Stage: "remove-old-app", Why: "the old app is not removed"}
+		return &runner.NotYet{Stage: stageRemoveOldApp, Why: "the old app is not removed"}
 	}
 	since := r.cf.Now().Sub(mark.Ended)
 	o.Say("%s of %s", max(since, 0).Truncate(time.Second), r.Settings.Hold)

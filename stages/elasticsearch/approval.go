@@ -106,7 +106,7 @@ func (s *Site) world(ctx context.Context) (*world, error) {
 	if made != nil {
 		w.newGUID = made.GUID
 	}
-	if w.done("await-release") {
+	if w.done(stageAwaitRelease) {
 		w.next, err = s.successorApp(ctx)
 	}
 	return w, err
@@ -131,7 +131,7 @@ func (w *world) done(stage string) bool { return w.begun && w.marked(stage) }
 // mayBeGone tells whether the run's own steps delete the old app from here on, or
 // have done so.
 func (w *world) mayBeGone() bool {
-	return w.done("reindex") || w.done("rename-new-app") && w.Settings.OldAppThen == thenDelete
+	return w.done(stageReindex) || w.done(stageRenameNewApp) && w.Settings.OldAppThen == thenDelete
 }
 
 // world are the settings that say what is done, where they are not the default.

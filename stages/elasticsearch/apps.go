@@ -128,7 +128,7 @@ func (s *Site) needGreen(ctx context.Context) (*cloudfoundry.App, error) {
 		return nil, err
 	}
 	if app == nil {
-		return nil, &runner.NotYet{Stage: "push-app", Why: "there is no " + s.Settings.NewApp}
+		return nil, &runner.NotYet{Stage: stagePushApp, Why: "there is no " + s.Settings.NewApp}
 	}
 	return app, nil
 }

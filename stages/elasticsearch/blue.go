@@ -34,7 +34,7 @@ type liveRoute struct {
 func (s *Site) recorded() (blue, error) {
 	var b blue
 	if s.run == nil {
-		return b, &runner.NotYet{Stage: "check-release", Why: "there is no run"}
+		return b, &runner.NotYet{Stage: stageCheckRelease, Why: "there is no run"}
 	}
 	if err := json.Unmarshal([]byte(s.run.Facts[factBlue]), &b); err != nil {
 		return b, runner.Refuse("the record of run %s is damaged: its annotation %s cannot be read (%w); restore it, or go back by hand", s.run.ID, factBlue, err)

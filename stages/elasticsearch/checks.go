@@ -92,7 +92,7 @@ func before(states, allowed []string) string {
 			return ""
 		}
 	}
-	return map[string]string{toBoth: "map-live-route", toGreen: "unmap-old-app"}[allowed[0]]
+	return map[string]string{toBoth: stageMapLiveRoute, toGreen: stageUnmapOldApp}[allowed[0]]
 }
 
 // routeState tells where a live route leads, and names the first app behind it
@@ -177,7 +177,7 @@ func (s *Site) waitsFor(stage, why string, t runner.Task) runner.Task {
 
 // oldHasNoRoute sees that nobody can reach blue, before it is stopped or deleted.
 func (s *Site) oldHasNoRoute() runner.Task {
-	return s.waitsFor("unmap-old-app", stillServes, runner.Task{
+	return s.waitsFor(stageUnmapOldApp, stillServes, runner.Task{
 		Name: "the old app has no route",
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			_, app, err := s.oldApp(ctx)

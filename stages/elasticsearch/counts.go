@@ -39,7 +39,7 @@ func (s *Site) countsHold(wait time.Duration) runner.Task {
 				return err
 			}
 			if s.timeOf(factCursor).IsZero() {
-				return &runner.NotYet{Stage: "build-indices", Why: "nothing was indexed"}
+				return &runner.NotYet{Stage: stageBuildIndices, Why: "nothing was indexed"}
 			}
 			return s.compare(ctx, o, s.green(), s.indices.Live(), s.timeOf(factCursor), nil)
 		}),
@@ -74,11 +74,11 @@ type counted struct {
 // liveCountsHold is the same check of the app that serves the live routes, from
 // when on that is green alone and gets every write itself.
 func (s *Site) liveCountsHold(wait time.Duration) runner.Task {
-	return s.waitsFor("unmap-old-app", stillServes, runner.Task{
+	return s.waitsFor(stageUnmapOldApp, stillServes, runner.Task{
 		Name: "the document counts of the live app are the data API's", Wait: wait,
 		Do: s.countedOnce("live", func(ctx context.Context, o *runner.Observation) error {
-			if !s.marked("unmap-old-app") {
-				return &runner.NotYet{Stage: "unmap-old-app", Why: stillServes}
+			if !s.marked(stageUnmapOldApp) {
+				return &runner.NotYet{Stage: stageUnmapOldApp, Why: stillServes}
 			}
 			return s.compare(ctx, o, s.live(), s.indices.Live(), s.timeOf(factCursor), nil)
 		}),

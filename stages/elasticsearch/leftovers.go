@@ -36,7 +36,7 @@ func (s *Site) goes(one cloudfoundry.Labelled, lease report.LeaseStatus) string 
 	record := "cutover-" + s.Settings.LiveApp
 	switch {
 	case one.Kind == cloudfoundry.ServiceInstances && one.Name == record:
-		return "the record of the run; " + s.place("remove-old-service") + " makes it " + record + "-last, and so does a rollback"
+		return "the record of the run; " + s.place(stageRemoveOldService) + " makes it " + record + "-last, and so does a rollback"
 	case one.Kind == cloudfoundry.ServiceInstances && one.Name == record+"-last":
 		return "the record of the run before; the end of the next run replaces it"
 	case one.Kind == cloudfoundry.ServiceInstances && one.Name == record+"-lease" && lease.Stale:
@@ -46,22 +46,22 @@ func (s *Site) goes(one cloudfoundry.Labelled, lease report.LeaseStatus) string 
 	case !s.ours(one.Metadata):
 		return "of a run that is not under way for " + s.Settings.LiveApp + ": no stage removes it"
 	case one.Kind == cloudfoundry.Routes && one.Name == s.Settings.TemporaryRoute:
-		return s.place("unmap-temporary-route") + " deletes it"
+		return s.place(stageUnmapTemporaryRoute) + " deletes it"
 	case one.Kind == cloudfoundry.Routes || one.Labels[roleLabel] != green:
 		return "made by a way back, which removes it"
-	case s.marked("await-release") && one.Kind == cloudfoundry.Apps:
-		return "a release took its place and left it; " + s.place("remove-old-service") + " deletes it, and so does a rollback before"
-	case s.marked("await-release"):
-		return "stays, and loses its label with " + s.place("remove-old-service") + "; a rollback before leaves it to the released app"
+	case s.marked(stageAwaitRelease) && one.Kind == cloudfoundry.Apps:
+		return "a release took its place and left it; " + s.place(stageRemoveOldService) + " deletes it, and so does a rollback before"
+	case s.marked(stageAwaitRelease):
+		return "stays, and loses its label with " + s.place(stageRemoveOldService) + "; a rollback before leaves it to the released app"
 	}
-	return "stays, and loses its label with " + s.place("remove-old-service") + "; a rollback before deletes it"
+	return "stays, and loses its label with " + s.place(stageRemoveOldService) + "; a rollback before deletes it"
 }
 
 // replaced are the old app and its service, which carry no label of ours, from
 // when on green serves alone.
 func (s *Site) replaced(ctx context.Context) ([]report.Leftover, error) {
 	b, err := s.recorded()
-	if err != nil || !s.marked("unmap-old-app") {
+	if err != nil || !s.marked(stageUnmapOldApp) {
 		return nil, nil
 	}
 	app, err := s.blueApp(ctx, b)
@@ -72,8 +72,8 @@ func (s *Site) replaced(ctx context.Context) ([]report.Leftover, error) {
 	if err != nil {
 		return nil, err
 	}
-	since := s.run.Marks["unmap-old-app"].Ended.UTC().Truncate(time.Second)
-	goes := s.place("remove-old-service") + " deletes it; until then it is the way back"
+	since := s.run.Marks[stageUnmapOldApp].Ended.UTC().Truncate(time.Second)
+	goes := s.place(stageRemoveOldService) + " deletes it; until then it is the way back"
 	var all []report.Leftover
 	if app != nil {
 		all = append(all, report.Leftover{Kind: "app", Name: app.Name, GUID: app.GUID, Since: since, Goes: goes})

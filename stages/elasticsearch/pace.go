@@ -46,7 +46,7 @@ func (s *Site) serves() bool {
 	if s.run == nil {
 		return true
 	}
-	_, mapped := s.run.Marks["map-live-route"]
+	_, mapped := s.run.Marks[stageMapLiveRoute]
 	return mapped || s.run.Direction == journal.Back
 }
 

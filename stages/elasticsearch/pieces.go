@@ -52,7 +52,7 @@ func (m *making) pieces(ctx context.Context, app *cloudfoundry.App) ([]runner.Ta
 func (m *making) need(ctx context.Context) (*cloudfoundry.App, error) {
 	app, err := m.find(ctx)
 	if err == nil && app == nil {
-		err = &runner.NotYet{Stage: "push-app", Why: "there is no " + m.name}
+		err = &runner.NotYet{Stage: stagePushApp, Why: "there is no " + m.name}
 	}
 	return app, err
 }

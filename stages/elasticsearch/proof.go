@@ -121,7 +121,7 @@ func (s *Site) releaseHolds() []runner.Task {
 func (s *Site) afterRelease() []runner.Task {
 	var tasks []runner.Task
 	for _, t := range s.releaseHolds() {
-		tasks = append(tasks, s.waitsFor("await-release", "nothing is released yet", t))
+		tasks = append(tasks, s.waitsFor(stageAwaitRelease, "nothing is released yet", t))
 	}
 	return tasks
 }

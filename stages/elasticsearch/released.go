@@ -41,7 +41,7 @@ func (s *Site) lastRelease() (*release, error) {
 // routes: once green and its service have their final names a release is like the
 // one that the run waits for, though guard holds it off until blue is removed.
 func (s *Site) mayRelease() bool {
-	return s.run != nil && (s.marked("rename-new-app") || s.run.Facts[factReleased] != "")
+	return s.run != nil && (s.marked(stageRenameNewApp) || s.run.Facts[factReleased] != "")
 }
 
 // heir is the app that has the live traffic once green is off the live routes:
@@ -164,7 +164,7 @@ func (s *Site) successorInstances(ctx context.Context) (string, int, error) {
 		return "", 0, err
 	}
 	if app == nil {
-		return "", 0, &runner.NotYet{Stage: "push-app", Why: "there is no " + s.Settings.NewApp}
+		return "", 0, &runner.NotYet{Stage: stagePushApp, Why: "there is no " + s.Settings.NewApp}
 	}
 	process, err := s.cf.Process(ctx, app.GUID)
 	if err != nil {

@@ -39,7 +39,7 @@ const filled = "done"
 // settingsAgree refuses settings that differ from the run's.
 func (s *Site) settingsAgree() error {
 	if s.run == nil {
-		return &runner.NotYet{Stage: "check-release", Why: "there is no run"}
+		return &runner.NotYet{Stage: stageCheckRelease, Why: "there is no run"}
 	}
 	var then map[string]string
 	if err := json.Unmarshal([]byte(s.run.Facts[factSettings]), &then); err != nil {

@@ -47,7 +47,7 @@ func (s *Site) Situation(ctx context.Context) (runner.Situation, error) {
 		if err != nil {
 			return runner.Situation{}, err
 		}
-		if stranger != "" && s.marked("remove-old-service") {
+		if stranger != "" && s.marked(stageRemoveOldService) {
 			return complete(stranger, s.run), nil
 		}
 		if stranger != "" && s.mayRelease() {
@@ -68,7 +68,7 @@ func (s *Site) Situation(ctx context.Context) (runner.Situation, error) {
 // reached there, and neither way goes on before it is made again.
 func (s *Site) withoutRoute(ctx context.Context, b blue, gone *routeGone) runner.Situation {
 	name := s.nameOf(ctx, b)
-	if made, err := s.findGreen(ctx); err == nil && made != nil && s.marked("unmap-old-app") {
+	if made, err := s.findGreen(ctx); err == nil && made != nil && s.marked(stageUnmapOldApp) {
 		name = made.Name
 	}
 	return runner.Situation{
@@ -91,7 +91,7 @@ func (s *Site) releasedBetween(ctx context.Context, b blue, next, stranger strin
 	}
 	now.Detail += "; and beside it " + s.appName(ctx, next) + ", which this run made"
 	now.Back = "safe, seconds: the new app is taken off the live routes, which are left to the other; what was made for the run is removed"
-	if !s.marked("rename-new-service") {
+	if !s.marked(stageRenameNewService) {
 		return now, nil
 	}
 	name, _, _ := strings.Cut(stranger, " ")

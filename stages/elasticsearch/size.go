@@ -100,7 +100,7 @@ func (s *Site) scale(who string, app *cloudfoundry.App, from, to int) []runner.T
 // size is blue's, which green gets when it is made, and again before it serves; after
 // that it may change.
 func (w *world) size(ctx context.Context) (report.Subject, error) {
-	size := report.Subject{Name: "old-size", None: "not asked for any more", Gone: w.done("map-live-route")}
+	size := report.Subject{Name: "old-size", None: "not asked for any more", Gone: w.done(stageMapLiveRoute)}
 	if w.app == nil || size.Gone {
 		return size, nil
 	}

@@ -27,14 +27,14 @@ func (s *Site) stands() runner.Task {
 			return err
 		}
 		if len(bindings) == 0 {
-			return &runner.NotYet{Stage: "push-app", Why: fmt.Sprintf("%s is not bound to %s", app.Name, instance.Name)}
+			return &runner.NotYet{Stage: stagePushApp, Why: fmt.Sprintf("%s is not bound to %s", app.Name, instance.Name)}
 		}
 		route, err := s.cf.RouteByAddress(ctx, s.Settings.TemporaryRoute)
 		if err != nil {
 			return err
 		}
 		if route == nil || !route.Reaches(app.GUID) {
-			return &runner.NotYet{Stage: "push-app", Why: s.Settings.TemporaryRoute + " does not lead to " + app.Name}
+			return &runner.NotYet{Stage: stagePushApp, Why: s.Settings.TemporaryRoute + " does not lead to " + app.Name}
 		}
 		o.Say("%s, %s, %s", app.Name, instance.Name, route.Address)
 		return nil

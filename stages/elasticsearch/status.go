@@ -130,12 +130,12 @@ func (s *Site) Guard(ctx context.Context) (string, error) {
 		return "", runner.Refuse("migration %s goes back: release when the rollback has ended", record.Run)
 	}
 	steps := Steps(s)
-	for _, step := range steps.Between(1, steps.Named("await-release").Number-1) {
+	for _, step := range steps.Between(1, steps.Named(stageAwaitRelease).Number-1) {
 		if _, is := record.Marks[step.Name]; !is {
 			return "", runner.Refuse("migration %s is at %d. %s: release when it has come to 18, or was rolled back", record.Run, step.Number, step.Name)
 		}
 	}
-	if _, is := record.Marks["await-release"]; !is {
+	if _, is := record.Marks[stageAwaitRelease]; !is {
 		return "migration " + record.Run + " waits for a release", nil
 	}
 	return "migration " + record.Run + " has had its release", nil

@@ -21,4 +21,4 @@ func (s *Site) WaysBack() []runner.WayBack {
 }
 
 // NoWayBack tells from which stages the program has no way back.
-func (s *Site) NoWayBack(stage string) bool { return stage == "remove-old-service" }
+func (s *Site) NoWayBack(stage string) bool { return stage == stageRemoveOldService }

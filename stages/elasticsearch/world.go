@@ -198,7 +198,7 @@ func (w *world) theNames(ctx context.Context) ([]report.Subject, error) {
 
 // awaitsRelease tells that the next app on the live routes is the release that the
 // runbook has after step 17.
-func (w *world) awaitsRelease() bool { return w.done("remove-old-app") && !w.done("await-release") }
+func (w *world) awaitsRelease() bool { return w.done(stageRemoveOldApp) && !w.done(stageAwaitRelease) }
 
 // listed is a list in one order, so that it is the same whatever order it was read in.
 func listed(all []string) string {

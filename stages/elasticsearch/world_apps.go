@@ -16,7 +16,7 @@ import (
 func (w *world) theOldApp(ctx context.Context) ([]report.Subject, error) {
 	who := report.Subject{Name: "old-app", Now: "app " + w.blue.App + " on service " + w.blue.Service}
 	made := []report.Subject{{Name: "old-image"}, {Name: "old-bindings"}, {Name: "old-variables"}, {Name: "old-policies"}}
-	if w.service == nil && !w.done("reindex") {
+	if w.service == nil && !w.done(stageReindex) {
 		who.Now += ", which is deleted"
 	}
 	if w.app == nil && !w.mayBeGone() {
@@ -100,10 +100,10 @@ func (w *world) policiesOf(ctx context.Context) (string, string, error) {
 // 17 a release takes green's place; from 18 on it is that app that serves.
 func (w *world) theNewApp(ctx context.Context) ([]report.Subject, error) {
 	service := report.Subject{Name: "new-service", Was: []string{""}}
-	if w.done("create-service") {
+	if w.done(stageCreateService) {
 		service.Now = w.newGUID
 	}
-	app := report.Subject{Name: "new-app", Was: []string{""}, None: "replaced", Gone: w.done("remove-old-app")}
+	app := report.Subject{Name: "new-app", Was: []string{""}, None: "replaced", Gone: w.done(stageRemoveOldApp)}
 	released := report.Subject{Name: "released-app", Was: []string{""}}
 	var err error
 	if w.next != "" {
@@ -111,7 +111,7 @@ func (w *world) theNewApp(ctx context.Context) ([]report.Subject, error) {
 			return nil, err
 		}
 	}
-	if !w.done("push-app") || w.done("remove-old-app") {
+	if !w.done(stagePushApp) || w.done(stageRemoveOldApp) {
 		return []report.Subject{service, app, released}, nil
 	}
 	app.Now, app.Hidden, err = w.greenNow(ctx)
