@@ -30,6 +30,9 @@ type Task struct {
 	// Effect says what the task does to the world. The zero value is Proves: such a
 	// task gets no permit to write, also where it is applied between changes.
 	Effect Effect
+	// After, where set, is what the task waits for: where it does not hold while
+	// that stage is not complete, this takes the place of its error.
+	After *NotYet
 	// Do asks or does it. What was measured goes into the observation, also
 	// when it fails. A nil error means: it holds, or it is done.
 	Do func(context.Context, *Observation) error

@@ -1,0 +1,125 @@
+package upgrade
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
+	"github.com/digitalmarketplace/cutover/stages/journal"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+// Run is the runner's Journal.
+var _ runner.Journal = (*Run)(nil)
+
+// Record reads the run, as the runner knows it; nil where there is none.
+func (r *Run) Record(ctx context.Context) (*runner.Record, error) {
+	exists, err := r.Load(ctx)
+	if err != nil || !exists {
+		return nil, err
+	}
+	return recordOf(r.now), nil
+}
+
+func recordOf(run *journal.Run) *runner.Record {
+	out := &runner.Record{Run: run.ID, Back: run.Direction == journal.Back, Marks: map[string]runner.Mark{}}
+	for name, m := range run.Marks {
+		out.Marks[name] = runner.Mark{Verdict: runner.Verdict(m.Verdict), Build: m.Build, Started: m.Started, Ended: m.Ended}
+	}
+	return out
+}
+
+// Mark records that a stage is complete.
+func (r *Run) Mark(ctx context.Context, stage string, m runner.Mark) error {
+	facts := map[string]any{}
+	for _, f := range m.Facts {
+		facts[f.Name] = f.Value
+	}
+	return r.o.Journal.MarkStage(ctx, r.now, stage, journal.Mark{
+		Verdict: string(m.Verdict), Build: m.Build, Started: m.Started, Ended: m.Ended, Facts: facts,
+	})
+}
+
+// Unmark withdraws a stage's completion.
+func (r *Run) Unmark(ctx context.Context, stage string) error {
+	return r.o.Journal.Unmark(ctx, r.now, stage)
+}
+
+// TurnBack records that the run goes back.
+func (r *Run) TurnBack(ctx context.Context) error {
+	return r.o.Journal.SetDirection(ctx, r.now, journal.Back)
+}
+
+// Ended is the run that was retired last; nil where there is none.
+func (r *Run) Ended(ctx context.Context) (*runner.Record, error) {
+	run, err := r.Last(ctx)
+	if err != nil || run == nil {
+		return nil, err
+	}
+	return recordOf(run), nil
+}
+
+// Last is the run that was retired last, with its facts; nil where there is none.
+func (r *Run) Last(ctx context.Context) (*journal.Run, error) { return r.o.Journal.LastRun(ctx) }
+
+// Retire removes our labels from what stays, and then ends the run. In this order it
+// can be repeated after a crash: until the end there is a run that says what it made.
+func (r *Run) Retire(ctx context.Context) error {
+	if err := r.strip(ctx); err != nil {
+		return fmt.Errorf("remove the labels of run %s: %w", r.now.ID, err)
+	}
+	return r.o.Journal.Retire(ctx, r.now)
+}
+
+func (r *Run) strip(ctx context.Context) error {
+	found, err := r.o.Platform.Labelled(ctx, cloudfoundry.RunLabel)
+	if err != nil {
+		return err
+	}
+	for _, one := range found {
+		if !r.Owns(one.Metadata) || one.Labels[RoleLabel] == "" {
+			continue
+		}
+		none := map[string]*string{cloudfoundry.RunLabel: nil, RoleLabel: nil}
+		if err := r.o.Platform.SetMetadata(ctx, one.Kind, one.GUID, none, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Labels mark an object made by this run.
+func (r *Run) Labels(role string) map[string]string {
+	return map[string]string{cloudfoundry.RunLabel: r.ID(), RoleLabel: role}
+}
+
+// Owns reports whether an object was made by this run.
+func (r *Run) Owns(m cloudfoundry.Metadata) bool { return r.now != nil && m.Run() == r.now.ID }
+
+// NotOurs refuses an object that has a name or address which the run needs.
+func (r *Run) NotOurs(kind, name string, m cloudfoundry.Metadata) error {
+	by := "it has no label of a run"
+	if m.Run() != "" {
+		by = "run " + m.Run() + " made it"
+	}
+	return runner.Refuse("%s %s exists and was not made by this run (%s): remove or rename it", kind, name, by)
+}
+
+// Services are the service instances that this run made. The run's own record
+// carries its label too, but no role.
+func (r *Run) Services(ctx context.Context) ([]cloudfoundry.ServiceInstance, error) {
+	if r.now == nil {
+		return nil, nil
+	}
+	all, err := r.o.Platform.ServiceInstancesByLabel(ctx, cloudfoundry.RunLabel, r.now.ID)
+	if err != nil {
+		return nil, fmt.Errorf("find the service of run %s: %w", r.now.ID, err)
+	}
+	var made []cloudfoundry.ServiceInstance
+	for _, one := range all {
+		if one.Labels[RoleLabel] == RoleGreen {
+			made = append(made, one)
+		}
+	}
+	return made, nil
+}
