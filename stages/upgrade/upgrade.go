@@ -31,6 +31,7 @@ const (
 	GreenFilled       Milestone = "green has the data"
 	OnLiveRoutes      Milestone = "green is on the live routes"
 	BlueOff           Milestone = "blue is off the live routes"
+	TemporaryOff      Milestone = "green's temporary route is deleted"
 	OldServiceRenamed Milestone = "blue's service has its old name"
 	NewServiceRenamed Milestone = "green's service has the final name"
 	BlueRenamed       Milestone = "blue has its old name"

@@ -1,0 +1,66 @@
+package situation
+
+import (
+	"context"
+
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
+	"github.com/digitalmarketplace/cutover/stages/upgrade"
+)
+
+// rollbackCost says what a rollback costs and where it ends, by what is left of blue.
+func (r *Reader) rollbackCost(ctx context.Context, b upgrade.Blue, traffic upgrade.Traffic) (string, error) {
+	app, err := r.Live.Pair.App(ctx, b.App)
+	if err != nil {
+		return "", err
+	}
+	service, err := r.oldService(ctx, b)
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case r.Backing != nil && service == nil:
+		return noRollback, nil
+	case app == nil && r.run().BlueCanBeRebuilt():
+		return "safe, minutes: blue is rebuilt from image " + b.Image + against(service) + ", caught up and mapped again; then the names go back", nil
+	case app == nil && service != nil:
+		return "by hand only: blue is deleted, its service " + service.Name + " is there; push image " + b.Image + " against it", nil
+	case app == nil:
+		return "by hand only: blue is deleted; push image " + b.Image, nil
+	}
+	after, err := r.afterRollback(ctx, b, app, service)
+	if err != nil {
+		return "", err
+	}
+	if app.State != cloudfoundry.Started && traffic != upgrade.ToBlue {
+		return "safe, minutes: blue is started, caught up and mapped again" + after, nil
+	}
+	return map[upgrade.Traffic]string{
+		upgrade.ToBlue:   "safe, seconds: live traffic is not touched; what was made for the run is removed",
+		upgrade.ToBoth:   "safe, seconds: green is unmapped from the live routes",
+		upgrade.ToGreen:  "safe, seconds to minutes: blue runs; it is caught up and mapped again",
+		upgrade.ToNobody: "urgent: it maps blue again",
+	}[traffic] + after, nil
+}
+
+// afterRollback says what a rollback does besides moving the traffic.
+func (r *Reader) afterRollback(ctx context.Context, b upgrade.Blue, app *cloudfoundry.App, service *cloudfoundry.ServiceInstance) (string, error) {
+	after := ""
+	if app.Name != b.Name || service != nil && service.Name != b.ServiceName {
+		after = "; then the names go back"
+	}
+	released, err := r.Live.ReleasedApp(ctx)
+	if err != nil {
+		return "", err
+	}
+	if released != nil {
+		after += "; the released app stays, as " + r.Names.ReleasedApp
+	}
+	return after, nil
+}
+
+func against(service *cloudfoundry.ServiceInstance) string {
+	if service == nil {
+		return ""
+	}
+	return " against service " + service.Name
+}

@@ -1,0 +1,274 @@
+package situation_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/upgrade"
+)
+
+// unmapByHand takes app somebody off the two live routes and renames it.
+const unmapByHand = "cf unmap-route somebody cloudapps.digital --hostname dm-search-api-preview; " +
+	"cf unmap-route somebody cloudapps.digital --hostname dm-search-api-preview --path /_metrics; cf rename somebody search-api-released"
+
+func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
+	const (
+		untouched = "safe, seconds: live traffic is not touched; what was made for the run is removed"
+		leave     = "somebody released since the run began; roll back, and start again"
+		deleted   = "live route " + liveRoute + " is deleted: create it again"
+	)
+	for name, c := range map[string]struct {
+		reach func(*upgradeOfTest)
+		want  runner.Situation
+	}{
+		"no run": {
+			func(*upgradeOfTest) {},
+			runner.Situation{Traffic: "blue", Detail: "search-api alone; no run has begun", Back: "nothing to roll back"},
+		},
+		"no run, and the live app has another name": {
+			func(u *upgradeOfTest) { u.must(u.cf.RenameApp(u.ctx, u.guid("search-api"), "somebody")) },
+			runner.Situation{Traffic: "another app", Detail: "somebody alone, and LIVE_APP is search-api; no run has begun", Back: "nothing to roll back"},
+		},
+		"no run, and no live route": {
+			func(u *upgradeOfTest) { u.Names.LiveRoute = "elsewhere.cloudapps.digital" },
+			runner.Situation{Traffic: "not known", Detail: "there is no route elsewhere.cloudapps.digital in this space (LIVE_ROUTE); no run has begun", Back: "nothing to roll back"},
+		},
+		"no run, and two apps are live": {
+			func(u *upgradeOfTest) {
+				route, err := u.cf.RouteByAddress(u.ctx, liveRoute)
+				u.must(err)
+				u.must(u.cf.MapRoute(u.ctx, route.GUID, u.app("somebody")))
+			},
+			runner.Situation{Traffic: "not known", Detail: liveRoute + " leads to 2 apps; no run has begun", Back: "nothing to roll back"},
+		},
+		"blue alone": {
+			func(u *upgradeOfTest) { u.begun() },
+			runner.Situation{Traffic: "blue", Detail: "search-api, 2 instances", Back: untouched},
+		},
+		"green beside, on its own route": {
+			func(u *upgradeOfTest) { u.begun(); u.built() },
+			runner.Situation{Traffic: "blue", Detail: "search-api, 2 instances", Back: untouched},
+		},
+		"both": {
+			func(u *upgradeOfTest) { u.begun(); u.built(); u.mapped(u.guid("elasticsearch-migration")) },
+			runner.Situation{Traffic: "both", Detail: "search-api and elasticsearch-migration", Back: "safe, seconds: green is unmapped from the live routes"},
+		},
+		"green alone": {
+			func(u *upgradeOfTest) { u.switched() },
+			runner.Situation{Traffic: "green", Detail: "elasticsearch-migration", Back: "safe, seconds to minutes: blue runs; it is caught up and mapped again"},
+		},
+		"green alone, with the final names": {
+			func(u *upgradeOfTest) { u.switched(); u.renamed() },
+			runner.Situation{Traffic: "green", Detail: "search-api", Back: "safe, seconds to minutes: blue runs; it is caught up and mapped again; then the names go back"},
+		},
+		"nobody is on the live routes": {
+			func(u *upgradeOfTest) { u.begun(); u.unmapped(u.blue().App) },
+			runner.Situation{Traffic: "nobody", Detail: "the live route leads nowhere", Back: "urgent: it maps blue again"},
+		},
+		"blue is stopped": {
+			func(u *upgradeOfTest) { u.switched(); u.must(u.cf.StopApp(u.ctx, u.blue().App)) },
+			runner.Situation{Traffic: "green", Detail: "elasticsearch-migration", Back: "safe, minutes: blue is started, caught up and mapped again"},
+		},
+		"blue is deleted": {
+			func(u *upgradeOfTest) { u.switched(); u.must(u.cf.DeleteApp(u.ctx, u.blue().App)) },
+			runner.Situation{Traffic: "green", Detail: "elasticsearch-migration", Back: "by hand only: blue is deleted, its service search_api_elasticsearch is there; push image " + image + " against it"},
+		},
+		"blue is deleted, and recorded": {
+			func(u *upgradeOfTest) {
+				u.switched()
+				u.must(u.run.Set(u.ctx, upgrade.FactBlueMadeOf, "{}"))
+				u.must(u.cf.DeleteApp(u.ctx, u.blue().App))
+			},
+			runner.Situation{Traffic: "green", Detail: "elasticsearch-migration", Back: "safe, minutes: blue is rebuilt from image " + image + " against service search_api_elasticsearch, caught up and mapped again; then the names go back"},
+		},
+		"blue's service is deleted": {
+			func(u *upgradeOfTest) {
+				u.switched()
+				service := u.blue().Service
+				u.must(u.cf.DeleteApp(u.ctx, u.blue().App))
+				u.unbound(service)
+				u.must(u.cf.DeleteServiceInstance(u.ctx, service))
+			},
+			runner.Situation{Traffic: "green", Detail: "elasticsearch-migration", Back: "there is no rollback: blue's service is deleted"},
+		},
+		"a release before one is allowed": {
+			func(u *upgradeOfTest) { u.begun(); u.built(); u.mapped(u.app("somebody")) },
+			runner.Situation{
+				Traffic: "another app", Detail: "somebody (GUID), which is not of this run", Blocked: leave,
+				Back: "safe: the live routes are left alone, what was made for the run is removed",
+			},
+		},
+		"a release beside green": {
+			func(u *upgradeOfTest) { u.switched(); u.mapped(u.app("somebody")) },
+			runner.Situation{
+				Traffic: "another app", Detail: "somebody (GUID), which is not of this run; and beside it elasticsearch-migration (GUID), which this run made", Blocked: leave,
+				Back: "safe, seconds: green is unmapped from the live routes, which are left to the other; what was made for the run is removed",
+			},
+		},
+		"a release that uses green's service": {
+			func(u *upgradeOfTest) {
+				u.switched()
+				u.reached(upgrade.OldServiceRenamed, upgrade.NewServiceRenamed)
+				u.mapped(u.app("somebody"))
+			},
+			runner.Situation{
+				Traffic: "another app", Detail: "somebody (GUID), which is not of this run; and beside it elasticsearch-migration (GUID), which this run made",
+				Blocked: "somebody released since the run began, and what was released uses green's service; unmap it from the live routes, and go on",
+				Back:    "only once that app is unmapped from the live routes", Next: unmapByHand,
+			},
+		},
+		"a release under way, once one is allowed": {
+			func(u *upgradeOfTest) { u.switched(); u.renamed(); u.mapped(u.app("search-api-release")) },
+			runner.Situation{
+				Traffic: "another app", Detail: "search-api-release (GUID): a release is under way",
+				Back: "not while the release is under way; once it has ended, or was repaired",
+			},
+		},
+		"a released app in green's place": {
+			func(u *upgradeOfTest) {
+				u.switched()
+				u.renamed()
+				green := u.guid("search-api")
+				u.mapped(u.app("search-api-release"))
+				u.unmapped(green)
+				u.reached(upgrade.BlueRemoved, upgrade.Released)
+			},
+			runner.Situation{
+				Traffic: "green", Detail: "search-api-release, released in green's place",
+				Back: "safe, seconds to minutes: blue runs; it is caught up and mapped again; then the names go back; the released app stays, as search-api-released",
+			},
+		},
+		"another release after the last stage": {
+			func(u *upgradeOfTest) {
+				u.switched()
+				u.renamed()
+				u.reached(upgrade.Ended)
+				u.mapped(u.app("search-api-release"))
+			},
+			runner.Situation{Traffic: "green", Detail: "search-api-release (GUID); run RUN is complete", Back: "there is no rollback: blue's service is deleted"},
+		},
+		"a live route is deleted before the switch": {
+			func(u *upgradeOfTest) { u.begun(); u.built(); u.dropLiveRoute() },
+			runner.Situation{Traffic: "nobody", Detail: deleted, Blocked: deleted, Back: "only once that route exists", Next: "cf map-route search-api cloudapps.digital --hostname dm-search-api-preview"},
+		},
+		"a live route is deleted after the switch": {
+			func(u *upgradeOfTest) { u.switched(); u.dropLiveRoute() },
+			runner.Situation{Traffic: "nobody", Detail: deleted, Blocked: deleted, Back: "only once that route exists", Next: "cf map-route elasticsearch-migration cloudapps.digital --hostname dm-search-api-preview"},
+		},
+		"a live route was deleted and created again": {
+			func(u *upgradeOfTest) {
+				u.begun()
+				u.dropLiveRoute()
+				route, err := u.cf.CreateRoute(u.ctx, liveRoute, nil)
+				u.must(err)
+				u.must(u.cf.MapRoute(u.ctx, route.GUID, u.blue().App))
+			},
+			runner.Situation{Traffic: "blue", Detail: "search-api, 2 instances", Back: untouched},
+		},
+		"the run is complete": {
+			func(u *upgradeOfTest) { u.switched(); u.renamed(); u.must(u.run.Retire(u.ctx)) },
+			runner.Situation{Traffic: "green", Detail: "search-api; run RUN is complete", Back: "there is no rollback: blue's service is deleted"},
+		},
+		"the run was rolled back": {
+			func(u *upgradeOfTest) { u.begun(); u.must(u.run.TurnBack(u.ctx)); u.must(u.run.Retire(u.ctx)) },
+			runner.Situation{Traffic: "blue", Detail: "search-api alone; no run has begun", Back: "nothing to roll back"},
+		},
+		"somebody deleted the record of the run": {
+			func(u *upgradeOfTest) {
+				u.begun()
+				u.built()
+				u.must(u.cf.DeleteServiceInstance(u.ctx, u.service("cutover-search-api")))
+			},
+			runner.Situation{
+				Traffic: "not known", Detail: "app elasticsearch-migration is of run RUN, whose record (service cutover-search-api) is deleted",
+				Blocked: "app elasticsearch-migration is of run RUN, whose record (service cutover-search-api) is deleted; look which apps are on " + liveRoute + ", and unmap that one or remove its label cutover-role",
+				Back:    "by hand only: no record says what was live", Next: "cf app elasticsearch-migration",
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			u := begin(t)
+			c.reach(u)
+			id, names := u.run.ID(), u.Names
+			u.forget()
+			u.Names = names
+			now, err := u.Now(u.ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, u.known(now, id)); diff != "" {
+				t.Errorf("situation (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestARunbookWithoutABackingServiceHasASituation(t *testing.T) {
+	for name, c := range map[string]struct {
+		reach func(*upgradeOfTest)
+		back  string
+	}{
+		"blue runs":       {func(*upgradeOfTest) {}, "safe, seconds to minutes: blue runs; it is caught up and mapped again"},
+		"blue is renamed": {func(u *upgradeOfTest) { u.must(u.cf.RenameApp(u.ctx, u.blue().App, "old")) }, "safe, seconds to minutes: blue runs; it is caught up and mapped again; then the names go back"},
+		"blue is deleted": {func(u *upgradeOfTest) { u.must(u.cf.DeleteApp(u.ctx, u.blue().App)) }, "by hand only: blue is deleted; push image " + image},
+		"blue is deleted, and recorded": {func(u *upgradeOfTest) {
+			u.must(u.run.Set(u.ctx, upgrade.FactBlueMadeOf, "{}"))
+			u.must(u.cf.DeleteApp(u.ctx, u.blue().App))
+		}, "safe, minutes: blue is rebuilt from image " + image + ", caught up and mapped again; then the names go back"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			u := begin(t)
+			u.switched()
+			u.Backing = nil
+			c.reach(u)
+			now, err := u.Now(u.ctx)
+			want := runner.Situation{Traffic: "green", Detail: "elasticsearch-migration", Back: c.back}
+			if diff := cmp.Diff(want, now); err != nil || diff != "" {
+				t.Errorf("%v; situation (-want +got):\n%s", err, diff)
+			}
+		})
+	}
+}
+
+// known replaces the GUIDs of apps by GUID, and the run's id by RUN.
+func (u *upgradeOfTest) known(s runner.Situation, run string) runner.Situation {
+	u.t.Helper()
+	apps, err := u.cf.AllApps(u.ctx)
+	u.must(err)
+	pairs := []string{}
+	if run != "" {
+		pairs = append(pairs, run, "RUN")
+	}
+	for _, app := range apps {
+		pairs = append(pairs, app.GUID, "GUID")
+	}
+	text := strings.NewReplacer(pairs...)
+	s.Detail, s.Blocked = text.Replace(s.Detail), text.Replace(s.Blocked)
+	return s
+}
+
+// dropLiveRoute deletes the live route without a path.
+func (u *upgradeOfTest) dropLiveRoute() {
+	u.t.Helper()
+	for _, route := range u.blue().Routes {
+		if route.Address == liveRoute {
+			u.must(u.cf.DeleteRoute(u.ctx, route.GUID))
+		}
+	}
+}
+
+// unbound unbinds a service from every app.
+func (u *upgradeOfTest) unbound(service string) {
+	u.t.Helper()
+	bindings, err := u.cf.Bindings(u.ctx, cloudfoundry.BindingFilter{Instance: service})
+	u.must(err)
+	for _, b := range bindings {
+		u.must(u.cf.Unbind(u.ctx, b.GUID))
+	}
+}
