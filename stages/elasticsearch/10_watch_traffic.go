@@ -5,41 +5,60 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/upgrade"
+	"github.com/digitalmarketplace/cutover/stages/upgrade/proof"
 )
 
-const watchTrafficHelp = `Sends probes with a User-Agent of their own to the live host, over fresh connections, and finds them in both apps' logs, as the routers wrote them (RTR lines). So both are seen to take live traffic. Writes nothing to the platform; acts anew each time.
+const watchTrafficHelp = `Sends probes with a User-Agent of their own to the live host, over fresh connections, and finds them in both apps' logs, as the routers wrote them (RTR lines): proof that both take live traffic. Writes nothing to the platform; runs again each time.
 
 By hand: cf logs search-api --recent | grep RTR; cf logs elasticsearch-migration --recent | grep RTR.`
 
-// watchTraffic is the second, passive proof that both serve: what the routers
-// logged for each app (gorouter: accesslog). It needs no undo.
+// watchTraffic is the second, passive proof that both apps serve: what the routers
+// logged for each (gorouter: accesslog). It needs no undo.
 type watchTraffic struct {
-	*Site
-	probe string
+	checks   *upgrade.Checks
+	pair     *upgrade.Pair
+	platform *cloudfoundry.Client
+	// client opens a connection for each request, and has no User-Agent of ours.
+	client  *http.Client
+	address string
+	routers int
+	timeout time.Duration
+	probe   string
 }
 
-func (w *watchTraffic) Check() []runner.Task { return w.ordinary(toBoth) }
+func newWatchTraffic(s *Site) runner.Stage {
+	return &watchTraffic{
+		checks: s.checks, pair: s.live.Pair, platform: s.platform, client: s.clients.probes,
+		address: s.Settings.RouteScheme + "://" + s.names.LiveRoute + statusPath, routers: s.Settings.Routers, timeout: s.Settings.RouteTimeout,
+	}
+}
+
+func (w *watchTraffic) Check() []runner.Task { return w.checks.Common(upgrade.ToBoth) }
 
 func (w *watchTraffic) Plan(ctx context.Context) ([]runner.Task, error) {
-	if _, err := w.needGreen(ctx); err != nil {
+	if _, err := w.pair.NeedGreen(ctx); err != nil {
 		return nil, err
 	}
 	return []runner.Task{{Name: "send probes to the live host", Do: w.send}}, nil
 }
 
-// send asks often enough that each router, which takes the apps' instances in
-// turn, sends some to both.
+// send asks often enough that each router, which takes the apps' instances in turn,
+// sends some to both.
 func (w *watchTraffic) send(ctx context.Context, o *runner.Observation) error {
-	w.probe = fmt.Sprintf("cutover-probe-%s-%d", w.run.ID, w.cf.Now().UnixNano())
-	n := 4 * confirmations(w.Settings.Routers)
+	w.probe = fmt.Sprintf("cutover-probe-%s-%d", w.pair.Run.ID(), w.platform.Now().UnixNano())
+	n := 4 * proof.Requests(w.routers)
 	for i := range n {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.Settings.RouteScheme+"://"+w.Settings.LiveRoute+"/_status?ignore-dependencies", nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.address, nil)
 		if err != nil {
 			return err
 		}
-		resp, err := w.probes.Do(named(req, w.probe))
+		req.Header.Set("User-Agent", w.probe)
+		resp, err := w.client.Do(req)
 		if err != nil {
 			return fmt.Errorf("probe %d of %d: %w", i+1, n, err)
 		}
@@ -53,34 +72,29 @@ func (w *watchTraffic) send(ctx context.Context, o *runner.Observation) error {
 	return nil
 }
 
-func named(req *http.Request, agent string) *http.Request {
-	req.Header.Set("User-Agent", agent)
-	return req
-}
-
 func (w *watchTraffic) Verify() []runner.Task {
 	return []runner.Task{
-		{Name: "the old app's log shows the probes", Wait: w.Settings.RouteTimeout, Do: func(ctx context.Context, o *runner.Observation) error {
-			b, err := w.recorded()
+		{Name: "blue's log has the probes", Wait: w.timeout, Do: func(ctx context.Context, o *runner.Observation) error {
+			b, err := w.pair.Run.Blue()
 			if err != nil {
 				return err
 			}
-			return w.seen(ctx, o, b.App, b.Name)
+			return w.logged(ctx, o, b.App, b.Name)
 		}},
-		{Name: "the new app's log shows the probes", Wait: w.Settings.RouteTimeout, Do: func(ctx context.Context, o *runner.Observation) error {
-			app, err := w.needGreen(ctx)
+		{Name: "green's log has the probes", Wait: w.timeout, Do: func(ctx context.Context, o *runner.Observation) error {
+			app, err := w.pair.NeedGreen(ctx)
 			if err != nil {
 				return err
 			}
-			return w.seen(ctx, o, app.GUID, app.Name)
+			return w.logged(ctx, o, app.GUID, app.Name)
 		}},
 	}
 }
 
-// seen counts the probes among an app's router lines. The log may be late and
-// may lose lines, so one is enough; how many there are is told.
-func (w *watchTraffic) seen(ctx context.Context, o *runner.Observation, app, name string) error {
-	lines, err := w.cf.RecentLogs(ctx, app, 1000)
+// logged counts the probes among an app's router lines. The log may be late and may
+// lose lines, so one is enough; how many there are is reported.
+func (w *watchTraffic) logged(ctx context.Context, o *runner.Observation, app, name string) error {
+	lines, err := w.platform.RecentLogs(ctx, app, 1000)
 	if err != nil {
 		return err
 	}

@@ -5,134 +5,110 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/digitalmarketplace/cutover/stages/bluegreen/backing"
+	"github.com/digitalmarketplace/cutover/stages/bluegreen/clone"
+	"github.com/digitalmarketplace/cutover/stages/bluegreen/names"
+	"github.com/digitalmarketplace/cutover/stages/bluegreen/traffic"
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/upgrade"
 )
 
-const removeOldAppHelp = `Waits until DRAIN has passed since step 11 proved that no router knows the old app, stops it and waits until its instances are gone. It is kept, stopped, until step 20: going back from here is a start of it, which takes minutes and not seconds. With OLD_APP=delete it is deleted now, as the runbook types it, after the run has noted what it was made of: a rollback then makes it anew from its image, against the old service, with the variables of the live app.
+const removeOldAppHelp = `Waits until DRAIN has passed since step 11 proved that no router knows blue, stops it and waits until its instances are gone. It is kept, stopped, until step 20: a rollback from here starts it, which takes minutes and not seconds. With REMOVE_OLD_APP=delete it is deleted now, as the runbook types it, after the run has recorded what it was made of: a rollback then rebuilds it from its image, against the old service, with the variables of the live app.
 
 Refuses while the app has a route, or where the app of that name is not the one that the run began with.
 
-By hand: cf stop search-api-old; with OLD_APP=delete: cf delete search-api-old.`
+By hand: cf stop search-api-old; with REMOVE_OLD_APP=delete: cf delete search-api-old.`
 
-// removeOldApp ends what runs of blue. To undo it by hand: cf start
-// search-api-old; look that DM_ELASTICSEARCH_SERVICE_NAME says the name that its
-// service has now.
-type removeOldApp struct{ *Site }
-
-const (
-	thenStop   = "stop"
-	thenDelete = "delete"
-)
-
-func (r *removeOldApp) Check() []runner.Task {
-	return append(r.settled(),
-		r.oldHasNoRoute(),
-		r.waitsFor(stageRenameOldApp, "the old app has its first name", runner.Task{Name: "the app of that name is the one that the run began with", Do: r.recordedOne}),
-	)
+// removeOldApp ends what runs of blue. To undo it by hand: cf start search-api-old;
+// check that DM_ELASTICSEARCH_SERVICE_NAME is the name that its service has now.
+type removeOldApp struct {
+	checks   *upgrade.Checks
+	live     *upgrade.Live
+	traffic  *traffic.Traffic
+	apps     *clone.Apps
+	rebuild  *clone.Rebuild
+	services *backing.Services
+	variable *backing.Variable
+	names    *names.Names
+	// delete is REMOVE_OLD_APP=delete.
+	delete       bool
+	startTimeout time.Duration
+	// cost says what a rollback costs.
+	cost func(context.Context) (runner.Situation, error)
 }
 
-// recordedOne sees that the old name is not another app's. What is deleted or
-// stopped is known by its GUID all the same.
+func newRemoveOldApp(s *Site) runner.Stage {
+	return &removeOldApp{
+		checks: s.checks, live: s.live, traffic: s.traffic, apps: s.apps, rebuild: s.rebuild, services: s.services, variable: s.variable, names: s.renamer,
+		delete: s.Settings.RemoveOldApp == deleteOldApp, startTimeout: s.Settings.StartTimeout, cost: s.situation.Now,
+	}
+}
+
+func (r *removeOldApp) pair() *upgrade.Pair { return r.live.Pair }
+
+func (r *removeOldApp) Check() []runner.Task {
+	return append(r.checks.GreenServes(), r.checks.BlueHasNoRoute(), runner.Task{
+		Name: "the app of that name is the one that the run began with", Do: r.recordedOne,
+		After: r.pair().Run.NotYet(upgrade.BlueRenamed, "blue has its first name"),
+	})
+}
+
+// recordedOne checks that blue's old name is not another app's. What is stopped or
+// deleted is found by its GUID all the same.
 func (r *removeOldApp) recordedOne(ctx context.Context, o *runner.Observation) error {
-	b, err := r.recorded()
+	b, app, err := r.pair().Blue(ctx)
 	if err != nil {
 		return err
 	}
-	now, err := r.cf.AppByName(ctx, r.Settings.OldApp)
+	named, err := r.names.App(ctx, r.pair().OldApp)
 	if err != nil {
 		return err
 	}
 	switch {
-	case now != nil && now.GUID != b.App:
-		return runner.Refuse("app %s is not the one that the run began with: somebody made it meanwhile", now.Name)
-	case now == nil:
-		app, err := r.blueApp(ctx, b)
-		if err != nil {
-			return err
-		}
-		if app != nil {
-			return runner.Refuse("the old app is %s, not %s: somebody renamed it; cf rename %s %s", app.Name, r.Settings.OldApp, app.Name, r.Settings.OldApp)
-		}
+	case named != "" && named != b.App:
+		return runner.Refuse("app %s is not the one that the run began with: somebody made it since", r.pair().OldApp)
+	case named == "" && app != nil:
+		return runner.Refuse("blue is %s, not %s: somebody renamed it; cf rename %s %s", app.Name, r.pair().OldApp, app.Name, r.pair().OldApp)
+	case app == nil:
 		o.Say("it is deleted already")
 		return nil
 	}
-	o.Say("%s, image %s", now.Name, b.Image)
+	o.Say("%s, image %s", app.Name, b.Image)
 	return nil
 }
 
 func (r *removeOldApp) Plan(ctx context.Context) ([]runner.Task, error) {
-	_, app, err := r.oldApp(ctx)
+	_, app, err := r.pair().Blue(ctx)
 	if err != nil || app == nil {
 		return nil, err
 	}
 	var tasks []runner.Task
-	if r.Settings.OldAppThen == thenDelete {
-		tasks = append(tasks, r.keep(app))
+	if r.delete {
+		tasks = append(tasks, r.rebuild.Record(app))
 	}
 	if app.State != cloudfoundry.Stopped {
-		tasks = append(tasks, r.drained(), r.stopTask(app))
+		tasks = append(tasks, r.traffic.Drained(), r.apps.Stop(app))
 	}
-	if r.Settings.OldAppThen == thenDelete {
-		tasks = append(tasks, r.deleteRouteless(app))
+	if r.delete {
+		tasks = append(tasks, r.apps.DeleteUnmapped(app))
 	}
 	return tasks, nil
 }
 
-// drained waits until DRAIN has passed since the old app was proved to be off the
-// live routes; most often it has.
-func (r *removeOldApp) drained() runner.Task {
-	return runner.Task{Name: "let the requests in flight end", Do: func(ctx context.Context, o *runner.Observation) error {
-		off := r.timeOf(factDrained)
-		if off.IsZero() {
-			return runner.Refuse("the run does not say when the old app was taken off the live routes")
-		}
-		left := r.Settings.Drain - r.cf.Now().Sub(off)
-		o.Say("off the live routes since %s", off.UTC().Format("2006-01-02 15:04:05 MST"))
-		if left <= 0 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(left):
-			return nil
-		}
-	}}
-}
-
-// deleteRouteless deletes an app of which nothing runs, and that nobody has put
-// on a route since it was looked at.
-func (s *Site) deleteRouteless(app *cloudfoundry.App) runner.Task {
-	name := s.called(app.GUID, app.Name)
-	return runner.Task{
-		Effect: runner.Deletes, Name: "delete app " + name, ByHand: "cf delete " + name + " -f",
-		Do: func(ctx context.Context, o *runner.Observation) error {
-			if err := s.routeless(ctx, o, app); err != nil {
-				return err
-			}
-			return s.cf.DeleteApp(ctx, app.GUID)
-		},
-	}
-}
-
 func (r *removeOldApp) Verify() []runner.Task {
-	return append(r.ordinary(toGreen),
-		runner.Task{Name: "no instance of the old app is left", Wait: r.Settings.StartTimeout, Do: r.nothingRuns},
-		runner.Task{Name: "what going back costs from here, for the record", Do: func(ctx context.Context, o *runner.Observation) error {
-			b, err := r.recorded()
-			if err != nil {
-				return err
-			}
-			cost, err := r.cost(ctx, b, toGreen)
-			o.Say("%s", cost)
+	return append(r.checks.Common(upgrade.ToGreen),
+		runner.Task{Name: "no instance of blue is left", Wait: r.startTimeout, Do: r.nothingRuns},
+		runner.Task{Name: "what a rollback costs from here, for the record", Do: func(ctx context.Context, o *runner.Observation) error {
+			now, err := r.cost(ctx)
+			o.Say("%s", now.Back)
 			return err
 		}},
 	)
 }
 
 func (r *removeOldApp) nothingRuns(ctx context.Context, o *runner.Observation) error {
-	_, app, err := r.oldApp(ctx)
+	_, app, err := r.pair().Blue(ctx)
 	if err != nil {
 		return err
 	}
@@ -140,10 +116,10 @@ func (r *removeOldApp) nothingRuns(ctx context.Context, o *runner.Observation) e
 		o.Say("the app is deleted")
 		return nil
 	}
-	if r.Settings.OldAppThen == thenDelete || app.State != cloudfoundry.Stopped {
-		return fmt.Errorf("app %s is there, %s", app.Name, app.State)
+	if r.delete || app.State != cloudfoundry.Stopped {
+		return fmt.Errorf("app %s exists, %s", app.Name, app.State)
 	}
-	instances, err := r.cf.Instances(ctx, app.GUID)
+	instances, err := r.pair().Platform.Instances(ctx, app.GUID)
 	if err != nil {
 		return err
 	}
@@ -156,63 +132,39 @@ func (r *removeOldApp) nothingRuns(ctx context.Context, o *runner.Observation) e
 	return nil
 }
 
-// Undo starts the old app again, after its variable says the name that its
-// service has at this moment. One that was deleted is made anew.
+// Undo starts blue again, after its variable has the name that its service has at this
+// moment. A deleted blue is rebuilt.
 func (r *removeOldApp) Undo(ctx context.Context) ([]runner.Task, error) {
-	b, app, err := r.oldApp(ctx)
+	b, app, err := r.pair().Blue(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, instance, err := r.services.Blue(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if app == nil {
-		stranger, err := r.released(ctx, b)
-		if err != nil {
-			return nil, err
-		}
-		if stranger != "" {
-			return nil, &runner.Irreversible{Why: "a release took the old app's place", Covered: true}
-		}
+		return r.rebuilt(ctx, b, instance)
 	}
-	instance, err := r.blueService(ctx, b)
-	if err != nil || instance == nil {
-		return nil, err
-	}
-	if app == nil && r.remembered() {
-		return r.makeAnew(ctx, b)
-	}
-	if app == nil {
-		return nil, &runner.Irreversible{Why: fmt.Sprintf("somebody deleted the old app; by hand: push image %s with the live app's manifest, bound to %s", b.Image, instance.Name)}
-	}
-	if app.State == cloudfoundry.Started {
+	if instance == nil || app.State == cloudfoundry.Started {
 		return nil, nil
 	}
-	tasks, err := r.tell(ctx, b, app, r.called(instance.GUID, instance.Name))
-	if err != nil {
-		return nil, err
-	}
-	return append(tasks,
-		runner.Task{
-			Effect: runner.Changes, Name: "start app " + r.called(app.GUID, app.Name), ByHand: "cf start " + r.called(app.GUID, app.Name),
-			Do: func(ctx context.Context, _ *runner.Observation) error { return r.cf.StartApp(ctx, app.GUID) },
-		},
-		runner.Task{
-			Name: "every instance of the old app runs", Wait: r.Settings.StartTimeout,
-			Do: func(ctx context.Context, o *runner.Observation) error { return r.allRun(ctx, o, app) },
-		},
-	), nil
+	tasks, err := r.variable.PointBlueTo(ctx, b, app, r.names.Of(instance.GUID, instance.Name))
+	return append(tasks, r.apps.StartBlue(app)...), err
 }
 
-func (s *Site) allRun(ctx context.Context, o *runner.Observation, app *cloudfoundry.App) error {
-	process, err := s.cf.Process(ctx, app.GUID)
-	if err != nil {
-		return err
+// rebuilt is the rollback of a deleted blue.
+func (r *removeOldApp) rebuilt(ctx context.Context, b upgrade.Blue, instance *cloudfoundry.ServiceInstance) ([]runner.Task, error) {
+	stranger, err := r.live.Stranger(ctx, b)
+	switch {
+	case err != nil:
+		return nil, err
+	case stranger != nil:
+		return nil, &runner.Irreversible{Why: "a release took blue's place", Covered: true}
+	case instance == nil:
+		return nil, nil
+	case r.pair().Run.BlueCanBeRebuilt():
+		return r.rebuild.Tasks(ctx, b)
 	}
-	ready, _, err := s.routable(ctx, app.GUID)
-	if err != nil {
-		return err
-	}
-	o.Say("%d of %s", ready, runner.Count(process.Instances, "instance", "instances"))
-	if ready < max(process.Instances, 1) {
-		return fmt.Errorf("%d of %s of %s run", ready, runner.Count(process.Instances, "instance", "instances"), app.Name)
-	}
-	return nil
+	return nil, &runner.Irreversible{Why: fmt.Sprintf("somebody deleted blue; by hand: push image %s with the live app's manifest, bound to %s", b.Image, instance.Name)}
 }

@@ -22,31 +22,31 @@ func (r *Run) Record(ctx context.Context) (*runner.Record, error) {
 }
 
 func recordOf(run *journal.Run) *runner.Record {
-	out := &runner.Record{Run: run.ID, Back: run.Direction == journal.Back, Marks: map[string]runner.Mark{}}
+	out := &runner.Record{Run: run.ID, Back: run.Direction == journal.Back, Complete: map[string]runner.Completion{}}
 	for name, m := range run.Marks {
-		out.Marks[name] = runner.Mark{Verdict: runner.Verdict(m.Verdict), Build: m.Build, Started: m.Started, Ended: m.Ended}
+		out.Complete[name] = runner.Completion{Verdict: runner.Verdict(m.Verdict), Build: m.Build, Started: m.Started, Ended: m.Ended}
 	}
 	return out
 }
 
-// Mark records that a stage is complete.
-func (r *Run) Mark(ctx context.Context, stage string, m runner.Mark) error {
+// Complete records that a stage is complete.
+func (r *Run) Complete(ctx context.Context, stage string, c runner.Completion) error {
 	facts := map[string]any{}
-	for _, f := range m.Facts {
+	for _, f := range c.Facts {
 		facts[f.Name] = f.Value
 	}
 	return r.o.Journal.MarkStage(ctx, r.now, stage, journal.Mark{
-		Verdict: string(m.Verdict), Build: m.Build, Started: m.Started, Ended: m.Ended, Facts: facts,
+		Verdict: string(c.Verdict), Build: c.Build, Started: c.Started, Ended: c.Ended, Facts: facts,
 	})
 }
 
-// Unmark withdraws a stage's completion.
-func (r *Run) Unmark(ctx context.Context, stage string) error {
+// Reopen withdraws a stage's completion.
+func (r *Run) Reopen(ctx context.Context, stage string) error {
 	return r.o.Journal.Unmark(ctx, r.now, stage)
 }
 
-// TurnBack records that the run goes back.
-func (r *Run) TurnBack(ctx context.Context) error {
+// GoBack records that the run is rolled back.
+func (r *Run) GoBack(ctx context.Context) error {
 	return r.o.Journal.SetDirection(ctx, r.now, journal.Back)
 }
 

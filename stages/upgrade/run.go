@@ -43,7 +43,9 @@ type RunOptions struct {
 type Run struct {
 	o   RunOptions
 	now *journal.Run
-	id  atomic.Value
+	// id and started are read by other goroutines; id stays after the run is retired.
+	id      atomic.Value
+	started atomic.Pointer[time.Time]
 }
 
 // NewRun returns a run that has not been read yet. It does no I/O.
@@ -64,9 +66,12 @@ func (r *Run) Load(ctx context.Context) (bool, error) {
 
 func (r *Run) hold(run *journal.Run) {
 	r.now = run
-	if run != nil {
-		r.id.Store(run.ID)
+	if run == nil {
+		r.started.Store(nil)
+		return
 	}
+	r.id.Store(run.ID)
+	r.started.Store(&run.Started)
 }
 
 // Begin records a new run. A process that was killed may have recorded the same one
@@ -112,12 +117,13 @@ func (r *Run) ID() string {
 	return id
 }
 
-// Started is when the run began; zero where there is none.
+// Started is when the run began; zero where there is none. It may be called from any
+// goroutine.
 func (r *Run) Started() time.Time {
-	if r.now == nil {
-		return time.Time{}
+	if at := r.started.Load(); at != nil {
+		return *at
 	}
-	return r.now.Started
+	return time.Time{}
 }
 
 // GoesBack reports whether a rollback has begun.

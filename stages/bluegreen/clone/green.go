@@ -179,3 +179,41 @@ func (g *Green) DeleteRoute(route *cloudfoundry.Route) runner.Task {
 		},
 	}
 }
+
+// Built is the check that all of green is there until the live routes lead to it: the
+// app, its service and the binding between them, the temporary route and where it
+// leads. A stage is known for each that is missing; a router that answers 404 would only
+// say that something is wrong.
+func (g *Green) Built() runner.Task {
+	return runner.Task{Name: "green, its service and its route are there", Do: func(ctx context.Context, o *runner.Observation) error {
+		pair := g.Apps.Pair
+		app, err := pair.NeedGreen(ctx)
+		if err != nil {
+			return err
+		}
+		said := []string{app.Name}
+		if g.Replaced != nil {
+			instance, err := g.Replaced.Ready(ctx)
+			if err != nil {
+				return err
+			}
+			bindings, err := pair.Platform.Bindings(ctx, cloudfoundry.BindingFilter{App: app.GUID, Instance: instance.GUID})
+			if err != nil {
+				return err
+			}
+			if len(bindings) == 0 {
+				return pair.Run.NotYet(upgrade.GreenBuilt, "%s is not bound to %s", app.Name, instance.Name)
+			}
+			said = append(said, instance.Name)
+		}
+		route, err := pair.Platform.RouteByAddress(ctx, g.TemporaryRoute)
+		if err != nil {
+			return err
+		}
+		if route == nil || !route.Reaches(app.GUID) {
+			return pair.Run.NotYet(upgrade.GreenBuilt, "%s does not lead to %s", g.TemporaryRoute, app.Name)
+		}
+		o.Say("%s", strings.Join(append(said, route.Address), ", "))
+		return nil
+	}}
+}
