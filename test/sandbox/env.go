@@ -19,6 +19,8 @@ const (
 	searchToken    = "sandbox-search-api-token"
 	dockerUser     = "sandbox-docker"
 	dockerPassword = "sandbox-docker-password"
+
+	pipelinePassword = "sandbox-pipeline-password"
 )
 
 // The names of the live app's world, as they are at the Digital Marketplace.

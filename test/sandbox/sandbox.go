@@ -1,7 +1,7 @@
 // Package sandbox is a rehearsal foundation: a Cloud Foundry with its UAA, service broker, routers and logs, the search
 // API with an Elasticsearch behind each of its services, and the data API, all in memory, over real HTTP on loopback.
 //
-// Start assembles the parts (packages platform, search and data; clock and faults are what they share) into the space
+// Start assembles the parts (packages platform, search, data and pipeline; clock and faults are what they share) into the space
 // of the Digital Marketplace, with the live search API indexed and serving. It gives four addresses: the Cloud Foundry
 // API (which answers for the UAA and log-cache too), the router (send it an app's host name), the data API, and the
 // control API, which a tester drives it by:
@@ -23,10 +23,10 @@
 //	DELETE /_sandbox/edit       stops the live writer; 200 WriterTally
 //
 //	POST   /_sandbox/release    {"app":"search-api","image":"digitalmarketplace/search-api:release-1235"} runs the release
-//	                            pipeline and answers when it is through; 200 Release, 409 if it failed; 202 at once with
+//	                            pipeline and answers when it is through; 200 pipeline.Run, 409 if it failed; 202 at once with
 //	                            "background":true. "manifest":{"env":{…},"services":{"search_api_elasticsearch":"another"}}
 //	                            is a mistake in the manifest that it uses
-//	GET    /_sandbox/release    200 [Release…]
+//	GET    /_sandbox/release    200 [pipeline.Run…]
 //
 //	POST   /_sandbox/engine     {"service":"search_api_elasticsearch_new","outage":"down"} makes an Elasticsearch fail: down,
 //	                            hanging, unavailable, full, read-only, bad-gateway; low-disk is its app's; "" ends it.
@@ -62,6 +62,7 @@ import (
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
+	"github.com/digitalmarketplace/cutover/test/sandbox/pipeline"
 )
 
 // Addresses are where the sandbox answers.
@@ -94,7 +95,7 @@ type Sandbox struct {
 	world     *world
 	load      *load
 	writer    *liveWriter
-	releases  *releases
+	releases  *pipeline.Runs
 
 	connections connections
 	reading     reading
@@ -152,7 +153,7 @@ func (s *Sandbox) start(ctx context.Context) error {
 	}
 	s.world = w
 	s.writer = &liveWriter{edits: w.data, life: ctx}
-	s.releases = &releases{ctx: ctx, run: w.platform.Release}
+	s.releases = pipeline.NewRuns(ctx, w.pipeline.Release)
 	s.serve(listeners[0], &http.Server{Handler: w.platform.API()})
 	router := w.platform.Router()
 	router.ConnState = s.connections.state
@@ -225,7 +226,7 @@ func (s *Sandbox) close() {
 		s.writer.stop()
 	}
 	if s.releases != nil {
-		s.releases.gone.Wait()
+		s.releases.Wait()
 	}
 	if s.world != nil {
 		s.world.platform.Close()

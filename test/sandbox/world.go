@@ -14,6 +14,7 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
+	"github.com/digitalmarketplace/cutover/test/sandbox/pipeline"
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
 	"github.com/digitalmarketplace/cutover/test/sandbox/search"
 )
@@ -24,6 +25,7 @@ type world struct {
 	clusters *search.Clusters
 	program  *search.Program
 	data     *data.API
+	pipeline *pipeline.Pipeline
 	live     *indexer
 }
 
@@ -59,9 +61,13 @@ func newWorld(o Options, a Addresses, c *clock.Clock, e *faults.Engine) (*world,
 		Rand: rand.New(rand.NewSource(int64(o.Seed))), URL: a.CFAPI, RegistryAuth: registryAuth, ProvisionTime: o.ProvisionTime,
 		RateLimit: o.RateLimit,
 	})
-	if err := w.platform.Seed(space(o)); err != nil {
+	content := space(o)
+	if err := w.platform.Seed(content); err != nil {
 		return nil, err
 	}
+	w.pipeline = pipeline.New(pipeline.Options{
+		API: a.CFAPI, Password: pipelinePassword, Space: content.Space, Apps: content.Apps, Clock: c,
+	})
 	blue, ok := w.platform.ServiceInstance(o.blueService())
 	if !ok {
 		return nil, fmt.Errorf("the space has no service %s", o.blueService())
@@ -75,6 +81,7 @@ func space(o Options) platform.World {
 	if o.Like != nil {
 		s = o.Like.world()
 	}
+	s.Users = append(s.Users, platform.User{Name: pipeline.User, Password: pipelinePassword})
 	s.Clients = []platform.Client{{ID: cfClient, Secret: cfClientSecret}}
 	for i := range s.Apps {
 		app := &s.Apps[i]

@@ -1,5 +1,5 @@
 // Package platform is an in-memory Cloud Foundry: Cloud Controller v3, UAA, log-cache, the policy server, the router
-// replicas, the containers behind them, a service broker's front and the release pipeline, over real HTTP.
+// replicas, the containers behind them and a service broker's front, over real HTTP.
 //
 // It is honest, not kind: jobs take time and may fail, an environment is fixed when a container is desired, routes
 // appear and vanish late on each router replica for itself, deletes cascade, names are unique, metadata has limits.
@@ -13,8 +13,7 @@
 // manifest_diff, docker packages, builds, droplets, processes, scaling and stats, routes and destinations, jobs,
 // rolling and canary deployments, revisions, tasks, audit events, network policies; tokens that expire; logs that are
 // late, out of order and lossy; router replicas with a lag each, stale endpoints, route services; programs that crash
-// and are restarted, requests in flight that end in the grace or are cut; brokers that fail or unbind late; the release
-// pipeline.
+// and are restarted, requests in flight that end in the grace or are cut; brokers that fail or unbind late.
 //
 // Not modelled: buildpacks, sidecars (always none), isolation segments, sharing of services and routes, service
 // brokers' own API, TCP routes and weights, container ports other than 8080, ssh, log streaming (only log-cache's

@@ -51,7 +51,6 @@ type Platform struct {
 	refresh   map[string]*account
 	tokens    map[string]claims // that were read
 	lrps      map[*lrp]bool
-	manifests map[string]App            // what releases apply, by app
 	wanted    map[endpointKey]*endpoint // what the routers have been told last
 	version   uint64
 }
@@ -67,7 +66,6 @@ func New(opts Options) *Platform {
 		refresh:   map[string]*account{},
 		tokens:    map[string]claims{},
 		lrps:      map[*lrp]bool{},
-		manifests: map[string]App{},
 		wanted:    map[endpointKey]*endpoint{},
 	}
 	_, _ = rand.Read(p.key)

@@ -117,8 +117,7 @@ func (p *Platform) seedApp(in *space, w App) ([]*instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.env, p.manifests[w.Name] = copyOf(w.Env), w
-	a.labels, a.annotations = copyOf(w.Labels), copyOf(w.Annotations)
+	a.env, a.labels, a.annotations = copyOf(w.Env), copyOf(w.Labels), copyOf(w.Annotations)
 	v := &pkg{record: p.newRecord(""), app: a, kind: "docker", state: "READY", image: w.Image, username: w.DockerUser, password: w.DockerPassword}
 	p.packages.add(v)
 	a.droplet = &droplet{record: p.newRecord(""), app: a, pkg: v, state: "STAGED", image: w.Image, lifecycle: "docker"}
