@@ -3,6 +3,8 @@ package platform
 import (
 	"encoding/json"
 	"regexp"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
 )
 
 func (p *Platform) appRoutes(on func(string, handler)) {
@@ -23,7 +25,7 @@ func (p *Platform) appRoutes(on func(string, handler)) {
 	on("PATCH /v3/apps/{guid}/features/{name}", withApp(updateFeature))
 	on("GET /v3/apps/{guid}/ssh_enabled", withApp(func(c *call, _ *app) error { return c.reply(200, obj{"enabled": true, "reason": ""}) }))
 	on("GET /v3/apps/{guid}/permissions", withApp(func(c *call, _ *app) error {
-		return c.reply(200, obj{"read_basic_data": true, "read_sensitive_data": !c.user.readOnly})
+		return c.reply(200, obj{"read_basic_data": true, "read_sensitive_data": !c.user.ReadOnly})
 	}))
 	on("GET /v3/apps/{guid}/sidecars", withApp(emptyList))
 	on("GET /v3/apps/{guid}/droplets/current", withApp(func(c *call, a *app) error {
@@ -201,7 +203,7 @@ func createApp(c *call) error {
 }
 
 // newApp makes an app with its web process, whose GUID is the app's (ccng: app/actions/app_create.rb).
-func (p *Platform) newApp(by *account, in *space, name, lifecycle string, meta metadata) (*app, error) {
+func (p *Platform) newApp(by *uaa.Account, in *space, name, lifecycle string, meta metadata) (*app, error) {
 	if !appName.MatchString(name) {
 		return nil, unprocessable("Name must only contain alphanumeric, punctuation and printable characters") // the real one's exact words were not looked up
 	}
@@ -281,7 +283,7 @@ func deleteApp(c *call, a *app) error {
 	return c.accepted(j)
 }
 
-func (p *Platform) destroyApp(by *account, a *app) {
+func (p *Platform) destroyApp(by *uaa.Account, a *app) {
 	p.bindings.remove(func(b *binding) bool { return b.app == a })
 	p.event(by, "audit.app.delete-request", "app", &a.record, a.space, nil)
 	for _, r := range p.routes.rows {
@@ -314,7 +316,7 @@ func startAction(c *call, a *app) error {
 }
 
 // startApp desires what is not running; an app that is started stays as it is.
-func (p *Platform) startApp(by *account, a *app) error {
+func (p *Platform) startApp(by *uaa.Account, a *app) error {
 	if a.started {
 		return nil
 	}

@@ -1,6 +1,10 @@
 package platform
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
+)
 
 // deployment replaces an app's web process by a new one, container by container
 // (ccng: app/actions/deployment_create.rb, lib/cloud_controller/deployment_updater).
@@ -193,7 +197,7 @@ func createDeployment(c *call) error {
 }
 
 // deploy goes on to the droplet, or back to a revision's, with its environment; bindings are those of now either way.
-func (p *Platform) deploy(by *account, d *deployment, back *revision, body deploymentBody) error {
+func (p *Platform) deploy(by *uaa.Account, d *deployment, back *revision, body deploymentBody) error {
 	a := d.app
 	before := p.deploying(a)
 	old := p.newestProcess(a, "web")

@@ -1,6 +1,10 @@
 package platform
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
+)
 
 func presentDestination(d *destination) obj {
 	port := 8080
@@ -101,7 +105,7 @@ func insertDestinations(c *call, r *route) error {
 	return c.reply(200, presentDestinations(c, r))
 }
 
-func (p *Platform) mapRoute(by *account, r *route, targets []*destination) error {
+func (p *Platform) mapRoute(by *uaa.Account, r *route, targets []*destination) error {
 	if len(r.destinations)+len(targets) > 100 {
 		return unprocessable("Routes can be mapped to at most 100 destinations.")
 	}

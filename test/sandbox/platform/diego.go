@@ -127,7 +127,7 @@ func (l *lrp) replace(in *instance) {
 
 func (l *lrp) launch(index, crashes int) {
 	in := l.newInstance(index, crashes)
-	l.p.logs.write(l.appGUID, "CELL", itoa(index), false, "Cell 1 creating container for instance "+in.guid)
+	l.p.logs.Write(l.appGUID, "CELL", itoa(index), false, "Cell 1 creating container for instance "+in.guid)
 	l.p.opts.Clock.After(l.p.opts.StartTime, in.boot)
 }
 
@@ -162,7 +162,7 @@ func (in *instance) start() error {
 	h, err := program.Boot(Instance{
 		AppGUID: in.lrp.appGUID, AppName: in.lrp.appName, InstanceGUID: in.guid, Index: in.index, Env: in.environment(),
 		Log: func(stderr bool, line string) {
-			in.lrp.p.logs.write(in.lrp.appGUID, "APP/PROC/WEB", itoa(in.index), stderr, line)
+			in.lrp.p.logs.Write(in.lrp.appGUID, "APP/PROC/WEB", itoa(in.index), stderr, line)
 		},
 	})
 	if err != nil {
@@ -186,9 +186,9 @@ func (in *instance) boot() {
 	}
 	if err := in.start(); err != nil {
 		for line := range strings.SplitSeq(strings.TrimRight(err.Error(), "\n"), "\n") {
-			p.logs.write(in.lrp.appGUID, "APP/PROC/WEB", itoa(in.index), true, line)
+			p.logs.Write(in.lrp.appGUID, "APP/PROC/WEB", itoa(in.index), true, line)
 		}
-		p.logs.write(in.lrp.appGUID, "APP/PROC/WEB", itoa(in.index), false, "Exit status 1")
+		p.logs.Write(in.lrp.appGUID, "APP/PROC/WEB", itoa(in.index), false, "Exit status 1")
 		in.crash("APP/PROC/WEB: Exited with status 1", 1)
 		return
 	}
@@ -201,7 +201,7 @@ func (in *instance) boot() {
 		return
 	}
 	in.state, in.since = "RUNNING", p.now()
-	p.logs.write(in.lrp.appGUID, "CELL", itoa(in.index), false, "Container became healthy")
+	p.logs.Write(in.lrp.appGUID, "CELL", itoa(in.index), false, "Container became healthy")
 	p.reroute()
 	if a, ok := p.apps.get(in.lrp.appGUID); ok {
 		p.appEvent("audit.app.process.ready", "process", in.lrp.actor(), a, obj{"index": in.index, "instance": in.guid, "ready": true})
@@ -228,8 +228,8 @@ func (in *instance) becomesHealthy() bool {
 		}
 		if time.Now().After(end) {
 			p := in.lrp.p
-			p.logs.write(in.lrp.appGUID, "HEALTH", itoa(in.index), true, problem)
-			p.logs.write(in.lrp.appGUID, "CELL", itoa(in.index), true, "Failed after "+timeout.String()+": startup health check never passed.")
+			p.logs.Write(in.lrp.appGUID, "HEALTH", itoa(in.index), true, problem)
+			p.logs.Write(in.lrp.appGUID, "CELL", itoa(in.index), true, "Failed after "+timeout.String()+": startup health check never passed.")
 			in.crash("Instance never healthy after "+timeout.String()+": "+problem, 0)
 			return false
 		}
@@ -251,7 +251,7 @@ func (in *instance) watch() {
 			return
 		}
 		if problem := in.unhealthy(); problem != "" && !in.isDead() && !in.refusing.Load() {
-			in.lrp.p.logs.write(in.lrp.appGUID, "HEALTH", itoa(in.index), true, problem)
+			in.lrp.p.logs.Write(in.lrp.appGUID, "HEALTH", itoa(in.index), true, problem)
 			in.crash("Instance became unhealthy: Liveness check unsuccessful: "+problem, 0)
 			return
 		}

@@ -24,7 +24,7 @@ func environmentProblems(env map[string]*string) error {
 }
 
 func showEnvironmentVariables(c *call, a *app) error {
-	if c.user.readOnly {
+	if c.user.ReadOnly {
 		return notAuthorized()
 	}
 	c.event("audit.app.environment_variables.show", "app", &a.record, a.space, nil)
@@ -62,7 +62,7 @@ func (p *Platform) patchEnv(a *app, change map[string]*string) {
 }
 
 func showEnv(c *call, a *app) error {
-	if c.user.readOnly {
+	if c.user.ReadOnly {
 		return notAuthorized()
 	}
 	c.event("audit.app.environment.show", "app", &a.record, a.space, nil)

@@ -50,6 +50,8 @@ func notAuthorized() *apiError {
 	return &apiError{http.StatusForbidden, 10003, "CF-NotAuthorized", "You are not authorized to perform the requested action"}
 }
 
+// notAuthenticated is of a request without a token; one with a token that is bad or expired gets invalidToken
+// (ccng: app/controllers/v3/application_controller.rb, validate_token!).
 func notAuthenticated() *apiError {
 	return &apiError{http.StatusUnauthorized, 10002, "CF-NotAuthenticated", "Authentication error"}
 }

@@ -1,19 +1,23 @@
 package platform
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
+)
 
 // event notes an audit event (ccng: app/repositories/*_event_repository.rb).
 func (c *call) event(kind, targetKind string, target *record, in *space, data obj) {
 	c.p.event(c.user, kind, targetKind, target, in, data)
 }
 
-func (p *Platform) event(by *account, kind, targetKind string, target *record, in *space, data obj) {
+func (p *Platform) event(by *uaa.Account, kind, targetKind string, target *record, in *space, data obj) {
 	e := &event{
 		record: p.newRecord(""), kind: kind, space: in, data: data,
 		targetGUID: target.guid, targetKind: targetKind, targetName: target.name,
 	}
 	if by != nil {
-		e.actorGUID, e.actorName, e.actorKind = by.guid, by.name, "user"
+		e.actorGUID, e.actorName, e.actorKind = by.GUID, by.Name, "user"
 	}
 	p.note(e)
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
 )
 
 func (p *Platform) manifestRoutes(on func(string, handler)) {
@@ -16,7 +18,7 @@ func (p *Platform) manifestRoutes(on func(string, handler)) {
 // showManifest writes an app down: with its metadata, without binding names and parameters
 // (ccng: app/presenters/v3/app_manifest_presenter.rb and its parts).
 func showManifest(c *call, a *app) error {
-	if c.user.readOnly {
+	if c.user.ReadOnly {
 		return notAuthorized()
 	}
 	out, err := yaml.Marshal(map[string]any{"applications": []any{c.p.manifestOf(a)}})
@@ -224,7 +226,7 @@ func prefixed(prefix string, err error) error {
 }
 
 // apply is in the order of ccng: app/actions/app_apply_manifest.rb.
-func (p *Platform) apply(by *account, a *app, m *manifest) error {
+func (p *Platform) apply(by *uaa.Account, a *app, m *manifest) error {
 	if len(m.features) > 0 {
 		a.features = copyOf(a.features)
 		for k, v := range m.features {
@@ -262,7 +264,7 @@ func (p *Platform) apply(by *account, a *app, m *manifest) error {
 	return p.applyServices(by, a, m)
 }
 
-func (p *Platform) applyRoutes(by *account, a *app, m *manifest) error {
+func (p *Platform) applyRoutes(by *uaa.Account, a *app, m *manifest) error {
 	mapped := p.routes.where(func(r *route) bool { return r.mapped(a) })
 	switch {
 	case m.noRoute: // all of them: also on an app that has served for years
@@ -287,7 +289,7 @@ func (p *Platform) applyRoutes(by *account, a *app, m *manifest) error {
 }
 
 // mapManifestRoutes makes every route first and maps them only if all are valid (ccng: app/actions/manifest_route_update.rb).
-func (p *Platform) mapManifestRoutes(by *account, a *app, wanted []manifestRoute) error {
+func (p *Platform) mapManifestRoutes(by *uaa.Account, a *app, wanted []manifestRoute) error {
 	var found []*route
 	for _, w := range wanted {
 		r, err := p.findOrMakeRoute(by, a, w.route)
@@ -315,7 +317,7 @@ func (p *Platform) mapManifestRoutes(by *account, a *app, wanted []manifestRoute
 	return nil
 }
 
-func (p *Platform) findOrMakeRoute(by *account, a *app, url string) (*route, error) {
+func (p *Platform) findOrMakeRoute(by *uaa.Account, a *app, url string) (*route, error) {
 	host, path, d := p.splitRoute(url)
 	if d == nil {
 		return nil, unprocessable("No domains exist for route %s", url)
@@ -354,7 +356,7 @@ func (p *Platform) splitRoute(url string) (host, path string, d *domain) {
 }
 
 // applyServices binds what is not bound; a binding that is there stays as it is, whatever name is wanted.
-func (p *Platform) applyServices(by *account, a *app, m *manifest) error {
+func (p *Platform) applyServices(by *uaa.Account, a *app, m *manifest) error {
 	for _, want := range m.services {
 		s, found := p.services.find(func(s *service) bool { return s.space == a.space && s.name == want.name })
 		if !found {

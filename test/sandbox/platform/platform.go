@@ -2,11 +2,13 @@ package platform
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/logcache"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
 )
 
 // Platform is one Cloud Foundry. Its methods are safe for use by several goroutines.
@@ -14,9 +16,9 @@ type Platform struct {
 	opts   Options
 	ctx    context.Context
 	cancel context.CancelFunc
-	key    []byte // signs the tokens
 	api    http.Handler
-	logs   *logCache
+	uaa    *uaa.UAA
+	logs   *logcache.Cache
 	limits *rateLimiter // guarded by mu
 	router []*routerReplica
 
@@ -47,9 +49,6 @@ type Platform struct {
 	roles     table[*role]
 	policies  []policy
 	flags     map[string]bool
-	accounts  map[string]*account // by name; clients too
-	refresh   map[string]*account
-	tokens    map[string]claims // that were read
 	lrps      map[*lrp]bool
 	wanted    map[endpointKey]*endpoint // what the routers have been told last
 	version   uint64
@@ -59,18 +58,14 @@ type Platform struct {
 func New(opts Options) *Platform {
 	opts.defaults()
 	p := &Platform{
-		opts:      opts,
-		key:       make([]byte, 32),
-		flags:     defaultFlags(),
-		accounts:  map[string]*account{},
-		refresh:   map[string]*account{},
-		tokens:    map[string]claims{},
-		lrps:      map[*lrp]bool{},
-		wanted:    map[endpointKey]*endpoint{},
+		opts:   opts,
+		flags:  defaultFlags(),
+		lrps:   map[*lrp]bool{},
+		wanted: map[endpointKey]*endpoint{},
 	}
-	_, _ = rand.Read(p.key)
 	p.ctx, p.cancel = context.WithCancel(context.Background())
-	p.logs = newLogCache(p)
+	p.uaa = uaa.New(uaa.Options{Clock: opts.Clock, TokenLife: opts.TokenLife, URL: p.baseOf})
+	p.logs = logcache.New(logcache.Options{Clock: opts.Clock, Lag: opts.LogLag, Loss: opts.LogLoss, Keep: opts.LogKeep})
 	for i := range opts.Routers {
 		p.router = append(p.router, newRouterReplica(i, opts.EmptyPool503))
 	}
@@ -141,6 +136,14 @@ func (p *Platform) ServiceInstance(name string) (guid string, ok bool) {
 		return "", false
 	}
 	return s.guid, true
+}
+
+// appExists takes the lock.
+func (p *Platform) appExists(guid string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, ok := p.apps.get(guid)
+	return ok
 }
 
 // App is the GUID of the app of that name, in whatever space.

@@ -65,8 +65,8 @@ func (l *rateLimiter) admit(p *Platform, w http.ResponseWriter, r *http.Request)
 	}
 	key, limit, code, title, words := hostWithoutPort(r.RemoteAddr), l.address, 10014, "CF-IPBasedRateLimitExceeded",
 		"Rate Limit Exceeded: Unauthenticated requests from this IP address have exceeded the limit. Please log in."
-	if a, err := p.authenticate(r.Header.Get("Authorization"), now); err == nil {
-		key, limit, code, title, words = a.guid, l.user, 10013, "CF-RateLimitExceeded", "Rate Limit Exceeded"
+	if a, err := p.uaa.Authenticate(r.Header.Get("Authorization"), now); err == nil {
+		key, limit, code, title, words = a.GUID, l.user, 10013, "CF-RateLimitExceeded", "Rate Limit Exceeded"
 	}
 	if limit == 0 {
 		p.mu.Unlock()

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
 )
 
 // revision is what an app was started with: its droplet, environment and commands. A start, a restart and a deployment
@@ -30,7 +32,7 @@ func (p *Platform) revisionRoutes(on func(string, handler)) {
 		return c.reply(200, presentRevision(c, v))
 	}))
 	on("GET /v3/revisions/{guid}/environment_variables", withRevision(func(c *call, v *revision) error {
-		if c.user.readOnly {
+		if c.user.ReadOnly {
 			return notAuthorized()
 		}
 		c.event("audit.app.revision.environment_variables.show", "app", &v.app.record, v.app.space, obj{"revision_guid": v.guid})
@@ -99,7 +101,7 @@ func (p *Platform) latestRevision(a *app) *revision {
 }
 
 // revise notes what the app is about to run, if that is new. Where it goes back to a revision, words say so.
-func (p *Platform) revise(by *account, a *app, words ...string) {
+func (p *Platform) revise(by *uaa.Account, a *app, words ...string) {
 	if !a.features["revisions"] || a.droplet == nil {
 		return
 	}

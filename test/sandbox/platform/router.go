@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/logcache"
 )
 
 type replicaKey struct{}
@@ -225,10 +227,33 @@ func (x *exchange) log(status, sent int) {
 	if x.used == nil {
 		return
 	}
-	x.p.logs.access(x.used, accessRecord{
+	x.p.logs.Put(x.used.in.lrp.appGUID, logcache.Line{Source: "RTR", Instance: itoa(x.used.in.index), Tags: x.used.tags, Text: &accessRecord{
 		host: x.r.Host, method: x.r.Method, uri: x.r.URL.RequestURI(), proto: x.r.Proto, status: status,
 		received: len(x.body), sent: sent, referer: x.r.Referer(), agent: x.r.UserAgent(), remote: x.r.RemoteAddr,
 		forwarded: x.forwarded, scheme: x.scheme, id: x.id, fault: x.fault,
 		started: x.started, took: x.p.now().Sub(x.started), app: x.used.in.lrp.appGUID, index: x.used.in.index, instance: x.used.in.guid,
-	})
+	}})
+}
+
+// accessRecord is one line of a router's access log, written out only when it is read.
+type accessRecord struct {
+	host, method, uri, proto, referer, agent, remote string
+	forwarded, scheme, id, fault, app, instance      string
+	status, received, sent, index                    int
+	started                                          time.Time
+	took                                             time.Duration
+}
+
+func (a *accessRecord) String() string {
+	dash := func(s string) string {
+		if s == "" {
+			return "-"
+		}
+		return s
+	}
+	return fmt.Sprintf("%s - [%s] %q %d %d %d %q %q %q %q x_forwarded_for:%q x_forwarded_proto:%q vcap_request_id:%q "+
+		"response_time:%f gorouter_time:0.000050 app_id:%q app_index:\"%d\" instance_id:%q x_cf_routererror:%q",
+		a.host, a.started.Format("2006-01-02T15:04:05.000000000Z"), a.method+" "+a.uri+" "+a.proto, a.status, a.received, a.sent,
+		dash(a.referer), dash(a.agent), a.remote, "10.0.0."+itoa(10+a.index)+":"+itoa(61000+a.index), dash(a.forwarded), dash(a.scheme), a.id,
+		a.took.Seconds(), a.app, a.index, a.instance, dash(a.fault))
 }

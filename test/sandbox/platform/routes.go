@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
 )
 
 func (p *Platform) routeRoutes(on func(string, handler)) {
@@ -205,7 +207,7 @@ func (b routeBody) problems() []string {
 var hostFormat = regexp.MustCompile(`^([\w\-]+|\*)$`)
 
 // newRoute makes a route by the rules and in the words of ccng: app/actions/route_create.rb.
-func (p *Platform) newRoute(by *account, in *space, d *domain, host, path string) (*route, error) {
+func (p *Platform) newRoute(by *uaa.Account, in *space, d *domain, host, path string) (*route, error) {
 	switch {
 	case host == "":
 		return nil, unprocessable("Missing host. Routes in shared domains must have a host defined.")
@@ -281,7 +283,7 @@ func deleteRoute(c *call, r *route) error {
 	return c.accepted(j)
 }
 
-func (p *Platform) removeRoute(by *account, r *route) {
+func (p *Platform) removeRoute(by *uaa.Account, r *route) {
 	p.rbinds.remove(func(b *routeBinding) bool { return b.route == r })
 	p.routes.delete(r.guid)
 	p.event(by, "audit.route.delete-request", "route", &r.record, r.space, nil)

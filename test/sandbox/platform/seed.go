@@ -1,6 +1,10 @@
 package platform
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
+)
 
 // Seed puts a world into the platform, without delays: its services are provisioned, its apps run and are routed when
 // it comes back. It may be called once.
@@ -59,13 +63,16 @@ func (p *Platform) seedSpace(w World) {
 		p.domains.add(&domain{record: p.newRecord(name)})
 	}
 	for _, u := range w.Users {
-		p.accounts[u.Name] = &account{guid: p.newGUID(), name: u.Name, secret: u.Password, readOnly: u.ReadOnly}
-		p.grantRole(s, p.accounts[u.Name])
+		p.seedAccount(s, &uaa.Account{GUID: p.newGUID(), Name: u.Name, Secret: u.Password, ReadOnly: u.ReadOnly})
 	}
 	for _, v := range w.Clients {
-		p.accounts[v.ID] = &account{guid: p.newGUID(), name: v.ID, secret: v.Secret, client: true}
-		p.grantRole(s, p.accounts[v.ID])
+		p.seedAccount(s, &uaa.Account{GUID: p.newGUID(), Name: v.ID, Secret: v.Secret, Client: true})
 	}
+}
+
+func (p *Platform) seedAccount(s *space, a *uaa.Account) {
+	p.uaa.Add(a)
+	p.grantRole(s, a)
 }
 
 func (p *Platform) seedMarket(offerings []Offering) {

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
 )
 
 // serviceBody is what a creation or an update of a service instance may say.
@@ -176,7 +178,7 @@ func (p *Platform) servicesFit(in *space) error {
 }
 
 // provision asks the broker, which works asynchronously: the job polls until it is done.
-func (p *Platform) provision(by *account, s *service, j *job) {
+func (p *Platform) provision(by *uaa.Account, s *service, j *job) {
 	p.after(p.jobTime(), func() {
 		s.last.state, s.last.updated = "in progress", p.now()
 		s.last.description = "Provision operation in progress"
@@ -192,7 +194,7 @@ func (p *Platform) provision(by *account, s *service, j *job) {
 	})
 }
 
-func (p *Platform) provisioned(by *account, s *service, j *job, err error) {
+func (p *Platform) provisioned(by *uaa.Account, s *service, j *job, err error) {
 	s.last.updated, s.updated = p.now(), p.now()
 	if err != nil {
 		s.last.state, s.last.description = "failed", err.Error()

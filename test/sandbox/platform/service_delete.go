@@ -1,5 +1,9 @@
 package platform
 
+import (
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
+)
+
 // deleteService takes the bindings, keys and route bindings with it (ccng: app/actions/v3/service_instance_delete.rb).
 func deleteService(c *call, s *service) error {
 	if s.last.inProgress() && !(s.last.kind == "create" && s.last.state == "in progress") {
@@ -23,7 +27,7 @@ func (p *Platform) cascade(s *service) {
 	p.reroute()
 }
 
-func (p *Platform) deprovision(by *account, s *service, j *job) {
+func (p *Platform) deprovision(by *uaa.Account, s *service, j *job) {
 	now := p.now()
 	bound := p.bindings.where(func(b *binding) bool { return b.service == s })
 	if err := p.unbindLater(bound); err != nil {

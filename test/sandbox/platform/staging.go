@@ -1,6 +1,10 @@
 package platform
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
+)
 
 func (p *Platform) stagingRoutes(on func(string, handler)) {
 	on("GET /v3/packages", func(c *call) error { return listPackages(c, nil) })
@@ -243,7 +247,7 @@ func createBuild(c *call) error {
 	if _, busy := c.p.builds.find(func(b *build) bool { return b.app == v.app && b.state == "STAGING" }); busy {
 		return unprocessable("Only one build can be STAGING at a time per application.")
 	}
-	b := &build{record: c.p.newRecord(""), app: v.app, pkg: v, state: "STAGING", byGUID: c.user.guid, by: c.user.name}
+	b := &build{record: c.p.newRecord(""), app: v.app, pkg: v, state: "STAGING", byGUID: c.user.GUID, by: c.user.Name}
 	if err := b.merge(meta); err != nil {
 		return err
 	}
@@ -257,21 +261,21 @@ func createBuild(c *call) error {
 // staged ends a build. An image that the registry does not have, or does not give to these credentials, is a
 // StagingError (ccng: app/models/runtime/build_model.rb, fail_to_stage!); the registry's words are in the log. Its events
 // are the builder's (ccng: app/repositories/build_event_repository.rb).
-func (p *Platform) staged(by *account, b *build) {
+func (p *Platform) staged(by *uaa.Account, b *build) {
 	b.updated = p.now()
 	v := b.pkg
 	data := obj{"build_guid": b.guid, "package_guid": v.guid}
 	if reason := p.pullProblem(v); reason != "" {
 		b.state, b.err = "FAILED", "StagingError - Staging error: staging failed"
-		p.logs.write(b.app.guid, "STG", "0", true, "Failed to talk to docker registry: "+reason)
-		p.logs.write(b.app.guid, "STG", "0", true, "Staging failed: Exited with status 2")
+		p.logs.Write(b.app.guid, "STG", "0", true, "Failed to talk to docker registry: "+reason)
+		p.logs.Write(b.app.guid, "STG", "0", true, "Staging failed: Exited with status 2")
 		p.event(by, "audit.app.build.failed", "app", &b.app.record, b.app.space, data)
 		return
 	}
 	d := &droplet{record: p.newRecord(""), app: b.app, pkg: v, state: "STAGED", image: v.image, lifecycle: "docker"}
 	p.droplets.add(d)
 	b.state, b.droplet = "STAGED", d
-	p.logs.write(b.app.guid, "STG", "0", false, "Staging process finished: "+v.image)
+	p.logs.Write(b.app.guid, "STG", "0", false, "Staging process finished: "+v.image)
 	data["droplet_guid"] = d.guid
 	p.event(by, "audit.app.droplet.create", "app", &b.app.record, b.app.space, data)
 	p.event(by, "audit.app.build.staged", "app", &b.app.record, b.app.space, data)

@@ -133,12 +133,12 @@ func (p *Platform) runTask(t *task) {
 		t.updated = p.now()
 		t.state = "SUCCEEDED"
 		for _, line := range lines {
-			p.logs.write(t.app.guid, "APP/TASK/"+t.name, "0", false, line)
+			p.logs.Write(t.app.guid, "APP/TASK/"+t.name, "0", false, line)
 		}
 		if len(words) > 0 && (words[0] == "false" || words[0] == "exit" && len(words) > 1 && words[1] != "0") {
 			t.state, t.reason = "FAILED", "APP/TASK/"+t.name+": Exited with status 1"
 		}
-		p.logs.write(t.app.guid, "APP/TASK/"+t.name, "0", false, "Exit status "+map[string]string{"SUCCEEDED": "0", "FAILED": "1"}[t.state])
+		p.logs.Write(t.app.guid, "APP/TASK/"+t.name, "0", false, "Exit status "+map[string]string{"SUCCEEDED": "0", "FAILED": "1"}[t.state])
 	})
 }
 
