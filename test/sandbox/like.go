@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 )
 
 // Like is a real space's shape, as cutover elasticsearch check-release --export writes it down: names and sizes, no
@@ -196,7 +197,7 @@ func (a *LikeApp) image() string {
 }
 
 // programs are those of the sandbox, and for every other app of the space one that answers all alike.
-func (l *Like) programs(known platform.Programs, live platform.Program) platform.Programs {
+func (l *Like) programs(known diego.Programs, live diego.Program) diego.Programs {
 	repository := withoutTag(l.live().image())
 	idle := map[string]bool{}
 	for i := range l.Apps {
@@ -204,7 +205,7 @@ func (l *Like) programs(known platform.Programs, live platform.Program) platform
 			idle[l.Apps[i].image()] = true
 		}
 	}
-	return func(image string) (platform.Program, bool) {
+	return func(image string) (diego.Program, bool) {
 		if idle[image] {
 			return idleProgram{}, true
 		}
@@ -222,6 +223,6 @@ func withoutTag(image string) string { return tag.ReplaceAllString(image, "") }
 // idleProgram stands for an app that a migration does not touch.
 type idleProgram struct{}
 
-func (idleProgram) Boot(platform.Instance) (http.Handler, error) {
+func (idleProgram) Boot(diego.Instance) (http.Handler, error) {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) }), nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
 	"github.com/digitalmarketplace/cutover/test/sandbox/pipeline"
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 	"github.com/digitalmarketplace/cutover/test/sandbox/search"
 )
 
@@ -99,9 +100,9 @@ func registryAuth(_, username, password string) bool {
 }
 
 // registry has the releases of the search API, those before release-1200 with its old build, and no other image.
-func registry(program, before platform.Program) platform.Programs {
+func registry(program, before diego.Program) diego.Programs {
 	release := regexp.MustCompile(`^(?:docker\.io/)?digitalmarketplace/search-api(?::release-([0-9]+))?(?:@sha256:[0-9a-f]{64})?$`)
-	return func(image string) (platform.Program, bool) {
+	return func(image string) (diego.Program, bool) {
 		m := release.FindStringSubmatch(image)
 		if m == nil {
 			return nil, false
@@ -120,7 +121,7 @@ func (w *world) searchSnapshot() any { return w.clusters.Snapshot() }
 // (tellHeader).
 type searchAPI struct{ *search.Program }
 
-func (p searchAPI) Boot(i platform.Instance) (http.Handler, error) {
+func (p searchAPI) Boot(i diego.Instance) (http.Handler, error) {
 	h, err := p.Program.Boot(i)
 	if err != nil {
 		return nil, err

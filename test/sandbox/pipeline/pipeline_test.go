@@ -12,6 +12,7 @@ import (
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 )
 
 const (
@@ -22,7 +23,7 @@ const (
 // program answers 200 to everything.
 type program struct{}
 
-func (program) Boot(platform.Instance) (http.Handler, error) {
+func (program) Boot(diego.Instance) (http.Handler, error) {
 	return http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), nil
 }
 
@@ -40,7 +41,7 @@ func start(t *testing.T) *world {
 	w := &world{t: t, clock: clock.New(0.001)}
 	w.platform = platform.New(platform.Options{
 		Clock: w.clock,
-		Programs: func(image string) (platform.Program, bool) {
+		Programs: func(image string) (diego.Program, bool) {
 			return program{}, strings.HasPrefix(image, "digitalmarketplace/search-api:release-")
 		},
 	})

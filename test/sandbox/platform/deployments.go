@@ -324,21 +324,16 @@ func (p *Platform) retreat(d *deployment) {
 }
 
 func (p *Platform) running(v *process) int {
-	n := 0
-	if v.lrp != nil {
-		for _, in := range v.lrp.instances {
-			if in.state == "RUNNING" && !in.stopping {
-				n++
-			}
-		}
+	if v.lrp == nil {
+		return 0
 	}
-	return n
+	return v.lrp.Running()
 }
 
 func (p *Platform) resize(v *process, n int) {
 	v.instances, v.updated = n, p.now()
 	if v.lrp != nil {
-		v.lrp.resize(n)
+		v.lrp.Resize(n)
 	}
 }
 

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -368,10 +369,10 @@ func (p *Platform) applyServices(by *uaa.Account, a *app, m *manifest) error {
 		}
 		failed := func(err error) error { return unprocessable("For service '%s': %s", s.name, err.Error()) }
 		if bound && old.last.inProgress() {
-			return failed(errorString("A binding is being " + old.last.kind + "d. Retry this operation later."))
+			return failed(errors.New("A binding is being " + old.last.kind + "d. Retry this operation later."))
 		}
 		if s.plan == nil && want.parameters != nil {
-			return failed(errorString("Binding parameters are not supported for user-provided service instances"))
+			return failed(errors.New("Binding parameters are not supported for user-provided service instances"))
 		}
 		b, err := p.newBinding(by, s, a, want.bindingName, want.parameters)
 		if err != nil {

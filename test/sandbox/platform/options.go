@@ -7,6 +7,7 @@ import (
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 )
 
 // Options say what a platform is made of and how slow it is. Every duration is in the real platform's proportion and
@@ -14,7 +15,7 @@ import (
 type Options struct {
 	Clock    *clock.Clock
 	Faults   *faults.Engine // none: nothing is recorded, nothing fails
-	Programs Programs
+	Programs diego.Programs
 	Broker   Broker
 	Routers  int        // router replicas; default 2
 	Rand     *rand.Rand // GUIDs and the spread of delays; default seeded with 1

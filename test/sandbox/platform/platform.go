@@ -7,7 +7,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform/logcache"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/router"
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
 )
 
@@ -20,7 +22,8 @@ type Platform struct {
 	uaa    *uaa.UAA
 	logs   *logcache.Cache
 	limits *rateLimiter // guarded by mu
-	router []*routerReplica
+	router *router.Router
+	diego  *diego.Diego // uses mu
 
 	// mu guards everything below, and is never held while a program or the broker provisions, or while anything waits.
 	mu        sync.Mutex
@@ -49,26 +52,20 @@ type Platform struct {
 	roles     table[*role]
 	policies  []policy
 	flags     map[string]bool
-	lrps      map[*lrp]bool
-	wanted    map[endpointKey]*endpoint // what the routers have been told last
-	version   uint64
 }
 
 // New makes an empty platform; Seed fills it. Close ends its containers.
 func New(opts Options) *Platform {
 	opts.defaults()
 	p := &Platform{
-		opts:   opts,
-		flags:  defaultFlags(),
-		lrps:   map[*lrp]bool{},
-		wanted: map[endpointKey]*endpoint{},
+		opts:  opts,
+		flags: defaultFlags(),
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.uaa = uaa.New(uaa.Options{Clock: opts.Clock, TokenLife: opts.TokenLife, URL: p.baseOf})
 	p.logs = logcache.New(logcache.Options{Clock: opts.Clock, Lag: opts.LogLag, Loss: opts.LogLoss, Keep: opts.LogKeep})
-	for i := range opts.Routers {
-		p.router = append(p.router, newRouterReplica(i, opts.EmptyPool503))
-	}
+	p.router = router.New(p.routerOptions())
+	p.diego = diego.New(p.diegoOptions())
 	p.api = p.newAPI()
 	return p
 }
@@ -81,11 +78,7 @@ func (p *Platform) Close() {
 	p.cancel()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for l := range p.lrps {
-		for _, in := range l.all {
-			in.kill()
-		}
-	}
+	p.diego.Close()
 }
 
 // newGUID must be called with the lock held.
@@ -160,26 +153,9 @@ func (p *Platform) App(name string) (guid string, ok bool) {
 // Crash ends one of an app's containers as if its program had been killed. Another takes its place, with the
 // environment that the app was started with.
 func (p *Platform) Crash(app string, index int) error {
-	in := p.container(app, index)
-	if in == nil {
+	guid, _ := p.App(app)
+	if !p.diego.Crash(guid, index, "APP/PROC/WEB: Exited with status 137 (out of memory)", 137) {
 		return fmt.Errorf("crash %s/%d: no such container runs", app, index)
-	}
-	in.crash("APP/PROC/WEB: Exited with status 137 (out of memory)", 137)
-	return nil
-}
-
-func (p *Platform) container(app string, index int) *instance {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for l := range p.lrps {
-		if l.stopped || l.process.app.name != app {
-			continue
-		}
-		for _, in := range l.instances {
-			if in.index == index && in.state == "RUNNING" {
-				return in
-			}
-		}
 	}
 	return nil
 }

@@ -3,6 +3,9 @@ package platform
 import (
 	"encoding/json"
 	"regexp"
+	"strconv"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 )
 
 func (p *Platform) processRoutes(on func(string, handler)) {
@@ -304,99 +307,59 @@ func (p *Platform) scaleProcess(v *process, body scaleBody) error {
 		v.logRate = *body.LogRate
 	}
 	if v.lrp != nil {
-		v.lrp.resize(instances)
+		v.lrp.Resize(instances)
 	}
 	return nil
 }
 
 // terminate ends one instance; another takes its place, with the same environment.
 func terminate(c *call, v *process) error {
-	if v.lrp != nil {
-		for _, in := range v.lrp.instances {
-			if itoa(in.index) == c.r.PathValue("index") {
-				v.lrp.replace(in)
-				return c.noContent()
-			}
-		}
+	index, err := strconv.Atoi(c.r.PathValue("index"))
+	if err != nil || v.lrp == nil || !v.lrp.Replace(index) {
+		return notFound("Instance")
 	}
-	return notFound("Instance")
+	return c.noContent()
 }
 
 func (p *Platform) processInstances(v *process) []obj {
 	out := []obj{}
-	for _, row := range p.instanceRows(v) {
-		one := obj{"index": row.index, "state": row.state}
-		if row.in != nil {
-			one["since"] = int(p.now().Sub(row.in.since).Seconds())
+	for _, row := range p.rows(v) {
+		one := obj{"index": row.Index, "state": row.State}
+		if row.Container != nil {
+			one["since"] = int(p.now().Sub(row.Container.Since).Seconds())
 		}
 		out = append(out, one)
 	}
 	return out
 }
 
-// instanceRow is what the reporter says about one index.
-type instanceRow struct {
-	index int
-	state string
-	in    *instance // nil: DOWN
-}
-
-// instanceRows fills up with DOWN what has no container; containers of a stopped process are STOPPING until they are
-// gone (ccng: lib/cloud_controller/diego/reporters/instances_stats_reporter.rb).
-func (p *Platform) instanceRows(v *process) []instanceRow {
-	rows := make([]instanceRow, v.instances)
-	for i := range rows {
-		rows[i] = instanceRow{index: i, state: "DOWN"}
-	}
-	for l := range p.lrps {
-		if l.process != v {
-			continue
-		}
-		for _, in := range l.all {
-			if in.index >= len(rows) || in.gone() {
-				continue
-			}
-			current := l == v.lrp
-			if old := rows[in.index].in; old != nil && (!current || in.since.Before(old.since)) {
-				continue
-			}
-			state := in.state
-			if !current && v.lrp == nil {
-				state = "STOPPING"
-			} else if !current || in.stopping {
-				continue
-			}
-			rows[in.index] = instanceRow{index: in.index, state: state, in: in}
-		}
-	}
-	return rows
-}
+func (p *Platform) rows(v *process) []diego.Row { return p.diego.Rows(v.guid, v.instances, v.lrp) }
 
 func showStats(c *call, v *process) error {
 	out := []obj{}
-	for _, row := range c.p.instanceRows(v) {
+	for _, row := range c.p.rows(v) {
 		out = append(out, c.p.presentStats(v, row))
 	}
 	return c.reply(200, obj{"resources": out})
 }
 
-func (p *Platform) presentStats(v *process, row instanceRow) obj {
-	in := row.in
+func (p *Platform) presentStats(v *process, row diego.Row) obj {
+	in := row.Container
 	if in == nil {
-		return obj{"type": v.kind, "index": row.index, "state": row.state, "routable": nil, "uptime": 0, "isolation_segment": nil, "details": nil}
+		return obj{"type": v.kind, "index": row.Index, "state": row.State, "routable": nil, "uptime": 0, "isolation_segment": nil, "details": nil}
 	}
 	usage := obj{}
-	if row.state == "RUNNING" {
+	if row.State == "RUNNING" {
 		usage = obj{
 			"time": p.now().Format("2006-01-02T15:04:05.000000000Z07:00"), "cpu": 0.01, "cpu_entitlement": 0.02,
 			"mem": v.memory << 20 / 3, "disk": v.disk << 20 / 4, "log_rate": 0,
 		}
 	}
 	return obj{
-		"type": v.kind, "index": row.index, "instance_guid": in.guid, "state": row.state, "routable": row.state == "RUNNING",
-		"host": "10.0.0." + itoa(10+row.index), "instance_internal_ip": "10.255.0." + itoa(10+row.index),
-		"uptime": int(p.now().Sub(in.since).Seconds()), "mem_quota": v.memory << 20, "disk_quota": v.disk << 20, "log_rate_limit": v.logRate,
-		"fds_quota": 16384, "isolation_segment": nil, "details": orNull(in.details), "usage": usage,
-		"instance_ports": []obj{{"external": 61000 + row.index, "internal": 8080, "external_tls_proxy_port": 61100 + row.index, "internal_tls_proxy_port": 61001}},
+		"type": v.kind, "index": row.Index, "instance_guid": in.InstanceGUID, "state": row.State, "routable": row.State == "RUNNING",
+		"host": "10.0.0." + itoa(10+row.Index), "instance_internal_ip": "10.255.0." + itoa(10+row.Index),
+		"uptime": int(p.now().Sub(in.Since).Seconds()), "mem_quota": v.memory << 20, "disk_quota": v.disk << 20, "log_rate_limit": v.logRate,
+		"fds_quota": 16384, "isolation_segment": nil, "details": nil, "usage": usage,
+		"instance_ports": []obj{{"external": 61000 + row.Index, "internal": 8080, "external_tls_proxy_port": 61100 + row.Index, "internal_tls_proxy_port": 61001}},
 	}
 }

@@ -2,6 +2,7 @@ package platform
 
 import (
 	"encoding/json"
+	"net"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -63,7 +64,8 @@ func (l *rateLimiter) admit(p *Platform, w http.ResponseWriter, r *http.Request)
 		p.mu.Unlock()
 		return true
 	}
-	key, limit, code, title, words := hostWithoutPort(r.RemoteAddr), l.address, 10014, "CF-IPBasedRateLimitExceeded",
+	address, _, _ := net.SplitHostPort(r.RemoteAddr)
+	key, limit, code, title, words := address, l.address, 10014, "CF-IPBasedRateLimitExceeded",
 		"Rate Limit Exceeded: Unauthenticated requests from this IP address have exceeded the limit. Please log in."
 	if a, err := p.uaa.Authenticate(r.Header.Get("Authorization"), now); err == nil {
 		key, limit, code, title, words = a.GUID, l.user, 10013, "CF-RateLimitExceeded", "Rate Limit Exceeded"

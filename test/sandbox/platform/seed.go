@@ -3,6 +3,7 @@ package platform
 import (
 	"fmt"
 
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
 )
 
@@ -17,14 +18,16 @@ func (p *Platform) Seed(w World) error {
 		p.mu.Unlock()
 		return err
 	}
-	var starting []*instance
+	var starting []*diego.LRP
 	for _, a := range w.Apps {
 		started, err := p.seedApp(s, a)
 		if err != nil {
 			p.mu.Unlock()
 			return fmt.Errorf("seed app %s: %w", a.Name, err)
 		}
-		starting = append(starting, started...)
+		if started != nil {
+			starting = append(starting, started)
+		}
 	}
 	if err := p.seedLinks(w); err != nil {
 		p.mu.Unlock()
@@ -33,18 +36,14 @@ func (p *Platform) Seed(w World) error {
 	p.events = table[*event]{}
 	p.mu.Unlock()
 
-	for _, in := range starting { // programs start without the lock
-		if err := in.start(); err != nil {
-			return fmt.Errorf("start %s/%d: %w", in.lrp.appName, in.index, err)
+	for _, l := range starting { // programs start without the lock
+		if err := l.Boot(); err != nil {
+			return err
 		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, in := range starting {
-		in.state = "RUNNING"
-		go in.watch()
-	}
-	p.rerouteAfter(false)
+	p.router.SetNow(p.endpoints())
 	return nil
 }
 
@@ -119,7 +118,7 @@ func (p *Platform) seedServices(in *space, services []Service) error {
 	return nil
 }
 
-func (p *Platform) seedApp(in *space, w App) ([]*instance, error) {
+func (p *Platform) seedApp(in *space, w App) (*diego.LRP, error) {
 	a, err := p.newApp(nil, in, w.Name, "docker", metadata{})
 	if err != nil {
 		return nil, err
@@ -161,15 +160,8 @@ func (p *Platform) seedApp(in *space, w App) ([]*instance, error) {
 	p.revise(nil, a)
 	a.started = true
 	web.version, web.revision = p.newGUID(), p.latestRevision(a)
-	l := &lrp{
-		p: p, process: web, appGUID: a.guid, appName: a.name, image: w.Image, env: p.runningEnv(a, web), health: web.health, desired: w.Instances,
-	}
-	web.lrp = l
-	p.lrps[l] = true
-	for i := range w.Instances {
-		l.newInstance(i, 0)
-	}
-	return l.instances, nil
+	web.lrp = p.diego.Place(p.desired(web), w.Instances)
+	return web.lrp, nil
 }
 
 func (p *Platform) seedLinks(w World) error {

@@ -19,11 +19,12 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 )
 
 var (
-	_ platform.Program = (*Program)(nil)
-	_ platform.Broker  = (*Clusters)(nil)
+	_ diego.Program   = (*Program)(nil)
+	_ platform.Broker = (*Clusters)(nil)
 )
 
 // Options say which build runs, and how slow it is.
@@ -74,7 +75,7 @@ func New(o Options) *Program {
 // The service is the first entry of VCAP_SERVICES, in the order in which it is written, whose name is
 // DM_ELASTICSEARCH_SERVICE_NAME; without one the application raises (app/__init__.py). The tokens are
 // DM_SEARCH_API_AUTH_TOKENS, joined by colons.
-func (p *Program) Boot(in platform.Instance) (http.Handler, error) {
+func (p *Program) Boot(in diego.Instance) (http.Handler, error) {
 	env := in.Env
 	name := env["DM_ELASTICSEARCH_SERVICE_NAME"]
 	if name == "" {
