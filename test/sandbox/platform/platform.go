@@ -57,10 +57,7 @@ type Platform struct {
 // New makes an empty platform; Seed fills it. Close ends its containers.
 func New(opts Options) *Platform {
 	opts.defaults()
-	p := &Platform{
-		opts:  opts,
-		flags: defaultFlags(),
-	}
+	p := &Platform{opts: opts, flags: defaultFlags()}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.uaa = uaa.New(uaa.Options{Clock: opts.Clock, TokenLife: opts.TokenLife, URL: p.baseOf})
 	p.logs = logcache.New(logcache.Options{Clock: opts.Clock, Lag: opts.LogLag, Loss: opts.LogLoss, Keep: opts.LogKeep})
