@@ -20,7 +20,7 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/search"
 )
 
-// world is the parts, put together.
+// world is the parts of the sandbox.
 type world struct {
 	platform *platform.Platform
 	clusters *search.Clusters
@@ -37,7 +37,7 @@ func newWorld(o Options, a Addresses, c *clock.Clock, e *faults.Engine) (*world,
 	}
 	outcomes := 5
 	if o.Stage == "preview" {
-		outcomes = 4 // the jobs that write preview's index know no more
+		outcomes = 4 // the jobs that write preview's index know no more than four
 	}
 	w.data = data.New(data.Options{
 		Clock: c, Faults: e, Seed: o.Seed, Services: o.Documents, Briefs: o.Briefs, Tokens: []string{dataToken}, OutcomesFrameworks: outcomes,
@@ -76,7 +76,7 @@ func newWorld(o Options, a Addresses, c *clock.Clock, e *faults.Engine) (*world,
 	return w, search.Preload(w.clusters, blue, w.data, o.Drift)
 }
 
-// space is the Digital Marketplace's, or like another, with this sandbox's secrets.
+// space is the Digital Marketplace's, or a copy of another one, with this sandbox's secrets.
 func space(o Options) platform.World {
 	s := platform.DigitalMarketplace(o.Stage, cfUser, cfPassword)
 	if o.Like != nil {
@@ -99,7 +99,7 @@ func registryAuth(_, username, password string) bool {
 	return username == dockerUser && password == dockerPassword
 }
 
-// registry has the releases of the search API, those before release-1200 with its old build, and no other image.
+// registry knows the releases of the search API and no other image. Those before release-1200 run its old build.
 func registry(program, before diego.Program) diego.Programs {
 	release := regexp.MustCompile(`^(?:docker\.io/)?digitalmarketplace/search-api(?::release-([0-9]+))?(?:@sha256:[0-9a-f]{64})?$`)
 	return func(image string) (diego.Program, bool) {
@@ -117,7 +117,7 @@ func registry(program, before diego.Program) diego.Programs {
 // searchSnapshot is the state of every Elasticsearch by its service instance's GUID.
 func (w *world) searchSnapshot() any { return w.clusters.Snapshot() }
 
-// searchAPI is the search API as the program of an image. Its instances say whose they are to those who ask
+// searchAPI is the search API as the program of an image. Its instances send their name if they are asked for it
 // (tellHeader).
 type searchAPI struct{ *search.Program }
 
@@ -150,7 +150,8 @@ type closingHandler struct {
 	io.Closer
 }
 
-// compare says how far the indices behind the two aliases of a service's Elasticsearch are from the data API.
+// compare returns the differences between the indices behind the two aliases of a service's Elasticsearch and the data
+// API.
 func (w *world) compare(service string) (map[string]search.Difference, error) {
 	guid, ok := w.platform.ServiceInstance(service)
 	if !ok {
@@ -162,7 +163,7 @@ func (w *world) compare(service string) (map[string]search.Difference, error) {
 	}, nil
 }
 
-// breakEngine makes the Elasticsearch of a service instance, by its present name, fail in a way, or work again.
+// breakEngine makes the Elasticsearch of the service instance that has this name now fail in a way, or work again.
 func (w *world) breakEngine(service string, o search.Outage) error {
 	if o != search.None && !slices.Contains(search.Outages(), o) {
 		return fmt.Errorf("outage %q is not one of %v", o, search.Outages())
