@@ -36,11 +36,11 @@ func (p *Platform) newAPI() http.Handler {
 	ccWrapped := p.wrap("cloud-controller", changesState, cc)
 	p.limits = &rateLimiter{user: p.opts.RateLimit, address: p.opts.RateLimitUnauthenticated, windows: map[string]*rateWindow{}}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// net/http leaves a Date that is set alone: clients store the platform's own time.
+		// net/http keeps a Date that is set. Clients store the platform's own time.
 		now := p.now()
 		w.Header().Set("Date", now.Format(http.TimeFormat))
 		r = r.WithContext(context.WithValue(r.Context(), arrivalKey{}, now))
-		if strings.HasPrefix(r.URL.Path, "/v3/") { // Rails' routes do not mind a slash at the end
+		if strings.HasPrefix(r.URL.Path, "/v3/") { // Rails' routes ignore a slash at the end
 			r.URL.Path = strings.TrimRight(r.URL.Path, "/")
 		}
 		switch {
@@ -54,7 +54,8 @@ func (p *Platform) newAPI() http.Handler {
 	})
 }
 
-// arrivalKey is when a request came: one that is held on its way, and done late, was let in by the token of that time.
+// arrivalKey is the time at which a request arrived. A token must be valid at that time, even if the request is held and
+// done later.
 type arrivalKey struct{}
 
 func (c *call) arrived() time.Time {
@@ -71,7 +72,7 @@ func (p *Platform) wrap(place string, write func(*http.Request) bool, h http.Han
 	return p.opts.Faults.Wrap(place, "", write, h)
 }
 
-// changesState: a manifest_diff is a POST that writes nothing.
+// changesState reports whether a request writes. A manifest_diff is a POST that writes nothing.
 func changesState(r *http.Request) bool {
 	return r.Method != http.MethodGet && r.Method != http.MethodHead && !strings.HasSuffix(r.URL.Path, "/manifest_diff")
 }
@@ -183,7 +184,7 @@ func presentErrors(errs apiErrors) obj {
 	return obj{"errors": list}
 }
 
-// baseOf is the address in links: absolute, as the client reached us.
+// baseOf is the address with which links begin: the one that the client used, unless Options has one.
 func (p *Platform) baseOf(r *http.Request) string {
 	if p.opts.URL != "" {
 		return strings.TrimSuffix(p.opts.URL, "/")
@@ -217,14 +218,14 @@ func (c *call) link(path string) obj { return obj{"href": c.base + path} }
 
 func (c *call) action(path string) obj { return obj{"href": c.base + path, "method": "POST"} }
 
-// fields is the request's JSON object, by its keys: a key that is there with null is not the same as one that is absent.
+// fields is the request's JSON object, by key: a key with the value null is not the same as a key that is missing.
 type fields map[string]json.RawMessage
 
 func (f fields) has(key string) bool { _, ok := f[key]; return ok }
 
 func (f fields) null(key string) bool { v, ok := f[key]; return ok && string(v) == "null" }
 
-// bind reads the body into v, which must be an object with no other keys than these
+// bind reads the body into v. The body must be an object with no other keys than these
 // (ccng: app/messages/base_message.rb, NoAdditionalKeysValidator).
 func (c *call) bind(v any, keys ...string) (fields, error) {
 	body := bytes.TrimSpace(c.body)

@@ -213,7 +213,7 @@ func createBinding(c *call) error {
 	return c.accepted(j)
 }
 
-// newBinding makes a binding that is not yet bound, by the rules of
+// newBinding makes a binding without credentials, by the rules of
 // ccng: app/actions/service_credential_binding_app_create.rb and service_credential_binding_key_create.rb.
 func (p *Platform) newBinding(by *uaa.Account, s *service, to *app, name *string, parameters json.RawMessage) (*binding, error) {
 	if to != nil && s.space != to.space {

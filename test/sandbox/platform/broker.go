@@ -2,12 +2,12 @@ package platform
 
 import "encoding/json"
 
-// Broker is the service broker's side of an offering. It is told the instance's GUID, and must not call the platform.
+// Broker is the service broker of an offering. It gets the GUID of the service instance, and must not call the platform.
 type Broker interface {
-	// Provision is called when the creation's delay is over. An error is a failed last operation, in its words.
+	// Provision is called when the creation's delay is over. An error makes the last operation fail, with its text.
 	Provision(instance, plan string, parameters json.RawMessage) error
-	// Deprovision is called when the deletion's delay is over. An error is a failed last operation, in its words.
+	// Deprovision is called when the deletion's delay is over. An error makes the last operation fail, with its text.
 	Deprovision(instance string) error
-	// Credentials are what a binding or a key gets.
+	// Credentials are those of a binding or a key.
 	Credentials(instance, binding string) map[string]any
 }

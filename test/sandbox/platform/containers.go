@@ -13,7 +13,7 @@ func (p *Platform) diegoOptions() diego.Options {
 	}
 }
 
-// desire replaces what the process runs by what it shall run now.
+// desire stops what the process runs, and starts what the app is configured to run now.
 func (p *Platform) desire(v *process) {
 	p.stopProcess(v)
 	v.version, v.revision = p.newGUID(), nil
@@ -23,7 +23,7 @@ func (p *Platform) desire(v *process) {
 	v.lrp = p.diego.Desire(p.desired(v), v.instances)
 }
 
-// desired is what Diego runs of a process, as of now.
+// desired is a process as Diego runs it, with the app's configuration of now.
 func (p *Platform) desired(v *process) diego.Process {
 	return diego.Process{
 		ProcessGUID: v.guid, Kind: v.kind, AppGUID: v.app.guid, AppName: v.app.name, Image: v.app.droplet.image,
@@ -53,7 +53,7 @@ func (p *Platform) stopProcess(v *process) {
 	}
 }
 
-// observer writes down for the Cloud Controller what Diego reports.
+// observer turns Diego's reports into audit events and changes of routes.
 type observer struct{ p *Platform }
 
 func (o observer) RoutesChanged() { o.p.reroute() }

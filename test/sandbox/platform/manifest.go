@@ -16,7 +16,7 @@ func (p *Platform) manifestRoutes(on func(string, handler)) {
 	on("POST /v3/apps/{guid}/actions/apply_manifest", withApp(func(c *call, a *app) error { return applyManifest(c, a.space) }))
 }
 
-// showManifest writes an app down: with its metadata, without binding names and parameters
+// showManifest writes the manifest of an app: with its metadata, without binding names and parameters
 // (ccng: app/presenters/v3/app_manifest_presenter.rb and its parts).
 func showManifest(c *call, a *app) error {
 	if c.user.ReadOnly {
@@ -91,7 +91,7 @@ func (p *Platform) manifestOf(a *app) obj {
 	return out
 }
 
-// currentPackage is the one that the current droplet was made of, else the newest
+// currentPackage is the one from which the current droplet was made, otherwise the newest
 // (ccng: app/models/runtime/app_model.rb, current_package).
 func (p *Platform) currentPackage(a *app) *pkg {
 	if a.droplet == nil {
@@ -181,7 +181,7 @@ func hasAlias(n *yaml.Node) bool {
 }
 
 // applyManifest finds or makes the apps at once and does the rest in a job: in order, and without undoing what was done
-// before the point where it fails (ccng: app/jobs/space_apply_manifest_action_job.rb).
+// before a failure (ccng: app/jobs/space_apply_manifest_action_job.rb).
 func applyManifest(c *call, s *space) error {
 	manifests, err := c.readManifests()
 	if err != nil {
@@ -268,7 +268,7 @@ func (p *Platform) apply(by *uaa.Account, a *app, m *manifest) error {
 func (p *Platform) applyRoutes(by *uaa.Account, a *app, m *manifest) error {
 	mapped := p.routes.where(func(r *route) bool { return r.mapped(a) })
 	switch {
-	case m.noRoute: // all of them: also on an app that has served for years
+	case m.noRoute: // unmaps all routes, even those of an app that serves
 		for _, r := range mapped {
 			r.unmap(func(d *destination) bool { return d.app == a })
 		}
@@ -335,7 +335,7 @@ func (p *Platform) findOrMakeRoute(by *uaa.Account, a *app, url string) (*route,
 	return r, nil
 }
 
-// splitRoute finds the domain of "host.domain/path": the longest name that is one.
+// splitRoute finds the domain of "host.domain/path": the longest domain that fits.
 func (p *Platform) splitRoute(url string) (host, path string, d *domain) {
 	name, rest, slash := strings.Cut(url, "/")
 	if slash && rest != "" {
@@ -356,7 +356,8 @@ func (p *Platform) splitRoute(url string) (host, path string, d *domain) {
 	}
 }
 
-// applyServices binds what is not bound; a binding that is there stays as it is, whatever name is wanted.
+// applyServices binds the services that are not bound. Existing bindings do not change, even if the manifest has another
+// binding name.
 func (p *Platform) applyServices(by *uaa.Account, a *app, m *manifest) error {
 	for _, want := range m.services {
 		s, found := p.services.find(func(s *service) bool { return s.space == a.space && s.name == want.name })

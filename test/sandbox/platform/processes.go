@@ -47,7 +47,7 @@ func withAppProcess(h func(*call, *process) error) handler {
 	})
 }
 
-// newestProcess is the one that a name means: during a deployment there are two of a kind.
+// newestProcess is the process that requests by kind are about: during a deployment there are two of a kind.
 func (p *Platform) newestProcess(a *app, kind string) *process {
 	var found *process
 	for _, v := range p.procs.rows {
@@ -114,7 +114,7 @@ func showProcess(c *call, v *process) error {
 	return c.reply(200, embedder(q)(c, v))
 }
 
-// embeds is what may be embedded (ccng: app/messages/base_message.rb, EmbedParamValidator).
+// embeds checks what is to be embedded (ccng: app/messages/base_message.rb, EmbedParamValidator).
 func (q *query) embeds() error {
 	for _, want := range q.values["embed"] {
 		if want != "process_instances" {
@@ -178,7 +178,7 @@ type healthBody struct {
 // ccng: lib/utils/uri_utils.rb, is_uri_path?
 var endpointForm = regexp.MustCompile(`^(/|/[^\s/]\S*)$`)
 
-// apply changes what is named, and judges it first; what is a check's kind in the messages is "Health check" or
+// apply checks the values that are given, and sets them if all are valid. Kind is for the messages: "Health check" or
 // "Readiness health check" (ccng: app/messages/process_update_message.rb, app/actions/process_update.rb).
 func (b *healthBody) apply(kind string, h *healthCheck) error {
 	if b == nil {
@@ -215,7 +215,7 @@ func (b *healthBody) apply(kind string, h *healthCheck) error {
 	return joinProblems(problems)
 }
 
-// updateProcess takes effect when the process is desired anew (ccng: app/actions/process_update.rb).
+// updateProcess takes effect when the process is desired again (ccng: app/actions/process_update.rb).
 func updateProcess(c *call, v *process) error {
 	var body struct {
 		Command   *string         `json:"command"`
@@ -276,8 +276,8 @@ func scale(c *call, v *process) error {
 	return c.reply(202, presentProcess(c, v))
 }
 
-// scaleProcess: more or fewer instances at once, with the environment that the process was desired with; memory and
-// disk with the next start (ccng: lib/cloud_controller/diego/app_recipe_builder.rb, build_app_lrp_update).
+// scaleProcess changes the number of instances at once, with the environment with which the process was desired, and memory
+// and disk with the next start (ccng: lib/cloud_controller/diego/app_recipe_builder.rb, build_app_lrp_update).
 func (p *Platform) scaleProcess(v *process, body scaleBody) error {
 	instances, memory, disk := v.instances, v.memory, v.disk
 	for _, n := range []struct {

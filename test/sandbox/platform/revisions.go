@@ -10,7 +10,7 @@ import (
 )
 
 // revision is what an app was started with: its droplet, environment and commands. A start, a restart and a deployment
-// make one, unless nothing has changed since the last (ccng: app/actions/revision_resolver.rb); sidecars there are none.
+// make one, unless nothing has changed since the last (ccng: app/actions/revision_resolver.rb). There are no sidecars.
 type revision struct {
 	record
 	app         *app
@@ -64,7 +64,7 @@ func listRevisions(c *call, a *app) error {
 	return c.reply(200, out)
 }
 
-// listDeployedRevisions are those that started processes run.
+// listDeployedRevisions lists the revisions that started processes run.
 func listDeployedRevisions(c *call, a *app) error {
 	q, err := c.query(listing{})
 	if err != nil {
@@ -100,7 +100,7 @@ func (p *Platform) latestRevision(a *app) *revision {
 	return all[len(all)-1]
 }
 
-// revise notes what the app is about to run, if that is new. Where it goes back to a revision, words say so.
+// revise makes a revision of what the app is about to run, if that has changed. Words are more reasons, such as a rollback.
 func (p *Platform) revise(by *uaa.Account, a *app, words ...string) {
 	if !a.features["revisions"] || a.droplet == nil {
 		return
@@ -126,7 +126,7 @@ func (p *Platform) commands(a *app) map[string]*string {
 	return out
 }
 
-// changes are why the next one is another.
+// changes are the differences to the next revision, in the words of its description.
 func (v *revision) changes(next *revision) []string {
 	var reasons []string
 	if next.droplet != v.droplet {
@@ -150,7 +150,7 @@ func (v *revision) changes(next *revision) []string {
 	return reasons
 }
 
-// revisionAsked is the revision that a deployment shall go back to; nil if it names none.
+// revisionAsked is the revision to which a deployment rolls back; nil if the request names none.
 func revisionAsked(c *call, a *app, raw json.RawMessage) (*revision, error) {
 	var asked struct {
 		GUID string `json:"guid"`

@@ -5,7 +5,7 @@ import (
 )
 
 // role is what an account may do in the space: a Space Developer or an auditor (ccng: app/presenters/v3/role_presenter.rb).
-// Roles can be read, and not changed.
+// Roles can be read, but not changed.
 type role struct {
 	record
 	kind  string

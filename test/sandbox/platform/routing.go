@@ -28,14 +28,14 @@ func (p *Platform) logAccess(e *router.Endpoint, line fmt.Stringer) {
 // random, as behind a load balancer. Give it a listener: go p.Router().Serve(l).
 func (p *Platform) Router() *http.Server { return p.router.Server() }
 
-// Deafen keeps all changes of routes from one router replica, until it hears again: then it learns everything that it has
-// missed, since registrations are repeated.
+// Deafen makes one router replica miss all changes of routes, or hear again: then it learns everything that it has missed,
+// since registrations are repeated.
 func (p *Platform) Deafen(replica int, deaf bool) error { return p.router.Deafen(replica, deaf) }
 
-// reroute tells the routers which containers serve which routes now. The lock must be held.
+// reroute informs the routers which containers serve which routes now. The lock must be held.
 func (p *Platform) reroute() { p.router.Set(p.endpoints()) }
 
-// endpoints are all registrations that ought to be: running containers on the routes of their apps.
+// endpoints are the endpoints that ought to be routed: running containers on the routes of their apps.
 func (p *Platform) endpoints() []*router.Endpoint {
 	byApp := map[string][]*diego.Container{}
 	for _, c := range p.diego.Serving() {

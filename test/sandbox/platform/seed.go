@@ -7,8 +7,8 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
 )
 
-// Seed puts a world into the platform, without delays: its services are provisioned, its apps run and are routed when
-// it comes back. It may be called once.
+// Seed creates a world in the platform, without delays: when it returns, services are provisioned, and apps run and are
+// routed. It may be called once.
 func (p *Platform) Seed(w World) error {
 	p.mu.Lock()
 	p.seedSpace(w)
@@ -36,7 +36,7 @@ func (p *Platform) Seed(w World) error {
 	p.events = table[*event]{}
 	p.mu.Unlock()
 
-	for _, l := range starting { // programs start without the lock
+	for _, l := range starting { // Boot takes the lock
 		if err := l.Boot(); err != nil {
 			return err
 		}

@@ -64,7 +64,7 @@ func withDroplet(h func(*call, *droplet) error) handler {
 	}
 }
 
-// deleteDroplet leaves the one that an app runs (ccng: app/models/runtime/droplet_model.rb, in_use_error).
+// deleteDroplet refuses to delete the current droplet of an app (ccng: app/models/runtime/droplet_model.rb, in_use_error).
 func deleteDroplet(c *call, d *droplet) error {
 	if d.app.droplet == d {
 		return unprocessable("The droplet is currently used by app with guid %q.", d.app.guid)
@@ -221,7 +221,7 @@ func presentBuild(c *call, b *build) obj {
 	return out
 }
 
-// createBuild stages: one at a time for each package.
+// createBuild stages a package. Only one build of an app can be in progress.
 func createBuild(c *call) error {
 	var body struct {
 		Package struct {
@@ -258,9 +258,9 @@ func createBuild(c *call) error {
 	return c.reply(201, presentBuild(c, b))
 }
 
-// staged ends a build. An image that the registry does not have, or does not give to these credentials, is a
-// StagingError (ccng: app/models/runtime/build_model.rb, fail_to_stage!); the registry's words are in the log. Its events
-// are the builder's (ccng: app/repositories/build_event_repository.rb).
+// staged ends a build. If the registry does not have the image, or refuses the credentials, the build fails with a
+// StagingError (ccng: app/models/runtime/build_model.rb, fail_to_stage!); the registry's message is in the log. The actor of
+// its events is the user who created the build (ccng: app/repositories/build_event_repository.rb).
 func (p *Platform) staged(by *uaa.Account, b *build) {
 	b.updated = p.now()
 	v := b.pkg

@@ -46,7 +46,7 @@ type Container struct {
 	dead     chan struct{} // closed when the container is gone
 	once     sync.Once
 	refusing atomic.Bool // SIGTERM has come: no new connections
-	leaving  atomic.Bool // ends with its last request
+	leaving  atomic.Bool // is killed when its last request has ended
 	inFlight atomic.Int64
 	handler  atomic.Pointer[http.Handler]
 }
@@ -57,7 +57,7 @@ func (c *Container) log(source string, stderr bool, line string) {
 	c.d.opts.Log(c.AppGUID, source, strconv.Itoa(c.Index), stderr, line)
 }
 
-// environment is what was desired, and what the container adds to it.
+// environment is the process's, and what the container adds to it.
 func (c *Container) environment() map[string]string {
 	env := maps.Clone(c.Env)
 	index, port := strconv.Itoa(c.Index), strconv.Itoa(61000+c.Index)
@@ -88,7 +88,7 @@ func (c *Container) start() error {
 	return nil
 }
 
-// boot is the life of a container from its creation to its end or its first failure. The lock must not be held.
+// boot starts the program and checks its health until the container ends or crashes. The lock must not be held.
 func (c *Container) boot() {
 	if c.isDead() || c.d.opts.Life.Err() != nil {
 		return
@@ -162,7 +162,7 @@ func (c *Container) restart() {
 }
 
 // stop sends SIGTERM: the program refuses new connections, ends what is under way, and is killed when the grace is over.
-// A program that ends at once on SIGTERM would cut its requests; which of both a real one does is its own affair. The lock
+// (A real program might also end at once on SIGTERM, and cut its requests.) The lock
 // must be held.
 func (c *Container) stop() {
 	if c.stopping {
@@ -208,7 +208,7 @@ func (c *Container) closeHandler() {
 	}
 }
 
-// bury forgets a container that is gone; one that crashed stays in sight until another takes its place.
+// bury drops a container that is gone. One that crashed is still shown until another replaces it.
 func (c *Container) bury() {
 	c.d.opts.Lock.Lock()
 	defer c.d.opts.Lock.Unlock()

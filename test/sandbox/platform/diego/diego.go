@@ -3,8 +3,8 @@
 // source: bbs is cloudfoundry/bbs, executor cloudfoundry/executor, ccng cloudfoundry/cloud_controller_ng.
 //
 // Diego has no lock of its own. It is handed that of the world model, because a container's state, its routes and its
-// audit event must change in one piece. It knows nothing else of the world: what it runs it is handed as values, and what
-// has happened to a container it reports to a small interface.
+// audit event must change together. It depends on nothing else of the world: processes are values, and it reports what has
+// happened to a container to an Observer.
 package diego
 
 import (
@@ -31,13 +31,13 @@ type Options struct {
 	Observer Observer
 }
 
-// Observer learns what has happened to containers. Its methods are called with the lock held.
+// Observer is informed of what has happened to containers. Its methods are called with the lock held.
 type Observer interface {
-	// RoutesChanged says that other containers serve than before: see Serving.
+	// RoutesChanged means that Serving may have changed.
 	RoutesChanged()
-	// Ready says that a container has become healthy.
+	// Ready means that a container has become healthy.
 	Ready(c *Container)
-	// Crashed says that a container has ended by itself, or because it became unhealthy.
+	// Crashed means that a container has ended by itself, or because it became unhealthy.
 	Crashed(c *Container, reason string, exitStatus int)
 }
 

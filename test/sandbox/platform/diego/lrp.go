@@ -56,7 +56,8 @@ func (d *Diego) add(v Process) *LRP {
 	return l
 }
 
-// Boot starts the programs of a process that was placed. When it returns, all containers run; their routes are not told.
+// Boot starts the programs of a process that was placed. When it returns, all containers run. It does not call
+// RoutesChanged.
 // The lock must not be held.
 func (l *LRP) Boot() error {
 	for _, c := range l.containers {

@@ -9,14 +9,14 @@ import (
 	"syscall"
 )
 
-// refused is what a client gets of a port on which nothing listens.
+// refused is the error of a connection to a port on which nothing listens.
 func refused() error {
 	return &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 }
 
 // RoundTrip hands a request to the container's program. After SIGTERM it is refused (syscall.ECONNREFUSED); what is under
 // way when the container is killed is cut (io.EOF). The program goes on with a request whose client has left, as a worker
-// does: only the request's context tells it.
+// does; only the request's context is done.
 func (c *Container) RoundTrip(r *http.Request) (*http.Response, error) {
 	c.inFlight.Add(1)
 	h := c.handler.Load()

@@ -17,7 +17,7 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
 )
 
-// Options say how many replicas there are, and how well they are told of changes. Durations are scaled by the clock.
+// Options say how many replicas there are, and how late and how reliably changes reach them. Durations are scaled by the clock.
 type Options struct {
 	Clock    *clock.Clock
 	Faults   *faults.Engine // may be nil
@@ -25,7 +25,7 @@ type Options struct {
 	Replicas int
 	LagMin   time.Duration // from a change of routes to one replica's table
 	LagMax   time.Duration
-	Loss     float64 // share of withdrawals that a replica never hears of: it prunes them after 120 to 150 s
+	Loss     float64 // share of withdrawals that do not reach a replica, which prunes after 120 to 150 s
 	// EmptyPool503: a route that has lost its last container answers 503 no_endpoints instead of 404.
 	EmptyPool503 bool
 	IdleTimeout  time.Duration // a kept connection that is idle for so long is closed
@@ -95,9 +95,9 @@ func (r *Router) Server() *http.Server {
 
 func (r *Router) anyReplica() *replica { return r.replicas[randv2.IntN(len(r.replicas))] }
 
-// Set says which endpoints ought to be routed from now on, and tells every replica what has changed, each after a delay of
-// its own: a registration travels from the Cloud Controller over Diego, the route emitter and NATS, so that an answer of
-// the API proves nothing about routing. An endpoint that was wanted before stays as it was handed over then.
+// Set says which endpoints ought to be routed from now on, and sends every replica the changes, each after a delay of its
+// own: a registration travels from the Cloud Controller over Diego, the route emitter and NATS, so that an answer of
+// the API proves nothing about routing. An endpoint that was wanted before is not replaced.
 func (r *Router) Set(want []*Endpoint) {
 	for _, send := range r.change(want) {
 		r.opts.Clock.After(send.after, send.apply)
@@ -117,7 +117,7 @@ type delivery struct {
 	apply func()
 }
 
-// change returns what each replica has to be told.
+// change returns the messages for each replica.
 func (r *Router) change(want []*Endpoint) []delivery {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -186,8 +186,8 @@ func (r *Router) spread(low, high time.Duration) time.Duration {
 	return low + time.Duration(r.opts.Rand.Int63n(int64(high-low)))
 }
 
-// Deafen keeps all changes of routes from one replica, until it hears again: then it learns everything that it has missed,
-// since registrations are repeated.
+// Deafen makes one replica miss all changes of routes, or hear again: then it learns everything that it has missed, since
+// registrations are repeated.
 func (r *Router) Deafen(replica int, deaf bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

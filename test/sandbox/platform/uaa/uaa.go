@@ -14,7 +14,7 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 )
 
-// Why a request is not authenticated.
+// Reasons why a request is not authenticated.
 var (
 	ErrNoToken      = errors.New("no token")
 	ErrInvalidToken = errors.New("the token is not one of this UAA, or has expired")
