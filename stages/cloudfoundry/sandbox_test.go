@@ -16,12 +16,13 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 )
 
 // program answers everything, or crashes where its environment says so.
 type program struct{}
 
-func (program) Boot(i platform.Instance) (http.Handler, error) {
+func (program) Boot(i diego.Instance) (http.Handler, error) {
 	i.Log(false, "starting up")
 	if i.Env["CRASH"] != "" {
 		return nil, errors.New("no service of that name")
@@ -55,7 +56,7 @@ func sandbox(t *testing.T) (*cloudfoundry.Client, *platform.Platform, *faults.En
 	server := httptest.NewUnstartedServer(nil)
 	p := platform.New(platform.Options{
 		Clock: ticking, Faults: engine, Broker: broker{}, ProvisionTime: 20 * time.Second, DeprovisionTime: 5 * time.Second,
-		Programs: func(image string) (platform.Program, bool) { return program{}, !strings.Contains(image, "missing") },
+		Programs: func(image string) (diego.Program, bool) { return program{}, !strings.Contains(image, "missing") },
 	})
 	server.Config.Handler = p.API()
 	server.Start()

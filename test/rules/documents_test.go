@@ -79,11 +79,11 @@ func TestTheReadmeHasEveryStage(t *testing.T) {
 }
 
 // What can be rehearsed is worth nothing to an operator who does not know of it.
-func TestTheReadmeHasEveryNight(t *testing.T) {
+func TestTheReadmeHasEveryFaultSet(t *testing.T) {
 	text := readme(t)
-	for _, night := range sandbox.Nights(1) {
-		if !strings.Contains(text, "`"+night.Name+"`") {
-			t.Errorf("README does not name the faults %s", night.Name)
+	for _, set := range sandbox.FaultSets(1) {
+		if !strings.Contains(text, "`"+set.Name+"`") {
+			t.Errorf("README does not name the faults %s", set.Name)
 		}
 	}
 }

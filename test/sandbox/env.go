@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The sandbox's secrets. They guard nothing.
+// The sandbox's secrets. They protect nothing.
 const (
 	cfUser         = "cutover@example.com"
 	cfPassword     = "sandbox-cf-password"
@@ -19,6 +19,8 @@ const (
 	searchToken    = "sandbox-search-api-token"
 	dockerUser     = "sandbox-docker"
 	dockerPassword = "sandbox-docker-password"
+
+	pipelinePassword = "sandbox-pipeline-password"
 )
 
 // The names of the live app's world, as they are at the Digital Marketplace.
@@ -30,7 +32,7 @@ const (
 	briefsAlias   = "briefs-digital-outcomes-and-specialists"
 )
 
-// The names of this sandbox: those, unless it is like another space.
+// The names in this sandbox: those above, unless it copies another space.
 
 func (o Options) liveHost() string {
 	if o.Like != nil {

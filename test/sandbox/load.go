@@ -18,23 +18,23 @@ import (
 )
 
 // tellHeader asks a program of the sandbox to say in its answer, under the same name, which app's instance it is:
-// "<app name>/<app GUID>:<index>", the name being the one its container was started with. Real apps say no such thing.
+// "<app name>/<app GUID>:<index>", with the name that the app had when its container started. Real apps have no such header.
 const tellHeader = "X-Sandbox-Tell"
 
-// readTimeout is how long a reader has patience.
+// readTimeout is how long a reader waits for an answer.
 const readTimeout = 15 * time.Second
 
 // Tally is what the readers have seen since they were started.
 type Tally struct {
 	Running bool    `json:"running"`
-	Rate    float64 `json:"rate"` // asked for
-	Sent    int     `json:"sent"` // answered or failed: what is under way is not counted
+	Rate    float64 `json:"rate"` // as ordered
+	Sent    int     `json:"sent"` // answered or failed; requests in flight are not counted
 	Failed  int     `json:"failed"`
-	// NotFound are the documents that were asked for by id and were not in the index: not a failure of the route, but
-	// on a green index one that blue had.
+	// NotFound counts documents that were requested by id and were not in the index. That is not a failure of the route;
+	// in green's index it is a document that is missing, since the ids are from blue's.
 	NotFound int `json:"not_found"`
-	// Reconnected are the requests that found their kept connection closed and were sent again over a fresh one, as
-	// every HTTP client does with a GET. A router that closes idle connections causes a few; a lost router many.
+	// Reconnected counts the requests that found their kept connection closed and were sent again over a fresh one, as
+	// every HTTP client does with a GET. A router that closes idle connections causes a few; a router that is lost causes many.
 	Reconnected  int               `json:"reconnected"`
 	ByApp        map[string]int    `json:"by_app"`
 	ByStatus     map[string]int    `json:"by_status"` // "none" where there was no answer
@@ -45,7 +45,7 @@ type Tally struct {
 	Last         map[string]string `json:"last_seen"` // by app: when it answered last
 }
 
-// ReaderFailure is one request that was not answered as it ought to be.
+// ReaderFailure is one request that failed.
 type ReaderFailure struct {
 	At         time.Time `json:"at"`
 	Path       string    `json:"path"`
@@ -56,7 +56,7 @@ type ReaderFailure struct {
 	AfterMS    float64   `json:"after_ms"`
 }
 
-// load is a crowd of readers on one host behind the router. Half of their requests go over connections that are kept
+// load is a number of readers of one host behind the router. Half of their requests go over connections that are kept
 // open, the other half over a fresh connection each, which the router's load balancer may give to another replica.
 type load struct {
 	router, host, token string
@@ -73,7 +73,7 @@ type load struct {
 
 const maxFailures = 20
 
-// start ends the readers that there are, forgets their tally, and sends about rate requests a second from now on.
+// start stops the readers that run, clears their tally, and sends about rate requests a second from now on.
 func (l *load) start(rate float64) error {
 	if rate <= 0 || math.IsNaN(rate) || rate > 10_000 {
 		return fmt.Errorf("rate %v is not between 0 and 10000", rate)
@@ -101,7 +101,7 @@ func (l *load) start(rate float64) error {
 	return nil
 }
 
-// stop ends the readers and waits for what they have under way.
+// stop ends the readers and waits for their requests in flight.
 func (l *load) stop() {
 	l.mu.Lock()
 	cancel, group := l.cancel, l.gone
@@ -117,7 +117,7 @@ func (l *load) stop() {
 	l.mu.Unlock()
 }
 
-// view returns the tally as it stands.
+// view returns a copy of the tally.
 func (l *load) view() Tally {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -140,7 +140,7 @@ func copyCounts(m map[string]int) map[string]int {
 	return c
 }
 
-// reader is one of the crowd.
+// reader sends one request after the other.
 type reader struct {
 	load       *load
 	n          int
@@ -183,12 +183,11 @@ func (r *reader) run(ctx context.Context, every, first time.Duration) {
 		}
 		begun := time.Now()
 		r.once(r.path())
-		tick.Reset(every - time.Since(begun)) // who is late does not hurry: readers are people
+		tick.Reset(every - time.Since(begun)) // a late reader does not catch up: readers are people
 	}
 }
 
-// path is what this reader asks for next: of twenty requests one is a search, one asks for the state, eighteen are
-// documents.
+// path is the reader's next request: of twenty, one is a search, one is /_status, and eighteen are documents.
 func (r *reader) path() string {
 	r.n++
 	base := "/" + r.load.index + "/" + r.load.docType + "/"
@@ -243,7 +242,7 @@ func statusName(status int) string {
 	return strconv.Itoa(status)
 }
 
-// ask sends one request. A reason says why its answer is a failure; missing says that a document was not there.
+// ask sends one request. Reason says why the answer counts as a failure; missing, that the document does not exist.
 func (r *reader) ask(ctx context.Context, path string) (status int, app, reason string, missing bool) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+r.load.host+path, nil)
 	if err != nil {
@@ -274,7 +273,7 @@ func (r *reader) ask(ctx context.Context, path string) (status int, app, reason 
 	return res.StatusCode, app, reason[:min(len(reason), 200)], false
 }
 
-// isMissingDocument tells a document that is not there from an index that is not: the search API's error is an object
+// isMissingDocument distinguishes a document that does not exist from an index that does not: the search API's error is an object
 // in the first case and a text in the second (digitalmarketplace-search-api: app/main/errors.py).
 func isMissingDocument(body []byte) bool {
 	var answer struct {
@@ -285,7 +284,7 @@ func isMissingDocument(body []byte) bool {
 	return json.Unmarshal(body, &answer) == nil && answer.Error.Found != nil && !*answer.Error.Found
 }
 
-// reasonOf leaves the method and URL out of a client's error.
+// reasonOf is the text of a client's error without the method and URL.
 func reasonOf(err error) string {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
@@ -335,7 +334,7 @@ func (l *idList) read() {
 	}
 }
 
-// histogram counts durations in buckets that grow by a twentieth: good enough for a median, small for ever.
+// histogram counts durations in buckets that grow by a twentieth: precise enough for a median, and of a fixed size.
 type histogram struct {
 	buckets [500]int
 	n       int

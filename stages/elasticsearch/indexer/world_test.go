@@ -16,7 +16,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/httpclient"
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
-	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 	"github.com/digitalmarketplace/cutover/test/sandbox/search"
 )
 
@@ -66,7 +66,7 @@ func (w *world) instance(p *search.Program, instance string) http.Handler {
 	services, _ := json.Marshal(map[string]any{"elasticsearch": []any{map[string]any{
 		"name": "search_api_elasticsearch", "credentials": w.clusters.Credentials(instance, "b"),
 	}}})
-	h, err := p.Boot(platform.Instance{
+	h, err := p.Boot(diego.Instance{
 		AppName: "search-api", Log: func(bool, string) {},
 		Env: map[string]string{"VCAP_SERVICES": string(services), "DM_SEARCH_API_AUTH_TOKENS": token},
 	})

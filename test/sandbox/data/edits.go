@@ -12,7 +12,7 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
 )
 
-// Edit asks for one change. Kind is one of Kinds; what Kind needs and is left empty is chosen at random.
+// Edit is a change to be made. Kind is one of Kinds. What the kind needs and is empty is chosen at random.
 type Edit struct {
 	Kind string `json:"kind"`
 	// ID is the service's, the brief's or the supplier's id, or the framework's slug.
@@ -23,31 +23,31 @@ type Edit struct {
 	Status string `json:"status,omitempty"`
 	// Name is a supplier's new name.
 	Name string `json:"name,omitempty"`
-	// Supplier is whom transfer-service gives the service to.
+	// Supplier is the new supplier of transfer-service.
 	Supplier int `json:"supplier,omitempty"`
 }
 
-// Edited is what became of an Edit.
+// Edited is the result of an Edit.
 type Edited struct {
 	Kind  string `json:"kind"`
 	ID    string `json:"id"`
 	Event int    `json:"event"`
-	// Index is what was done to the live index: "put", "delete", or "" for the many edits that do not touch it.
+	// Index is what was done in the live index: "put", "delete", or "" for the many edits that do not change it.
 	Index string `json:"index,omitempty"`
 	Alias string `json:"alias,omitempty"`
-	// IndexError is why the live index was not changed; the edit stands all the same.
+	// IndexError is why the live index was not changed. The edit is made nevertheless.
 	IndexError string `json:"index_error,omitempty"`
 }
 
-// ErrNothing says that there is no object to which an edit applies.
+// ErrNothing means that there is no object to which an edit applies.
 var ErrNothing = errors.New("nothing that this edit applies to")
 
-// change is an edit applied to a copy of the world's rows: the event it makes, and what is then written to the index.
+// change is an edit of a copy of the rows: its event, and what is then written to the index.
 type change struct {
 	edited   Edited
 	alias    string
 	docType  string
-	document json.RawMessage // nil: none is put
+	document json.RawMessage // nil: nothing is put
 	remove   bool
 }
 
@@ -80,9 +80,9 @@ func editors() map[string]editor {
 func Kinds() []string { return slices.Sorted(maps.Keys(editors())) }
 
 // Do makes one edit: the row and its audit event become visible together, at most CommitLag after the event's createdAt;
-// then the live index is written to, where this kind of edit does that at all. A live index that fails holds the edit up
-// for nine seconds (scaled), is logged, and changes nothing about the edit's success.
-// An error says that the edit cannot be made; nothing has changed then.
+// then the live index is written, if this kind of edit does that. If that fails, the edit takes nine seconds more (scaled),
+// the failure is logged, and the edit succeeds nevertheless.
+// An error means that the edit cannot be made, and that nothing has changed.
 func (a *API) Do(ctx context.Context, e Edit) (Edited, error) {
 	apply, ok := editors()[e.Kind]
 	if !ok {
@@ -143,7 +143,7 @@ func (a *API) RandomEdit(ctx context.Context) (Edited, error) {
 }
 
 // writeLive is index_object and delete_service_from_index: the client of the data API tries six times in nine seconds
-// unless it is answered with an error that is the request's own fault (dmapiclient/base.py).
+// unless the answer is an error that the request itself has caused (dmapiclient/base.py).
 func (a *API) writeLive(ctx context.Context, live LiveIndex, c *change) error {
 	var err error
 	for _, pause := range []time.Duration{0, 0, 600, 1200, 2400, 4800} {
@@ -165,7 +165,7 @@ func (a *API) writeLive(ctx context.Context, live LiveIndex, c *change) error {
 
 var retried = map[int]bool{500: true, 502: true, 503: true, 504: true}
 
-// indexService is index_service: only what is published in a live framework of G-Cloud is put. The caller holds mu.
+// indexService is index_service: only published services of a live framework of G-Cloud are put. The caller holds mu.
 func (a *API) indexService(s *service, c *change) {
 	f := a.world.frameworks[s.framework]
 	if f.status != "live" || f.family != "g-cloud" || s.status != published {
@@ -186,7 +186,7 @@ func (a *API) unindexService(s *service, c *change) {
 	c.edited.Index = "delete"
 }
 
-// pickService is the service of that id, or any that ok accepts. The caller holds mu.
+// pickService is the service with that id, or any that ok accepts. The caller holds mu.
 func (a *API) pickService(id string, ok func(*service) bool) (*service, error) {
 	if id != "" {
 		i, found := a.find(id)
@@ -224,7 +224,7 @@ func (a *API) unpublishService(e Edit, at time.Time) (change, error) {
 	return a.setStatus(e, at, to, func(s *service) bool { return s.status == published })
 }
 
-// setStatus is update_service_status: from published to anything else deletes; to published puts.
+// setStatus is update_service_status: a change from published deletes the document; a change to published puts it.
 func (a *API) setStatus(e Edit, at time.Time, to uint8, ok func(*service) bool) (change, error) {
 	s, err := a.pickService(e.ID, ok)
 	if err != nil {
@@ -277,7 +277,7 @@ func (a *API) update(e Edit, at time.Time, kind string) (change, error) {
 	return c, nil
 }
 
-// transferService gives a service to another supplier: the event names the one before.
+// transferService gives a service to another supplier. The event names the old one.
 func (a *API) transferService(e Edit, at time.Time) (change, error) {
 	s, err := a.pickService(e.ID, func(*service) bool { return true })
 	if err != nil {

@@ -3,6 +3,8 @@ package platform
 import (
 	"encoding/json"
 	"regexp"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
 )
 
 func (p *Platform) appRoutes(on func(string, handler)) {
@@ -23,7 +25,7 @@ func (p *Platform) appRoutes(on func(string, handler)) {
 	on("PATCH /v3/apps/{guid}/features/{name}", withApp(updateFeature))
 	on("GET /v3/apps/{guid}/ssh_enabled", withApp(func(c *call, _ *app) error { return c.reply(200, obj{"enabled": true, "reason": ""}) }))
 	on("GET /v3/apps/{guid}/permissions", withApp(func(c *call, _ *app) error {
-		return c.reply(200, obj{"read_basic_data": true, "read_sensitive_data": !c.user.readOnly})
+		return c.reply(200, obj{"read_basic_data": true, "read_sensitive_data": !c.user.ReadOnly})
 	}))
 	on("GET /v3/apps/{guid}/sidecars", withApp(emptyList))
 	on("GET /v3/apps/{guid}/droplets/current", withApp(func(c *call, a *app) error {
@@ -41,7 +43,7 @@ func (p *Platform) appRoutes(on func(string, handler)) {
 	on("PATCH /v3/apps/{guid}/relationships/current_droplet", withApp(assignDroplet))
 }
 
-// emptyList is the answer of lists that are always empty here.
+// emptyList answers for lists that are always empty here.
 func emptyList(c *call, _ *app) error {
 	q := &query{raw: c.r.URL.Query(), page: 1, perPage: 50}
 	return c.reply(200, obj{"pagination": c.pagination(q, 0), "resources": []obj{}})
@@ -201,9 +203,9 @@ func createApp(c *call) error {
 }
 
 // newApp makes an app with its web process, whose GUID is the app's (ccng: app/actions/app_create.rb).
-func (p *Platform) newApp(by *account, in *space, name, lifecycle string, meta metadata) (*app, error) {
+func (p *Platform) newApp(by *uaa.Account, in *space, name, lifecycle string, meta metadata) (*app, error) {
 	if !appName.MatchString(name) {
-		return nil, unprocessable("Name must only contain alphanumeric, punctuation and printable characters") // the real one's exact words were not looked up
+		return nil, unprocessable("Name must only contain alphanumeric, punctuation and printable characters") // the exact words of the real one are not known
 	}
 	if err := p.appNameFree(in, name, nil); err != nil {
 		return nil, err
@@ -222,7 +224,7 @@ func (p *Platform) newApp(by *account, in *space, name, lifecycle string, meta m
 	return a, nil
 }
 
-// appNameFree: a creation says it as 10016, a rename as 10008 (ccng: app/actions/app_create.rb, app_update.rb).
+// appNameFree fails with code 10016 for a creation and 10008 for a rename (ccng: app/actions/app_create.rb, app_update.rb).
 func (p *Platform) appNameFree(in *space, name string, but *app) error {
 	_, taken := p.apps.find(func(a *app) bool { return a.space == in && a.name == name && a != but })
 	if taken {
@@ -263,8 +265,8 @@ func updateApp(c *call, a *app) error {
 	return c.reply(200, presentApp(c, a))
 }
 
-// deleteApp unbinds first, then takes everything that belongs to the app with it; the containers end afterwards
-// (ccng: app/actions/app_delete.rb). The process may still serve when its credentials are gone.
+// deleteApp unbinds first, then deletes everything that belongs to the app; the containers end afterwards
+// (ccng: app/actions/app_delete.rb). The process may still serve after its credentials are gone.
 func deleteApp(c *call, a *app) error {
 	p, by := c.p, c.user
 	j := p.startJob("app.delete", "apps", a.guid)
@@ -281,7 +283,7 @@ func deleteApp(c *call, a *app) error {
 	return c.accepted(j)
 }
 
-func (p *Platform) destroyApp(by *account, a *app) {
+func (p *Platform) destroyApp(by *uaa.Account, a *app) {
 	p.bindings.remove(func(b *binding) bool { return b.app == a })
 	p.event(by, "audit.app.delete-request", "app", &a.record, a.space, nil)
 	for _, r := range p.routes.rows {
@@ -313,8 +315,8 @@ func startAction(c *call, a *app) error {
 	return c.reply(200, presentApp(c, a))
 }
 
-// startApp desires what is not running; an app that is started stays as it is.
-func (p *Platform) startApp(by *account, a *app) error {
+// startApp desires the app's processes, unless it is started already.
+func (p *Platform) startApp(by *uaa.Account, a *app) error {
 	if a.started {
 		return nil
 	}
@@ -364,7 +366,7 @@ func currentDroplet(c *call, a *app) obj {
 	}
 }
 
-// assignDroplet changes nothing that runs: a restart does (ccng: app/actions/app_assign_droplet.rb).
+// assignDroplet does not change what runs; a restart does (ccng: app/actions/app_assign_droplet.rb).
 func assignDroplet(c *call, a *app) error {
 	var body relationship
 	if _, err := c.bind(&body, "data"); err != nil {

@@ -1,7 +1,6 @@
 package platform
 
 import (
-	"context"
 	"reflect"
 	"testing"
 	"time"
@@ -110,47 +109,6 @@ func TestNetworkPoliciesAreByApp(t *testing.T) {
 	w.done("DELETE", "/v3/apps/"+green, nil)
 	if out := w.must(200, "GET", "/networking/v1/external/policies", nil); out["total_policies"] != 0.0 {
 		t.Errorf("policies of an app that is gone: %v", out)
-	}
-}
-
-// alphagov/digitalmarketplace-aws: Makefile, deploy-app
-func TestAReleaseReplacesWhateverHasTheName(t *testing.T) {
-	w := start(t)
-	blue := w.app("search-api")
-	failed := make(chan any, 1)
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() {
-		defer close(failed)
-		for ctx.Err() == nil {
-			if resp, _, err := w.tryVisit(live + "/"); err != nil || resp.StatusCode != 200 {
-				failed <- []any{resp, err}
-				return
-			}
-		}
-	}()
-	err := w.p.Release(t.Context(), "search-api", "digitalmarketplace/search-api:release-1235", Manifest{})
-	cancel()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if bad, ok := <-failed; ok {
-		t.Errorf("a request failed meanwhile: %v", bad)
-	}
-	next := w.app("search-api")
-	if next == blue {
-		t.Fatal("the app is the same")
-	}
-	if n := len(w.all("/v3/apps/" + next + "/routes")); n != 2 {
-		t.Errorf("%d routes", n)
-	}
-	if n := len(w.all("/v3/service_credential_bindings?app_guids=" + next)); n != 3 {
-		t.Errorf("%d bindings", n)
-	}
-	if image := w.must(200, "GET", "/v3/apps/"+next+"/droplets/current", nil)["image"]; image != "digitalmarketplace/search-api:release-1235" {
-		t.Errorf("image: %v", image)
-	}
-	if err := w.p.Release(t.Context(), "search-api", "digitalmarketplace/search-api:none", Manifest{}); err == nil {
-		t.Error("an image that is not there was released")
 	}
 }
 

@@ -1,6 +1,10 @@
 package platform
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
+)
 
 // deployment replaces an app's web process by a new one, container by container
 // (ccng: app/actions/deployment_create.rb, lib/cloud_controller/deployment_updater).
@@ -17,7 +21,7 @@ type deployment struct {
 	maxInFlight      int
 	steps            []int // of a canary, in percent
 	step             int
-	instances        int // wanted in the end
+	instances        int // wanted when it is finished
 	failure          string
 }
 
@@ -192,8 +196,9 @@ func createDeployment(c *call) error {
 	return c.reply(201, presentDeployment(c, d))
 }
 
-// deploy goes on to the droplet, or back to a revision's, with its environment; bindings are those of now either way.
-func (p *Platform) deploy(by *account, d *deployment, back *revision, body deploymentBody) error {
+// deploy replaces what runs by the droplet, or by a revision's droplet and environment. Bindings are those of now in both
+// cases.
+func (p *Platform) deploy(by *uaa.Account, d *deployment, back *revision, body deploymentBody) error {
 	a := d.app
 	before := p.deploying(a)
 	old := p.newestProcess(a, "web")
@@ -245,10 +250,11 @@ func (d *deployment) status(p *Platform, value, reason string) {
 	d.value, d.reason, d.changed, d.updated = value, reason, stamp(p.now()), p.now()
 }
 
-// finish: who reads only the value takes CANCELED and SUPERSEDED for done.
+// finish sets the value FINALIZED for every reason: a client that reads only the value cannot distinguish CANCELED and
+// SUPERSEDED from DEPLOYED.
 func (d *deployment) finish(p *Platform, reason string) { d.status(p, "FINALIZED", reason) }
 
-// goal is how many new containers the present step wants.
+// goal is how many new containers the current step wants.
 func (d *deployment) goal() int {
 	if d.strategy != "canary" {
 		return d.instances
@@ -265,7 +271,7 @@ func (d *deployment) goal() int {
 	return max(1, d.instances*d.steps[d.step]/100)
 }
 
-// step looks after a deployment until it is over, every few seconds (ccng: jobs/deployments_updater, 5 s).
+// step advances a deployment every few seconds until it is finished (ccng: jobs/deployments_updater, 5 s).
 func (p *Platform) step(d *deployment) {
 	p.after(5*p.opts.JobTime, func() {
 		if _, there := p.deploys.get(d.guid); !there || d.value != "ACTIVE" {
@@ -274,7 +280,7 @@ func (p *Platform) step(d *deployment) {
 		if d.reason == "DEPLOYING" {
 			p.advance(d)
 		} else if d.reason == "CANCELING" {
-			p.retreat(d)
+			p.restore(d)
 		}
 		if d.value == "ACTIVE" && d.reason != "PAUSED" {
 			p.step(d)
@@ -282,7 +288,7 @@ func (p *Platform) step(d *deployment) {
 	})
 }
 
-// advance starts more of the new once those that were started run, and ends as many of the old.
+// advance starts more new containers once all that were started run, and stops as many old ones.
 func (p *Platform) advance(d *deployment) {
 	running := p.running(d.process)
 	if running < d.process.instances {
@@ -307,9 +313,9 @@ func (p *Platform) advance(d *deployment) {
 	d.finish(p, "DEPLOYED")
 }
 
-// retreat restores the old droplet's process (ccng: app/actions/deployment_cancel.rb). Changed environment and bindings
-// are not taken back.
-func (p *Platform) retreat(d *deployment) {
+// restore goes back to the old process (ccng: app/actions/deployment_cancel.rb). Changes of the environment and of bindings
+// stay.
+func (p *Platform) restore(d *deployment) {
 	old := p.procs.where(func(v *process) bool { return v.app == d.app && v.kind == "web" && v != d.process })
 	p.stopProcess(d.process)
 	p.procs.delete(d.process.guid)
@@ -320,25 +326,20 @@ func (p *Platform) retreat(d *deployment) {
 }
 
 func (p *Platform) running(v *process) int {
-	n := 0
-	if v.lrp != nil {
-		for _, in := range v.lrp.instances {
-			if in.state == "RUNNING" && !in.stopping {
-				n++
-			}
-		}
+	if v.lrp == nil {
+		return 0
 	}
-	return n
+	return v.lrp.Running()
 }
 
 func (p *Platform) resize(v *process, n int) {
 	v.instances, v.updated = n, p.now()
 	if v.lrp != nil {
-		v.lrp.resize(n)
+		v.lrp.Resize(n)
 	}
 }
 
-// shrink leaves n containers of these processes, the oldest process giving up its own first.
+// shrink leaves n containers of these processes. The oldest process loses its containers first.
 func (p *Platform) shrink(old []*process, n int) {
 	total := 0
 	for _, v := range old {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 )
 
 // program answers with its environment, crashes where the environment says so, and can be held in the middle.
@@ -28,7 +29,7 @@ type program struct {
 	held   chan string
 }
 
-func (p *program) Boot(in Instance) (http.Handler, error) {
+func (p *program) Boot(in diego.Instance) (http.Handler, error) {
 	if strings.Contains(in.Env["VCAP_SERVICES"], "no-such-thing") || in.Env["CRASH"] != "" {
 		in.Log(true, "Traceback (most recent call last):")
 		return nil, errors.New("RuntimeError: Elasticsearch service not bound")
@@ -38,7 +39,7 @@ func (p *program) Boot(in Instance) (http.Handler, error) {
 
 type booted struct {
 	p  *program
-	in Instance
+	in diego.Instance
 }
 
 func (b *booted) Close() error {
@@ -109,7 +110,7 @@ func start(t *testing.T, change ...func(*Options, *World)) *world {
 	w := &world{t: t, program: &program{hold: make(chan struct{}), held: make(chan string, 10)}, broker: &esBroker{}}
 	opts := Options{
 		Clock: clock.New(0.001),
-		Programs: func(image string) (Program, bool) {
+		Programs: func(image string) (diego.Program, bool) {
 			return w.program, strings.HasPrefix(image, "digitalmarketplace/search-api:release-")
 		},
 		Broker: w.broker, ProvisionTime: 30 * time.Second, DeprovisionTime: 5 * time.Second,

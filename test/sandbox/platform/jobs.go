@@ -17,7 +17,7 @@ func (p *Platform) startJob(operation, kind, target string) *job {
 	return j
 }
 
-// runJob does the job's work once a job's time is over, and completes or fails it.
+// runJob does the job's work after a job's usual time, and completes or fails the job.
 func (p *Platform) runJob(j *job, work func() error) *job {
 	p.after(p.jobTime(), func() { p.endJob(j, work()) })
 	return j

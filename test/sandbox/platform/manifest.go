@@ -1,10 +1,13 @@
 package platform
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
 )
 
 func (p *Platform) manifestRoutes(on func(string, handler)) {
@@ -13,10 +16,10 @@ func (p *Platform) manifestRoutes(on func(string, handler)) {
 	on("POST /v3/apps/{guid}/actions/apply_manifest", withApp(func(c *call, a *app) error { return applyManifest(c, a.space) }))
 }
 
-// showManifest writes an app down: with its metadata, without binding names and parameters
+// showManifest writes the manifest of an app: with its metadata, without binding names and parameters
 // (ccng: app/presenters/v3/app_manifest_presenter.rb and its parts).
 func showManifest(c *call, a *app) error {
-	if c.user.readOnly {
+	if c.user.ReadOnly {
 		return notAuthorized()
 	}
 	out, err := yaml.Marshal(map[string]any{"applications": []any{c.p.manifestOf(a)}})
@@ -88,7 +91,7 @@ func (p *Platform) manifestOf(a *app) obj {
 	return out
 }
 
-// currentPackage is the one that the current droplet was made of, else the newest
+// currentPackage is the one from which the current droplet was made, otherwise the newest
 // (ccng: app/models/runtime/app_model.rb, current_package).
 func (p *Platform) currentPackage(a *app) *pkg {
 	if a.droplet == nil {
@@ -178,7 +181,7 @@ func hasAlias(n *yaml.Node) bool {
 }
 
 // applyManifest finds or makes the apps at once and does the rest in a job: in order, and without undoing what was done
-// before the point where it fails (ccng: app/jobs/space_apply_manifest_action_job.rb).
+// before a failure (ccng: app/jobs/space_apply_manifest_action_job.rb).
 func applyManifest(c *call, s *space) error {
 	manifests, err := c.readManifests()
 	if err != nil {
@@ -224,7 +227,7 @@ func prefixed(prefix string, err error) error {
 }
 
 // apply is in the order of ccng: app/actions/app_apply_manifest.rb.
-func (p *Platform) apply(by *account, a *app, m *manifest) error {
+func (p *Platform) apply(by *uaa.Account, a *app, m *manifest) error {
 	if len(m.features) > 0 {
 		a.features = copyOf(a.features)
 		for k, v := range m.features {
@@ -262,10 +265,10 @@ func (p *Platform) apply(by *account, a *app, m *manifest) error {
 	return p.applyServices(by, a, m)
 }
 
-func (p *Platform) applyRoutes(by *account, a *app, m *manifest) error {
+func (p *Platform) applyRoutes(by *uaa.Account, a *app, m *manifest) error {
 	mapped := p.routes.where(func(r *route) bool { return r.mapped(a) })
 	switch {
-	case m.noRoute: // all of them: also on an app that has served for years
+	case m.noRoute: // unmaps all routes, even those of an app that serves
 		for _, r := range mapped {
 			r.unmap(func(d *destination) bool { return d.app == a })
 		}
@@ -287,7 +290,7 @@ func (p *Platform) applyRoutes(by *account, a *app, m *manifest) error {
 }
 
 // mapManifestRoutes makes every route first and maps them only if all are valid (ccng: app/actions/manifest_route_update.rb).
-func (p *Platform) mapManifestRoutes(by *account, a *app, wanted []manifestRoute) error {
+func (p *Platform) mapManifestRoutes(by *uaa.Account, a *app, wanted []manifestRoute) error {
 	var found []*route
 	for _, w := range wanted {
 		r, err := p.findOrMakeRoute(by, a, w.route)
@@ -315,7 +318,7 @@ func (p *Platform) mapManifestRoutes(by *account, a *app, wanted []manifestRoute
 	return nil
 }
 
-func (p *Platform) findOrMakeRoute(by *account, a *app, url string) (*route, error) {
+func (p *Platform) findOrMakeRoute(by *uaa.Account, a *app, url string) (*route, error) {
 	host, path, d := p.splitRoute(url)
 	if d == nil {
 		return nil, unprocessable("No domains exist for route %s", url)
@@ -332,7 +335,7 @@ func (p *Platform) findOrMakeRoute(by *account, a *app, url string) (*route, err
 	return r, nil
 }
 
-// splitRoute finds the domain of "host.domain/path": the longest name that is one.
+// splitRoute finds the domain of "host.domain/path": the longest domain that fits.
 func (p *Platform) splitRoute(url string) (host, path string, d *domain) {
 	name, rest, slash := strings.Cut(url, "/")
 	if slash && rest != "" {
@@ -353,8 +356,9 @@ func (p *Platform) splitRoute(url string) (host, path string, d *domain) {
 	}
 }
 
-// applyServices binds what is not bound; a binding that is there stays as it is, whatever name is wanted.
-func (p *Platform) applyServices(by *account, a *app, m *manifest) error {
+// applyServices binds the services that are not bound. Existing bindings do not change, even if the manifest has another
+// binding name.
+func (p *Platform) applyServices(by *uaa.Account, a *app, m *manifest) error {
 	for _, want := range m.services {
 		s, found := p.services.find(func(s *service) bool { return s.space == a.space && s.name == want.name })
 		if !found {
@@ -366,10 +370,10 @@ func (p *Platform) applyServices(by *account, a *app, m *manifest) error {
 		}
 		failed := func(err error) error { return unprocessable("For service '%s': %s", s.name, err.Error()) }
 		if bound && old.last.inProgress() {
-			return failed(errorString("A binding is being " + old.last.kind + "d. Retry this operation later."))
+			return failed(errors.New("A binding is being " + old.last.kind + "d. Retry this operation later."))
 		}
 		if s.plan == nil && want.parameters != nil {
-			return failed(errorString("Binding parameters are not supported for user-provided service instances"))
+			return failed(errors.New("Binding parameters are not supported for user-provided service instances"))
 		}
 		b, err := p.newBinding(by, s, a, want.bindingName, want.parameters)
 		if err != nil {

@@ -33,7 +33,7 @@ type manifestService struct {
 	parameters  json.RawMessage
 }
 
-// processChange is what a manifest says of one process.
+// processChange is the part of a manifest about one process.
 type processChange struct {
 	kind              string
 	scale             scaleBody
@@ -49,7 +49,7 @@ func (m *manifest) lifecycle() string {
 	return "buildpack"
 }
 
-// readManifest checks one application; unknown keys are ignored, as the real one does.
+// readManifest checks one application. Unknown keys are ignored, as in reality.
 func readManifest(raw map[string]any) (*manifest, []string) {
 	m := &manifest{raw: raw, env: map[string]*string{}, features: map[string]bool{}}
 	var problems []string
@@ -115,7 +115,7 @@ func (m *manifest) readEnv(add func(string, ...any)) {
 	}
 }
 
-// envText: values that are no strings are kept as JSON would write them.
+// envText converts values that are not strings to JSON.
 func envText(v any) string {
 	if s, ok := v.(string); ok {
 		return s
@@ -141,7 +141,7 @@ func (m *manifest) readMetadata(add func(string, ...any)) {
 	}
 }
 
-// textual turns scalars into strings: YAML reads an unquoted label as a number or a truth.
+// textual turns scalars into strings: YAML may read an unquoted label as a number or a boolean.
 func textual(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -158,7 +158,7 @@ func textual(v any) any {
 	return fmt.Sprint(v)
 }
 
-// routeFormat is what a route of a manifest may look like (ccng: lib/cloud_controller/app_manifest/manifest_route.rb).
+// routeFormat is the format of a route in a manifest (ccng: lib/cloud_controller/app_manifest/manifest_route.rb).
 var routeFormat = regexp.MustCompile(`^(?:https?://|tcp://)?(\*\.)?[\w\-]+(\.[\w\-]+)+(:\d+)?(/[^?#]*)?$`)
 
 func (m *manifest) readRoutes(add func(string, ...any)) {
@@ -284,7 +284,7 @@ func megabytes(s string) (int, string) {
 	return n, ""
 }
 
-// update changes everything but the scale.
+// update changes everything but instances, memory and disk.
 func (change processChange) update(v *process) {
 	if change.command != nil {
 		v.command = change.command
@@ -298,7 +298,7 @@ func (change processChange) update(v *process) {
 
 func updated(h healthCheck, change map[string]any) healthCheck {
 	if kind, ok := change["type"].(string); ok {
-		if kind == "none" { // the old word for it
+		if kind == "none" { // the old name of process
 			kind = "process"
 		}
 		h.kind = kind

@@ -3,6 +3,9 @@ package platform
 import (
 	"encoding/json"
 	"regexp"
+	"strconv"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 )
 
 func (p *Platform) processRoutes(on func(string, handler)) {
@@ -44,7 +47,7 @@ func withAppProcess(h func(*call, *process) error) handler {
 	})
 }
 
-// newestProcess is the one that a name means: during a deployment there are two of a kind.
+// newestProcess is the process that requests by kind are about: during a deployment there are two of a kind.
 func (p *Platform) newestProcess(a *app, kind string) *process {
 	var found *process
 	for _, v := range p.procs.rows {
@@ -111,7 +114,7 @@ func showProcess(c *call, v *process) error {
 	return c.reply(200, embedder(q)(c, v))
 }
 
-// embeds is what may be embedded (ccng: app/messages/base_message.rb, EmbedParamValidator).
+// embeds checks what is to be embedded (ccng: app/messages/base_message.rb, EmbedParamValidator).
 func (q *query) embeds() error {
 	for _, want := range q.values["embed"] {
 		if want != "process_instances" {
@@ -175,7 +178,7 @@ type healthBody struct {
 // ccng: lib/utils/uri_utils.rb, is_uri_path?
 var endpointForm = regexp.MustCompile(`^(/|/[^\s/]\S*)$`)
 
-// apply changes what is named, and judges it first; what is a check's kind in the messages is "Health check" or
+// apply checks the values that are given, and sets them if all are valid. Kind is for the messages: "Health check" or
 // "Readiness health check" (ccng: app/messages/process_update_message.rb, app/actions/process_update.rb).
 func (b *healthBody) apply(kind string, h *healthCheck) error {
 	if b == nil {
@@ -212,7 +215,7 @@ func (b *healthBody) apply(kind string, h *healthCheck) error {
 	return joinProblems(problems)
 }
 
-// updateProcess takes effect when the process is desired anew (ccng: app/actions/process_update.rb).
+// updateProcess takes effect when the process is desired again (ccng: app/actions/process_update.rb).
 func updateProcess(c *call, v *process) error {
 	var body struct {
 		Command   *string         `json:"command"`
@@ -273,8 +276,8 @@ func scale(c *call, v *process) error {
 	return c.reply(202, presentProcess(c, v))
 }
 
-// scaleProcess: more or fewer instances at once, with the environment that the process was desired with; memory and
-// disk with the next start (ccng: lib/cloud_controller/diego/app_recipe_builder.rb, build_app_lrp_update).
+// scaleProcess changes the number of instances at once, with the environment with which the process was desired, and memory
+// and disk with the next start (ccng: lib/cloud_controller/diego/app_recipe_builder.rb, build_app_lrp_update).
 func (p *Platform) scaleProcess(v *process, body scaleBody) error {
 	instances, memory, disk := v.instances, v.memory, v.disk
 	for _, n := range []struct {
@@ -304,99 +307,59 @@ func (p *Platform) scaleProcess(v *process, body scaleBody) error {
 		v.logRate = *body.LogRate
 	}
 	if v.lrp != nil {
-		v.lrp.resize(instances)
+		v.lrp.Resize(instances)
 	}
 	return nil
 }
 
 // terminate ends one instance; another takes its place, with the same environment.
 func terminate(c *call, v *process) error {
-	if v.lrp != nil {
-		for _, in := range v.lrp.instances {
-			if itoa(in.index) == c.r.PathValue("index") {
-				v.lrp.replace(in)
-				return c.noContent()
-			}
-		}
+	index, err := strconv.Atoi(c.r.PathValue("index"))
+	if err != nil || v.lrp == nil || !v.lrp.Replace(index) {
+		return notFound("Instance")
 	}
-	return notFound("Instance")
+	return c.noContent()
 }
 
 func (p *Platform) processInstances(v *process) []obj {
 	out := []obj{}
-	for _, row := range p.instanceRows(v) {
-		one := obj{"index": row.index, "state": row.state}
-		if row.in != nil {
-			one["since"] = int(p.now().Sub(row.in.since).Seconds())
+	for _, row := range p.rows(v) {
+		one := obj{"index": row.Index, "state": row.State}
+		if row.Container != nil {
+			one["since"] = int(p.now().Sub(row.Container.Since).Seconds())
 		}
 		out = append(out, one)
 	}
 	return out
 }
 
-// instanceRow is what the reporter says about one index.
-type instanceRow struct {
-	index int
-	state string
-	in    *instance // nil: DOWN
-}
-
-// instanceRows fills up with DOWN what has no container; containers of a stopped process are STOPPING until they are
-// gone (ccng: lib/cloud_controller/diego/reporters/instances_stats_reporter.rb).
-func (p *Platform) instanceRows(v *process) []instanceRow {
-	rows := make([]instanceRow, v.instances)
-	for i := range rows {
-		rows[i] = instanceRow{index: i, state: "DOWN"}
-	}
-	for l := range p.lrps {
-		if l.process != v {
-			continue
-		}
-		for _, in := range l.all {
-			if in.index >= len(rows) || in.gone() {
-				continue
-			}
-			current := l == v.lrp
-			if old := rows[in.index].in; old != nil && (!current || in.since.Before(old.since)) {
-				continue
-			}
-			state := in.state
-			if !current && v.lrp == nil {
-				state = "STOPPING"
-			} else if !current || in.stopping {
-				continue
-			}
-			rows[in.index] = instanceRow{index: in.index, state: state, in: in}
-		}
-	}
-	return rows
-}
+func (p *Platform) rows(v *process) []diego.Row { return p.diego.Rows(v.guid, v.instances, v.lrp) }
 
 func showStats(c *call, v *process) error {
 	out := []obj{}
-	for _, row := range c.p.instanceRows(v) {
+	for _, row := range c.p.rows(v) {
 		out = append(out, c.p.presentStats(v, row))
 	}
 	return c.reply(200, obj{"resources": out})
 }
 
-func (p *Platform) presentStats(v *process, row instanceRow) obj {
-	in := row.in
+func (p *Platform) presentStats(v *process, row diego.Row) obj {
+	in := row.Container
 	if in == nil {
-		return obj{"type": v.kind, "index": row.index, "state": row.state, "routable": nil, "uptime": 0, "isolation_segment": nil, "details": nil}
+		return obj{"type": v.kind, "index": row.Index, "state": row.State, "routable": nil, "uptime": 0, "isolation_segment": nil, "details": nil}
 	}
 	usage := obj{}
-	if row.state == "RUNNING" {
+	if row.State == "RUNNING" {
 		usage = obj{
 			"time": p.now().Format("2006-01-02T15:04:05.000000000Z07:00"), "cpu": 0.01, "cpu_entitlement": 0.02,
 			"mem": v.memory << 20 / 3, "disk": v.disk << 20 / 4, "log_rate": 0,
 		}
 	}
 	return obj{
-		"type": v.kind, "index": row.index, "instance_guid": in.guid, "state": row.state, "routable": row.state == "RUNNING",
-		"host": "10.0.0." + itoa(10+row.index), "instance_internal_ip": "10.255.0." + itoa(10+row.index),
-		"uptime": int(p.now().Sub(in.since).Seconds()), "mem_quota": v.memory << 20, "disk_quota": v.disk << 20, "log_rate_limit": v.logRate,
-		"fds_quota": 16384, "isolation_segment": nil, "details": orNull(in.details), "usage": usage,
-		"instance_ports": []obj{{"external": 61000 + row.index, "internal": 8080, "external_tls_proxy_port": 61100 + row.index, "internal_tls_proxy_port": 61001}},
+		"type": v.kind, "index": row.Index, "instance_guid": in.InstanceGUID, "state": row.State, "routable": row.State == "RUNNING",
+		"host": "10.0.0." + itoa(10+row.Index), "instance_internal_ip": "10.255.0." + itoa(10+row.Index),
+		"uptime": int(p.now().Sub(in.Since).Seconds()), "mem_quota": v.memory << 20, "disk_quota": v.disk << 20, "log_rate_limit": v.logRate,
+		"fds_quota": 16384, "isolation_segment": nil, "details": nil, "usage": usage,
+		"instance_ports": []obj{{"external": 61000 + row.Index, "internal": 8080, "external_tls_proxy_port": 61100 + row.Index, "internal_tls_proxy_port": 61001}},
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
 )
 
 func (p *Platform) routeRoutes(on func(string, handler)) {
@@ -91,7 +93,7 @@ func includeInRoutes(c *call, q *query, page []*route, out obj) {
 	}
 }
 
-// matchRoute: an empty paths= means routes without a path.
+// matchRoute reports whether a route passes the filters. An empty paths= means routes without a path.
 func (p *Platform) matchRoute(q *query, r *route) bool {
 	var apps, services []string
 	for _, d := range r.destinations {
@@ -204,8 +206,8 @@ func (b routeBody) problems() []string {
 
 var hostFormat = regexp.MustCompile(`^([\w\-]+|\*)$`)
 
-// newRoute makes a route by the rules and in the words of ccng: app/actions/route_create.rb.
-func (p *Platform) newRoute(by *account, in *space, d *domain, host, path string) (*route, error) {
+// newRoute makes a route by the rules and with the messages of ccng: app/actions/route_create.rb.
+func (p *Platform) newRoute(by *uaa.Account, in *space, d *domain, host, path string) (*route, error) {
 	switch {
 	case host == "":
 		return nil, unprocessable("Missing host. Routes in shared domains must have a host defined.")
@@ -269,7 +271,7 @@ func updateRoute(c *call, r *route) error {
 	return c.reply(200, presentRoute(c, r))
 }
 
-// deleteRoute unmaps it too: nothing refuses a route that has destinations.
+// deleteRoute unmaps the route, too: a route that has destinations is not refused.
 func deleteRoute(c *call, r *route) error {
 	p, by := c.p, c.user
 	j := p.startJob("route.delete", "routes", r.guid)
@@ -281,13 +283,13 @@ func deleteRoute(c *call, r *route) error {
 	return c.accepted(j)
 }
 
-func (p *Platform) removeRoute(by *account, r *route) {
+func (p *Platform) removeRoute(by *uaa.Account, r *route) {
 	p.rbinds.remove(func(b *routeBinding) bool { return b.route == r })
 	p.routes.delete(r.guid)
 	p.event(by, "audit.route.delete-request", "route", &r.record, r.space, nil)
 }
 
-// deleteUnmappedRoutes takes those that have neither a destination nor a route service
+// deleteUnmappedRoutes deletes the routes that have neither a destination nor a route service
 // (ccng: app/actions/space_delete_unmapped_routes.rb).
 func deleteUnmappedRoutes(c *call, s *space) error {
 	q, err := c.only("unmapped")

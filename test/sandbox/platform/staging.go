@@ -1,6 +1,10 @@
 package platform
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
+)
 
 func (p *Platform) stagingRoutes(on func(string, handler)) {
 	on("GET /v3/packages", func(c *call) error { return listPackages(c, nil) })
@@ -60,7 +64,7 @@ func withDroplet(h func(*call, *droplet) error) handler {
 	}
 }
 
-// deleteDroplet leaves the one that an app runs (ccng: app/models/runtime/droplet_model.rb, in_use_error).
+// deleteDroplet refuses to delete the current droplet of an app (ccng: app/models/runtime/droplet_model.rb, in_use_error).
 func deleteDroplet(c *call, d *droplet) error {
 	if d.app.droplet == d {
 		return unprocessable("The droplet is currently used by app with guid %q.", d.app.guid)
@@ -217,7 +221,7 @@ func presentBuild(c *call, b *build) obj {
 	return out
 }
 
-// createBuild stages: one at a time for each package.
+// createBuild stages a package. Only one build of an app can be in progress.
 func createBuild(c *call) error {
 	var body struct {
 		Package struct {
@@ -243,7 +247,7 @@ func createBuild(c *call) error {
 	if _, busy := c.p.builds.find(func(b *build) bool { return b.app == v.app && b.state == "STAGING" }); busy {
 		return unprocessable("Only one build can be STAGING at a time per application.")
 	}
-	b := &build{record: c.p.newRecord(""), app: v.app, pkg: v, state: "STAGING", byGUID: c.user.guid, by: c.user.name}
+	b := &build{record: c.p.newRecord(""), app: v.app, pkg: v, state: "STAGING", byGUID: c.user.GUID, by: c.user.Name}
 	if err := b.merge(meta); err != nil {
 		return err
 	}
@@ -254,24 +258,24 @@ func createBuild(c *call) error {
 	return c.reply(201, presentBuild(c, b))
 }
 
-// staged ends a build. An image that the registry does not have, or does not give to these credentials, is a
-// StagingError (ccng: app/models/runtime/build_model.rb, fail_to_stage!); the registry's words are in the log. Its events
-// are the builder's (ccng: app/repositories/build_event_repository.rb).
-func (p *Platform) staged(by *account, b *build) {
+// staged ends a build. If the registry does not have the image, or refuses the credentials, the build fails with a
+// StagingError (ccng: app/models/runtime/build_model.rb, fail_to_stage!); the registry's message is in the log. The actor of
+// its events is the user who created the build (ccng: app/repositories/build_event_repository.rb).
+func (p *Platform) staged(by *uaa.Account, b *build) {
 	b.updated = p.now()
 	v := b.pkg
 	data := obj{"build_guid": b.guid, "package_guid": v.guid}
 	if reason := p.pullProblem(v); reason != "" {
 		b.state, b.err = "FAILED", "StagingError - Staging error: staging failed"
-		p.logs.write(b.app.guid, "STG", "0", true, "Failed to talk to docker registry: "+reason)
-		p.logs.write(b.app.guid, "STG", "0", true, "Staging failed: Exited with status 2")
+		p.logs.Write(b.app.guid, "STG", "0", true, "Failed to talk to docker registry: "+reason)
+		p.logs.Write(b.app.guid, "STG", "0", true, "Staging failed: Exited with status 2")
 		p.event(by, "audit.app.build.failed", "app", &b.app.record, b.app.space, data)
 		return
 	}
 	d := &droplet{record: p.newRecord(""), app: b.app, pkg: v, state: "STAGED", image: v.image, lifecycle: "docker"}
 	p.droplets.add(d)
 	b.state, b.droplet = "STAGED", d
-	p.logs.write(b.app.guid, "STG", "0", false, "Staging process finished: "+v.image)
+	p.logs.Write(b.app.guid, "STG", "0", false, "Staging process finished: "+v.image)
 	data["droplet_guid"] = d.guid
 	p.event(by, "audit.app.droplet.create", "app", &b.app.record, b.app.space, data)
 	p.event(by, "audit.app.build.staged", "app", &b.app.record, b.app.space, data)

@@ -47,12 +47,12 @@ func (c *call) root() {
 	}
 	names := []string{}
 	for name := range c.program.mappings {
-		names = append(names, name) // in no order, as os.scandir has none
+		names = append(names, name) // unordered, like os.scandir
 	}
 	c.json(http.StatusOK, map[string]any{"links": links, "field-mappings": names})
 }
 
-// putIndex is PUT /<name>: makes an index or sets an alias (views/admin.py: create).
+// putIndex is PUT /<name>: it makes an index or sets an alias (views/admin.py: create).
 func (c *call) putIndex(name string) {
 	body, ok := c.jsonBody()
 	if !ok {
@@ -104,13 +104,13 @@ func (c *call) createAlias(name, target string) {
 	c.change(func(k *cluster) error { return k.setAlias(name, target) })
 }
 
-// change does one call to the engine that changes its indices.
+// change makes one call to the engine that changes its indices.
 func (c *call) change(f func(*cluster) error) {
 	if !c.read() {
 		return
 	}
 	k := c.cluster()
-	err, ok := c.engine(k, false) // indices can be made and dropped on a full disk
+	err, ok := c.engine(k, false) // indices can be made and deleted on a full disk
 	if !ok {
 		return
 	}
@@ -124,9 +124,9 @@ func (c *call) change(f func(*cluster) error) {
 	c.acknowledged()
 }
 
-// deleteIndex is DELETE /<name> (views/admin.py: delete). What the status of an alias or of a wildcard is empty of, it
-// calls an alias. The status of _all has no key "aliases" (unless an index is called so), so _all reaches the engine, and
-// every index is gone, aliased or not.
+// deleteIndex is DELETE /<name> (views/admin.py: delete). The real one takes a name
+// whose status is empty for an alias, wildcards too. The status of _all has no key "aliases" (unless an index has that
+// name), so _all reaches the engine and deletes every index, aliased or not.
 func (c *call) deleteIndex(name string) {
 	if !c.read() {
 		return
@@ -217,8 +217,8 @@ func human(bytes int) string {
 	return strings.TrimSuffix(strconv.FormatFloat(size, 'f', 1, 64), ".0") + "gb"
 }
 
-// getStatus is GET /_status (app/status/views.py, dmutils/status.py): no token, and ignore-dependencies leaves out the
-// version only; the engine is asked all the same.
+// getStatus is GET /_status (app/status/views.py, dmutils/status.py): it needs no token. With ignore-dependencies, only
+// the version is missing; the engine is called nevertheless.
 func (c *call) getStatus() {
 	if !c.read() {
 		return
@@ -251,7 +251,7 @@ func (c *call) getStatus() {
 	c.json(code, body)
 }
 
-// getMetrics is the Prometheus endpoint; its path is a setting.
+// getMetrics is the Prometheus endpoint, whose path is a setting.
 func (c *call) getMetrics() {
 	c.w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	_, _ = c.w.Write([]byte("# HELP http_server_requests_total Number of HTTP requests\n# TYPE http_server_requests_total counter\n" +

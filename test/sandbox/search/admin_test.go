@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
-	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 )
 
 // digitalmarketplace-search-api: app/__init__.py, get_service_by_name_from_vcap_services: no service of that name is a
@@ -14,7 +14,7 @@ import (
 func TestBootFindsItsServiceByName(t *testing.T) {
 	c := NewClusters(nil)
 	boot := func(env map[string]string) error {
-		_, err := New(Options{Clusters: c}).Boot(platform.Instance{Env: env})
+		_, err := New(Options{Clusters: c}).Boot(diego.Instance{Env: env})
 		return err
 	}
 	env := environment(t, c, "search_api_elasticsearch")

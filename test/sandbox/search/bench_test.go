@@ -12,7 +12,7 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
 	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
-	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 )
 
 // BenchmarkConvert is what a document costs without HTTP.
@@ -58,7 +58,7 @@ func BenchmarkHTTP(b *testing.B) {
 		b.Fatal(err)
 	}
 	vcap, _ := json.Marshal(map[string]any{"es": []any{map[string]any{"name": "search_api_elasticsearch", "credentials": clusters.Credentials("green", "x")}}})
-	h, err := New(Options{Clock: c, Clusters: clusters, Slots: 8}).Boot(platform.Instance{
+	h, err := New(Options{Clock: c, Clusters: clusters, Slots: 8}).Boot(diego.Instance{
 		Env: map[string]string{"VCAP_SERVICES": string(vcap), "DM_SEARCH_API_AUTH_TOKENS": token}})
 	if err != nil {
 		b.Fatal(err)

@@ -11,8 +11,8 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 )
 
-// Source makes the documents of an index that was there before the sandbox started. It must be safe for several
-// goroutines and always make the same.
+// Source makes the documents of an index that exists when the sandbox starts. It must be safe for use by several goroutines,
+// and always make the same documents.
 type Source interface {
 	Len() int
 	ID(i int) string
@@ -20,31 +20,32 @@ type Source interface {
 	Append(b []byte, i int) []byte
 }
 
-// index is one index of a cluster. What came from its source is made when it is asked for; what was written is kept.
+// index is one index of a cluster. Documents of its source are made when they are needed; documents that were written are
+// stored.
 type index struct {
 	name    string
 	uuid    string
 	mapping *mapping
 	aliases map[string]bool // guarded by the cluster's mu
 	clock   *clock.Clock
-	idles   bool // the engine stops refreshing what nobody searches
+	idles   bool // the engine does not refresh an index that is not searched
 
-	source   Source // may be nil: none was there before
+	source   Source // nil: the index was empty at the start
 	original *originals
 	excluded map[int]bool // of source
-	known    *originals   // what is likely to be written; may be nil
+	known    *originals   // documents that are likely to be written; may be nil
 
 	mu      sync.Mutex
-	touched []bool               // of source: what is written or hidden
-	written map[string]*document // nil: deleted, though the source has it
+	touched []bool               // of source: written or hidden
+	written map[string]*document // nil: deleted, although the source has it
 	count   int
 	bytes   int
 	seq     int
 
-	// What a search sees is the state at the last refresh: hidden are the writes since, with what was there before (nil:
-	// nothing).
+	// A search sees the state at the last refresh. hidden has the documents that were written since, as they were before (nil:
+	// they did not exist).
 	hidden      map[string]*document
-	visible     int // what num_docs says
+	visible     int // num_docs
 	refreshed   time.Time
 	searched    time.Time
 	generation  int // counts refreshes that changed something
@@ -53,7 +54,7 @@ type index struct {
 	insertedGen int
 }
 
-// entry is a visible document's place in the mapping's sort.
+// entry is a visible document's position in the mapping's sort.
 type entry struct{ order, id string }
 
 func newIndex(name, uuid string, m *mapping, c *clock.Clock, idles bool) *index {
@@ -64,7 +65,7 @@ func newIndex(name, uuid string, m *mapping, c *clock.Clock, idles bool) *index 
 	}
 }
 
-// fill makes the index hold the source's documents but for the excluded ones, all of them refreshed.
+// fill adds the source's documents, except for the excluded ones, as refreshed documents.
 func (x *index) fill(o *originals, excluded map[int]bool) {
 	s := o.source
 	x.source, x.original, x.known, x.excluded = s, o, o, excluded
@@ -75,7 +76,7 @@ func (x *index) fill(o *originals, excluded map[int]bool) {
 	x.bytes = x.count * 2100
 }
 
-// untouchedDocument is the source's document with that id, nil if it has none.
+// untouchedDocument is the source's document with that id; nil if there is none.
 func (x *index) untouchedDocument(id string) *document {
 	if x.source == nil {
 		return nil
@@ -111,7 +112,7 @@ func (x *index) hasOriginal(id string) bool {
 	return ok && !x.excluded[i]
 }
 
-// put writes a document, which no search sees before a refresh.
+// put writes a document. Searches do not see it before a refresh.
 func (x *index) put(id string, d *document) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -134,7 +135,7 @@ func (x *index) put(id string, d *document) {
 	x.written[id] = d
 }
 
-// remove deletes a document; false if there was none.
+// remove deletes a document. It returns false if there was none.
 func (x *index) remove(id string) (version, seq int, ok bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -159,7 +160,7 @@ func (x *index) remove(id string) (version, seq int, ok bool) {
 	return version, seq, true
 }
 
-// hide keeps what searches go on seeing under an id that is being written; it tells whether there is a document now.
+// hide keeps the document that searches go on seeing while its id is written. It reports whether there is a document now.
 func (x *index) hide(id string) bool {
 	if x.source != nil {
 		if i, ok := x.source.Find(id); ok {
@@ -179,10 +180,10 @@ func (x *index) hide(id string) bool {
 	return has
 }
 
-// untouched stands in hidden for the source's own document.
+// untouched means the source's document, in hidden.
 var untouched = &document{}
 
-// fetch is a realtime GET. One of a document that is not refreshed yet refreshes the index.
+// fetch is a realtime GET. It refreshes the index if the document is not refreshed yet.
 func (x *index) fetch(id string) *document {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -193,7 +194,7 @@ func (x *index) fetch(id string) *document {
 	return x.get(id)
 }
 
-// seen is the document as searches see it, nil if they see none. The caller holds mu.
+// seen is the document as searches see it; nil if they see none. The caller holds mu.
 func (x *index) seen(id string) *document {
 	if d, ok := x.hidden[id]; ok {
 		if d == untouched {
@@ -235,7 +236,7 @@ func add(a, b [16]byte) [16]byte {
 	return a
 }
 
-// sorted is every visible document's place, in the mapping's order. The caller holds mu; the list must not be changed.
+// sorted is the position of every visible document, in the mapping's order. The caller holds mu; the list must not be changed.
 func (x *index) sorted() []entry {
 	if x.order != nil {
 		return x.order
@@ -262,8 +263,8 @@ func compareEntries(a, b entry) int {
 	return strings.Compare(a.id, b.id)
 }
 
-// eachSeen calls f with every visible document: the source's in their order, then those written. The source's are not
-// made for it: d is nil and i their place. The caller holds mu.
+// eachSeen calls f with every visible document: the source's in their order, then those that were written. The source's
+// documents are not made: d is nil and i is their position. The caller holds mu.
 func (x *index) eachSeen(f func(id string, d *document, i int)) {
 	if x.source != nil {
 		for i, id := range x.original.names() {
@@ -304,9 +305,8 @@ func (x *index) eachSeen(f func(id string, d *document, i int)) {
 	}
 }
 
-// inserted is every visible document's id in the order in which the engine holds them, which is all the order that a
-// search without a sort has: a document that is written again moves to the end, so that pages shift and repeat while
-// anything writes. The caller holds mu; the list must not be changed.
+// inserted is the id of every visible document in the engine's own order, which is the order of a search without a sort. A
+// document that is written again moves to the end, so that pages shift and repeat during writes. The caller holds mu; the list must not be changed.
 func (x *index) inserted() []string {
 	if x.insertions != nil && x.insertedGen == x.generation {
 		return x.insertions

@@ -4,13 +4,12 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
 )
 
-// Build is a build of the search API: the mappings that its image holds, and how it speaks. Two builds may stand over
-// the same engine's data.
+// Build is a build of the search API: the mappings in its image, and how it answers. Two builds may use the same engine.
 type Build struct {
-	// Versions are the mapping versions by mapping name; a name that is missing has the newest one.
+	// Versions are the mapping versions by mapping name. A name that is missing has the newest version.
 	Versions map[string]string
-	// Old: it names the index behind the engine's words, sees an index without the type in a wrong type, looks at the
-	// type of a document that is fetched, and tries four times, over eleven seconds, to reach an engine that refuses.
+	// Old: errors of the engine have the index's name after them, a wrong type gets the error of an index without that type,
+	// fetching a document checks the type, and it tries four times, over eleven seconds, to connect to an engine that refuses.
 	Old bool
 }
 
@@ -30,7 +29,7 @@ const filters = `lot serviceCategories cloudDeploymentModel resellingType emailO
 	datacentreSecurityStandards staffSecurityClearanceChecks governmentSecurityClearances educationPricing
 	freeVersionTrialOption`
 
-// mappings are the files of the directory mappings: field names, prefixes, types and _meta as there.
+// mappings are the files of the directory mappings, with the same field names, prefixes, types and _meta.
 func mappings(b Build) map[string]*mapping {
 	services := map[string]string{
 		"dmtext keyword":   "id lot frameworkName",

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// resultsPerPage is DM_SEARCH_PAGE_SIZE; with idOnly a page is ten times as long, though meta goes on saying 30.
+	// resultsPerPage is DM_SEARCH_PAGE_SIZE; with idOnly a page is ten times as long, but meta still says 30.
 	resultsPerPage = 30
 	idOnlyFactor   = 10
 )
@@ -26,8 +26,8 @@ func (c *call) search(name, docType string) {
 	c.query(name, docType, nil, false)
 }
 
-// aggregations is GET /<index>/<type>/aggregations. Without the argument aggregations the view looks for a key that the
-// response has not got.
+// aggregations is GET /<index>/<type>/aggregations. Without the argument aggregations the view reads a key that the
+// response does not have.
 func (c *call) aggregations(name, docType string) {
 	c.query(name, docType, c.r.URL.Query()["aggregations"], true)
 }
@@ -38,7 +38,7 @@ func (c *call) query(name, docType string, fields []string, aggregate bool) {
 		return
 	}
 	k := c.cluster()
-	err, ok := c.engine(k, false) // get_mapping; here its errors are caught
+	err, ok := c.engine(k, false) // get_mapping, whose errors are caught here
 	if !ok {
 		return
 	}
@@ -111,9 +111,9 @@ func (c *call) query(name, docType string, fields []string, aggregate bool) {
 type query struct {
 	mapping *mapping
 	words   []term // of q; nil: match_all
-	phrases bool   // some of them are more than a word
+	phrases bool   // some have more than one word
 	filters []filter
-	nothing bool // a filter on a field that no document has
+	nothing bool // filtered by a field that no document has
 	idOnly  bool
 	page    string
 	hasPage bool
@@ -157,8 +157,8 @@ func parseQuery(m *mapping, args url.Values, fields []string) (*query, string) {
 	return q, ""
 }
 
-// parseFilters reads filter_<field>: one value with commas is any of them, several values are all of them. Names that
-// the mapping does not know count only beside one that it does, and then match nothing.
+// parseFilters reads filter_<field>: a value with commas matches any part, several values must all match. Names that are
+// not in the mapping are ignored unless there is one that is; then they match nothing.
 func (q *query) parseFilters(args url.Values) {
 	known := false
 	var list []filter
@@ -207,7 +207,7 @@ func normalize(s string) string {
 // errBeyondWindow is "Result window is too large".
 var errBeyondWindow = errors.New("result window is too large")
 
-// refusal is what the engine says of the request before it looks for anything.
+// refusal is the engine's error for a request that it refuses before it searches; nil if there is none.
 func (q *query) refusal() error {
 	switch {
 	case q.from < 0:
@@ -225,8 +225,8 @@ func (q *query) engineSize() int {
 	return q.size
 }
 
-// beyondWindow counts, and calls the page missing if there are not that many documents. The count of an idOnly query
-// still says _source, which the engine does not take for a count.
+// beyondWindow counts, and answers that the page does not exist if there are not enough documents. The count of an idOnly
+// query still has _source, which the engine refuses in a count.
 func (c *call) beyondWindow(q *query, list []*index) {
 	if q.idOnly {
 		c.apiResponse(refusal(400, "parsing_exception", "request does not support [_source]"))
@@ -259,7 +259,7 @@ func firsts(args url.Values) map[string]string {
 	return m
 }
 
-// links is generate_pagination_links; they lead to the search, those of aggregations too.
+// links is generate_pagination_links. They lead to the search, even those of aggregations.
 func (c *call) links(name, docType string, q *query, total int) map[string]string {
 	args := c.r.URL.Query()
 	page := 1
@@ -280,7 +280,7 @@ func (c *call) links(name, docType string, q *query, total int) map[string]strin
 	return links
 }
 
-// result is the engine's answer as the API hands it on.
+// result is the engine's answer as the API passes it on.
 type result struct {
 	total, took  int
 	documents    []flask.Raw
@@ -295,8 +295,8 @@ type hit struct {
 	seq   int
 }
 
-// run finds what matches among the documents that are visible. Without words or filters nothing needs to be read but
-// the page itself; else every document is.
+// run finds the visible documents that match. Without words and filters it reads only the documents of the page; otherwise
+// all.
 func (q *query) run(ctx context.Context, list []*index) (result, error) {
 	started := list[0].clock.Now()
 	var hits []hit
@@ -306,7 +306,7 @@ func (q *query) run(ctx context.Context, list []*index) (result, error) {
 	for _, f := range q.fields {
 		sums[f] = map[string]int{}
 	}
-	// window is the page, where it is known without looking at the documents.
+	// window is the page, if it can be found without reading the documents.
 	window := func(n int) (int, int) {
 		if len(list) > 1 {
 			return 0, n
@@ -379,7 +379,7 @@ func (q *query) run(ctx context.Context, list []*index) (result, error) {
 	if len(q.fields) == 0 {
 		from := min(q.from, len(hits))
 		if plain && len(list) == 1 {
-			from = 0 // hits are the page already
+			from = 0 // hits are already the page
 		}
 		for _, h := range hits[from:min(from+q.size, len(hits))] {
 			if doc := q.present(h); doc != nil {
@@ -391,7 +391,7 @@ func (q *query) run(ctx context.Context, list []*index) (result, error) {
 	return r, nil
 }
 
-// first is the n hits that come first, in their order. All of them are sorted only where all are wanted.
+// first is the first n hits, in their order. It sorts all hits only if all are needed.
 func (q *query) first(hits []hit, n int) []hit {
 	best := make([]hit, 0, min(2*n, len(hits)))
 	cut := false

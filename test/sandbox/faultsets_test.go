@@ -7,10 +7,10 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
 )
 
-func TestEveryNightCanBeArmed(t *testing.T) {
-	for _, n := range Nights(1) {
+func TestEveryFaultSetCanBeArmed(t *testing.T) {
+	for _, n := range FaultSets(1) {
 		e := faults.New(clock.New(0))
-		if err := armNight(e, n.Name, 1); err != nil {
+		if err := armFaultSet(e, n.Name, 1); err != nil {
 			t.Errorf("%s: %v", n.Name, err)
 		}
 		if got := len(e.List()); got != len(n.Faults) || got == 0 || n.About == "" {
@@ -22,7 +22,7 @@ func TestEveryNightCanBeArmed(t *testing.T) {
 			}
 		}
 	}
-	if err := armNight(faults.New(clock.New(0)), "good-night", 1); err == nil {
-		t.Error("an unknown night is accepted")
+	if err := armFaultSet(faults.New(clock.New(0)), "good-night", 1); err == nil {
+		t.Error("an unknown set is accepted")
 	}
 }

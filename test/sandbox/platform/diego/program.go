@@ -1,9 +1,6 @@
-package platform
+package diego
 
-import (
-	"encoding/json"
-	"net/http"
-)
+import "net/http"
 
 // Programs maps a docker image's reference to the program that it runs. False: the registry has no such image, and
 // staging fails as the real one does.
@@ -11,9 +8,9 @@ type Programs func(image string) (Program, bool)
 
 // Program is what a docker image runs.
 type Program interface {
-	// Boot starts one instance and hands back what answers its port. An error is a crash at start: its text goes to the
+	// Boot starts one instance and returns what answers its port. An error is a crash at start: its text goes to the
 	// app's log as the program's last lines, and the exit status is 1. If the handler is also an io.Closer, it is closed
-	// when the instance is gone. Boot is called without any lock of the platform.
+	// when the instance is gone. Boot is called without the lock.
 	Boot(Instance) (http.Handler, error)
 }
 
@@ -26,14 +23,4 @@ type Instance struct {
 	Env map[string]string
 	// Log writes one line to the app's log stream.
 	Log func(stderr bool, line string)
-}
-
-// Broker is the service broker's side of an offering. It is told the instance's GUID, and must not call the platform.
-type Broker interface {
-	// Provision is called when the creation's delay is over. An error is a failed last operation, in its words.
-	Provision(instance, plan string, parameters json.RawMessage) error
-	// Deprovision is called when the deletion's delay is over. An error is a failed last operation, in its words.
-	Deprovision(instance string) error
-	// Credentials are what a binding or a key gets.
-	Credentials(instance, binding string) map[string]any
 }

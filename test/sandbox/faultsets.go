@@ -7,15 +7,15 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
 )
 
-// Night is a named set of faults that an operator can rehearse under.
-type Night struct {
+// FaultSet is a number of faults to rehearse with.
+type FaultSet struct {
 	Name, About string
 	Faults      []faults.Fault
 }
 
-// Nights are the sets that there are. Readers on the live route are not hit by any of them: what they see go wrong is
-// the migration's doing.
-func Nights(seed uint64) []Night {
+// FaultSets are all sets. None of them hits readers on the live route: if a reader's request fails, the upgrade is the
+// cause.
+func FaultSets(seed uint64) []FaultSet {
 	const (
 		rateLimited = `{"errors":[{"code":10013,"title":"CF-RateLimitExceeded","detail":"Rate Limit Exceeded"}]}`
 		unknown     = `{"errors":[{"code":10001,"title":"UnknownError","detail":"An unknown error occurred."}]}`
@@ -34,7 +34,7 @@ func Nights(seed uint64) []Night {
 	late.DelayMS = 500
 	list := faults.Fault{Place: "data-api", Kind: faults.ErrorBefore, Status: 500, Body: `{"error":"Internal error"}`, Probability: 0.02, Seed: seed}
 	token := faults.Fault{Place: "uaa", Kind: faults.ErrorBefore, Status: 503, Probability: 0.1, Seed: seed}
-	return []Night{
+	return []FaultSet{
 		{"bad-night", "a little of everything below", []faults.Fault{
 			token, limit, cc(faults.ErrorBefore, 502, badGateway, 0.02, false), cc(faults.ErrorAfter, 502, badGateway, 0.02, true),
 			put(faults.ErrorBefore, 500, 0.02), late, list,
@@ -53,10 +53,10 @@ func Nights(seed uint64) []Night {
 	}
 }
 
-// arm adds the faults of a night.
-func armNight(e *faults.Engine, name string, seed uint64) error {
+// armFaultSet adds the faults of a set.
+func armFaultSet(e *faults.Engine, name string, seed uint64) error {
 	var names []string
-	for _, n := range Nights(seed) {
+	for _, n := range FaultSets(seed) {
 		names = append(names, n.Name)
 		if n.Name != name {
 			continue

@@ -1,36 +1,19 @@
-package platform
+package router
 
 import (
 	"bytes"
-	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
-
-type replicaKey struct{}
-
-// Router is the server in front of the router replicas: each connection, while it lasts, is one replica's, chosen at
-// random, as behind a load balancer. Give it a listener: go p.Router().Serve(l).
-func (p *Platform) Router() *http.Server {
-	h := http.Handler(http.HandlerFunc(p.routeRequest))
-	if p.opts.Faults != nil {
-		h = p.opts.Faults.Wrap("router", "", func(*http.Request) bool { return false }, h)
-	}
-	return &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: time.Minute,
-		IdleTimeout:       p.opts.Clock.Scale(p.opts.IdleTimeout), // gorouter: config/config.go, frontend_idle_timeout
-		ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
-			return context.WithValue(ctx, replicaKey{}, p.router[rand.IntN(len(p.router))])
-		},
-	}
-}
 
 // instanceHeader is APP_GUID:INDEX (gorouter: handlers/lookup.go).
 var instanceHeader = regexp.MustCompile(`^([\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}):(\d+)$`)
@@ -41,28 +24,28 @@ var processHeader = regexp.MustCompile(`^([\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{1
 // attempts is how many endpoints gorouter tries (gorouter: config/config.go, backends.max_attempts).
 const attempts = 3
 
-// exchange is one request on its way through a router.
+// exchange is one request on its way through a replica.
 type exchange struct {
-	p       *Platform
-	rep     *routerReplica
+	router  *Router
+	rep     *replica
 	w       http.ResponseWriter
 	r       *http.Request
 	started time.Time
 	id      string
 	body    []byte
-	used    *endpoint
+	used    *Endpoint
 	fault   string // X-Cf-RouterError
 
 	forwarded, scheme string // as the container got them
 }
 
-func (p *Platform) routeRequest(w http.ResponseWriter, r *http.Request) {
-	rep, _ := r.Context().Value(replicaKey{}).(*routerReplica)
+func (r *Router) serve(w http.ResponseWriter, req *http.Request) {
+	rep, _ := req.Context().Value(replicaKey{}).(*replica)
 	if rep == nil {
-		rep = p.router[rand.IntN(len(p.router))]
+		rep = r.anyReplica()
 	}
-	x := &exchange{p: p, rep: rep, w: w, r: r, started: p.now(), id: requestID()}
-	body, err := io.ReadAll(r.Body)
+	x := &exchange{router: r, rep: rep, w: w, r: req, started: r.opts.Clock.Now(), id: requestID()}
+	body, err := io.ReadAll(req.Body)
 	if err != nil {
 		return
 	}
@@ -83,6 +66,42 @@ func hostWithoutPort(s string) string {
 	return s
 }
 
+// choice is which endpoints of a route a request asks for, and the answer if there is none.
+type choice struct {
+	keep    func(*Endpoint) bool // nil: all
+	status  int
+	missing string
+}
+
+// choose reads the headers that ask for one container or one process. If a header is wrong, it is refused.
+func (x *exchange) choose() (c choice, ok bool) {
+	if v := x.r.Header.Get("X-Cf-App-Instance"); v != "" {
+		m := instanceHeader.FindStringSubmatch(v)
+		if m == nil {
+			x.refuse(http.StatusBadRequest, "invalid_cf_app_instance_header", "Invalid X-CF-App-Instance Header")
+			return choice{}, false
+		}
+		return choice{
+			keep:    func(e *Endpoint) bool { return e.AppGUID == m[1] && strconv.Itoa(e.Index) == m[2] },
+			status:  http.StatusBadRequest,
+			missing: fmt.Sprintf("Requested instance ('%s') with guid ('%s') does not exist for route ('%s')", m[2], m[1], x.r.Host),
+		}, true
+	}
+	if v := x.r.Header.Get("X-Cf-Process-Instance"); v != "" {
+		m := processHeader.FindStringSubmatch(v)
+		if m == nil {
+			x.refuse(http.StatusBadRequest, "invalid_cf_process_instance_header", "Invalid X-CF-Process-Instance Header")
+			return choice{}, false
+		}
+		return choice{
+			keep:    func(e *Endpoint) bool { return e.ProcessGUID == m[1] && (m[2] == "" || strconv.Itoa(e.Index) == m[2]) },
+			status:  http.StatusBadRequest,
+			missing: fmt.Sprintf("Requested instance ('%s') with process guid ('%s') does not exist for route ('%s')", m[2], m[1], x.r.Host),
+		}, true
+	}
+	return choice{status: http.StatusNotFound, missing: fmt.Sprintf("Requested route ('%s') does not exist.", x.r.Host)}, true
+}
+
 // route finds the endpoints (gorouter: handlers/lookup.go) and asks them.
 func (x *exchange) route() {
 	host := hostWithoutPort(x.r.Host)
@@ -90,35 +109,17 @@ func (x *exchange) route() {
 		x.refuse(http.StatusBadRequest, "empty_host", "Request had empty Host header")
 		return
 	}
-	var keep func(*endpoint) bool
-	missing := fmt.Sprintf("Requested route ('%s') does not exist.", x.r.Host)
-	status := http.StatusNotFound
-	if v := x.r.Header.Get("X-Cf-App-Instance"); v != "" {
-		m := instanceHeader.FindStringSubmatch(v)
-		if m == nil {
-			x.refuse(http.StatusBadRequest, "invalid_cf_app_instance_header", "Invalid X-CF-App-Instance Header")
-			return
-		}
-		keep = func(e *endpoint) bool { return e.in.lrp.appGUID == m[1] && itoa(e.in.index) == m[2] }
-		status = http.StatusBadRequest
-		missing = fmt.Sprintf("Requested instance ('%s') with guid ('%s') does not exist for route ('%s')", m[2], m[1], x.r.Host)
-	} else if v := x.r.Header.Get("X-Cf-Process-Instance"); v != "" {
-		m := processHeader.FindStringSubmatch(v)
-		if m == nil {
-			x.refuse(http.StatusBadRequest, "invalid_cf_process_instance_header", "Invalid X-CF-Process-Instance Header")
-			return
-		}
-		keep = func(e *endpoint) bool { return e.processGUID == m[1] && (m[2] == "" || itoa(e.in.index) == m[2]) }
-		status = http.StatusBadRequest
-		missing = fmt.Sprintf("Requested instance ('%s') with process guid ('%s') does not exist for route ('%s')", m[2], m[1], x.r.Host)
+	c, ok := x.choose()
+	if !ok {
+		return
 	}
-	found, empty := x.rep.lookup(host, x.r.URL.EscapedPath(), keep)
-	if empty && keep == nil {
+	found, empty := x.rep.lookup(host, x.r.URL.EscapedPath(), c.keep)
+	if empty && c.keep == nil {
 		x.refuse(http.StatusServiceUnavailable, "no_endpoints", fmt.Sprintf("Requested route ('%s') has no available endpoints.", x.r.Host))
 		return
 	}
 	if len(found) == 0 {
-		x.refuse(status, "unknown_route", missing)
+		x.refuse(c.status, "unknown_route", c.missing)
 		return
 	}
 	if !x.passesRouteService(found[0]) {
@@ -129,11 +130,11 @@ func (x *exchange) route() {
 
 // passesRouteService: a request without the route service's signature goes to it first, and comes back to the same
 // route; here its judgement is asked for directly (gorouter: handlers/routeservice.go).
-func (x *exchange) passesRouteService(e *endpoint) bool {
-	if e.service == "" || x.p.opts.RouteService == nil {
+func (x *exchange) passesRouteService(e *Endpoint) bool {
+	if e.Service == "" || x.router.opts.RouteService == nil {
 		return true
 	}
-	status, body := x.p.opts.RouteService(e.service, x.r)
+	status, body := x.router.opts.RouteService(e.Service, x.r)
 	if status == 0 {
 		return true
 	}
@@ -146,29 +147,29 @@ func (x *exchange) passesRouteService(e *endpoint) bool {
 
 // proxy tries up to three endpoints; only a refused connection makes it try the next
 // (gorouter: proxy/round_tripper/proxy_round_tripper.go).
-func (x *exchange) proxy(found []*endpoint) {
+func (x *exchange) proxy(found []*Endpoint) {
 	var err error
 	for i := range attempts {
 		x.used = found[i%len(found)]
-		var answer *captured
-		answer, err = x.used.in.ask(x.forward(x.used))
+		var res *http.Response
+		res, err = x.used.Container.RoundTrip(x.forward(x.used))
 		if err == nil {
-			x.send(answer)
+			x.send(res)
 			return
 		}
-		if err != errRefused {
+		if !errors.Is(err, syscall.ECONNREFUSED) {
 			break
 		}
 	}
 	if x.r.Context().Err() != nil {
-		x.log(499, 0) // nobody is there to be told
+		x.log(499, 0) // the client has left
 		return
 	}
 	x.refuse(http.StatusBadGateway, fmt.Sprintf("endpoint_failure (%s)", err), "Registered endpoint failed to handle the request.")
 }
 
 // forward is the request as the container sees it.
-func (x *exchange) forward(e *endpoint) *http.Request {
+func (x *exchange) forward(e *Endpoint) *http.Request {
 	r := x.r.Clone(x.r.Context())
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(x.body)), int64(len(x.body))
 	if x.r.Header.Get("X-Forwarded-Proto") == "" {
@@ -187,20 +188,21 @@ func (x *exchange) forward(e *endpoint) *http.Request {
 	x.forwarded = from
 	r.Header.Set("X-Vcap-Request-Id", x.id)
 	r.Header.Set("X-Request-Start", fmt.Sprint(x.started.UnixMilli()))
-	r.Header.Set("X-Cf-Applicationid", e.in.lrp.appGUID)
-	r.Header.Set("X-Cf-Instanceid", e.in.guid)
-	r.Header.Set("X-Cf-Instanceindex", itoa(e.in.index))
+	r.Header.Set("X-Cf-Applicationid", e.AppGUID)
+	r.Header.Set("X-Cf-Instanceid", e.InstanceGUID)
+	r.Header.Set("X-Cf-Instanceindex", strconv.Itoa(e.Index))
 	return r
 }
 
-func (x *exchange) send(answer *captured) {
-	for k, v := range answer.header {
+func (x *exchange) send(res *http.Response) {
+	defer res.Body.Close()
+	for k, v := range res.Header {
 		x.w.Header()[k] = v
 	}
 	x.w.Header().Set("X-Vcap-Request-Id", x.id)
-	x.w.WriteHeader(answer.status)
-	n, _ := x.w.Write(answer.body.Bytes())
-	x.log(answer.status, n)
+	x.w.WriteHeader(res.StatusCode)
+	n, _ := io.Copy(x.w, res.Body)
+	x.log(res.StatusCode, int(n))
 }
 
 // refuse answers in the router's own name (gorouter: errorwriter/error_writer.go).
@@ -217,18 +219,4 @@ func (x *exchange) refuse(status int, fault, words string) {
 	x.w.WriteHeader(status)
 	n, _ := io.WriteString(x.w, body)
 	x.log(status, n)
-}
-
-// log writes the access log's line to the app's own stream; what reached no app is in no app's log
-// (gorouter: accesslog/schema/access_log_record.go).
-func (x *exchange) log(status, sent int) {
-	if x.used == nil {
-		return
-	}
-	x.p.logs.access(x.used, accessRecord{
-		host: x.r.Host, method: x.r.Method, uri: x.r.URL.RequestURI(), proto: x.r.Proto, status: status,
-		received: len(x.body), sent: sent, referer: x.r.Referer(), agent: x.r.UserAgent(), remote: x.r.RemoteAddr,
-		forwarded: x.forwarded, scheme: x.scheme, id: x.id, fault: x.fault,
-		started: x.started, took: x.p.now().Sub(x.started), app: x.used.in.lrp.appGUID, index: x.used.in.index, instance: x.used.in.guid,
-	})
 }
