@@ -1,6 +1,7 @@
 package cloudfoundry
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -155,11 +156,7 @@ func wrongStatus(op string, resp *http.Response) *Error {
 		e.Code, e.Title, e.Detail = said.Errors[0].Code, said.Errors[0].Title, details(said.Errors)
 		return e
 	}
-	e.Title = said.Error
-	e.Detail = said.Description
-	if e.Detail == "" {
-		e.Detail = said.Message
-	}
+	e.Title, e.Detail = said.Error, cmp.Or(said.Description, said.Message)
 	return e
 }
 

@@ -2,6 +2,7 @@ package cloudfoundry
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -116,12 +117,9 @@ func discover(ctx context.Context, api string, t *transport) (links, error) {
 		return links{}, fmt.Errorf("CF_API does not answer as a Cloud Foundry API: %w", err)
 	}
 	found := links{
-		login: root.Links.Login.Href, uaa: root.Links.Uaa.Href,
+		login: root.Links.Login.Href, uaa: cmp.Or(root.Links.Uaa.Href, root.Links.Login.Href),
 		logCache: root.Links.LogCache.Href, networkPolicy: root.Links.NetworkPolicyV1.Href,
 		version: root.Links.CloudControllerV3.Meta.Version,
-	}
-	if found.uaa == "" {
-		found.uaa = found.login
 	}
 	if found.uaa == "" {
 		return links{}, fmt.Errorf("CF_API does not answer as a Cloud Foundry API: no link to a login server")

@@ -1,6 +1,7 @@
 package dmapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -139,10 +140,9 @@ func (c *Client) refused(op string, resp *http.Response, body []byte) *Error {
 	e.html = !isJSON
 	switch {
 	case e.Router != "":
-	case isJSON && resp.StatusCode == http.StatusUnauthorized:
-		e.token = c.tokenName()
-	case isJSON && resp.StatusCode == http.StatusForbidden && !strings.Contains(string(said), "cluster_block_exception"):
-		e.token = c.tokenName()
+	case isJSON && (resp.StatusCode == http.StatusUnauthorized ||
+		resp.StatusCode == http.StatusForbidden && !strings.Contains(string(said), "cluster_block_exception")):
+		e.token = cmp.Or(c.o.TokenVariable, "the settings")
 	case !isJSON && (resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden):
 		e.Message = "answered by something in front of the API, not by the API: is this machine's address on its allow-list?"
 	case !isJSON:
@@ -151,13 +151,6 @@ func (c *Client) refused(op string, resp *http.Response, body []byte) *Error {
 		e.said, e.Message = said, c.line(words(said))
 	}
 	return e
-}
-
-func (c *Client) tokenName() string {
-	if c.o.TokenVariable == "" {
-		return "the settings"
-	}
-	return c.o.TokenVariable
 }
 
 // line makes one line of a server's text, without the token, wherever the
