@@ -85,7 +85,7 @@ func (c *Client) eventsPage(ctx context.Context, since time.Time, page int) (eve
 	}
 	op := fmt.Sprintf("list audit events since %s, page %d", since.UTC().Format(time.DateOnly), page)
 	body, err := c.api.Call(ctx, dmapi.Request{Op: op, Method: http.MethodGet, Path: "/audit-events", Query: query})
-	if page > 1 && missing(err) {
+	if page > 1 && notFound(err) {
 		return nil, true, nil
 	}
 	if err != nil {

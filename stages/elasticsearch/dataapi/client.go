@@ -58,7 +58,7 @@ func (c *Client) page(ctx context.Context, kind Kind, query url.Values, number i
 	query.Set("page", strconv.Itoa(number))
 	op := fmt.Sprintf("list %s of %s, page %d", kind, query.Get("framework"), number)
 	body, err := c.api.Call(ctx, dmapi.Request{Op: op, Method: http.MethodGet, Path: "/" + string(kind), Query: query})
-	if number > 1 && missing(err) {
+	if number > 1 && notFound(err) {
 		return Page{}, fmt.Errorf("%w: %w", ErrNoPage, err)
 	}
 	if err != nil {
@@ -109,7 +109,7 @@ func (c *Client) Single(ctx context.Context, kind Kind, id string) (*Document, e
 	}
 	var answer map[string]json.RawMessage
 	err := c.api.Get(ctx, op, "/"+string(kind)+"/"+url.PathEscape(id), nil, &answer)
-	if missing(err) {
+	if notFound(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -138,7 +138,7 @@ func (c *Client) SupplierServices(ctx context.Context, supplier int, frameworks 
 	op := fmt.Sprintf("list services of supplier %d", supplier)
 	query := url.Values{"supplier_id": {strconv.Itoa(supplier)}, "framework": {strings.Join(frameworks, ",")}}
 	body, err := c.api.Call(ctx, dmapi.Request{Op: op, Method: http.MethodGet, Path: "/services", Query: query})
-	if missing(err) {
+	if notFound(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -151,9 +151,9 @@ func (c *Client) SupplierServices(ctx context.Context, supplier int, frameworks 
 	return page.Documents, nil
 }
 
-// missing tells whether the API itself says that there is nothing: a 404 of
-// its own, not the router's, nor a page of something in between.
-func missing(err error) bool {
-	e := dmapi.As(err)
-	return e != nil && e.Status == http.StatusNotFound && e.Router == "" && !e.HTML()
+// notFound reports whether the API itself responded 404, and not the router or
+// something in front of the API.
+func notFound(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.FromAPI() && e.Status == http.StatusNotFound
 }

@@ -97,12 +97,12 @@ func (w *writer) write(t Target, first *gate.Pass, send func(context.Context) er
 	err := w.pace.again(w.pool.run, func() error {
 		err := w.once(first, send)
 		first = nil
-		if searchapi.InternalError(err) {
+		if searchapi.IsInternalError(err) {
 			return w.explain(t, err)
 		}
 		return err
 	}, func() { w.retries.Add(1) })
-	if e := dmapi.As(err); e != nil && e.Unanswered() {
+	if e, ok := errors.AsType[*dmapi.Error](err); ok && e.Unanswered() {
 		w.unanswered.Add(1)
 	}
 	if forAll(err) {
@@ -180,14 +180,14 @@ func forAll(err error) bool {
 	if errors.Is(err, searchapi.ErrNoIndex) {
 		return true
 	}
-	e := dmapi.As(err)
-	return e != nil && (e.Rejected() || e.Status == 0 && !e.Temporary() && !errors.Is(e, context.Canceled))
+	e, ok := errors.AsType[*dmapi.Error](err)
+	return ok && (e.Rejected() || e.Status == 0 && !e.Temporary() && !errors.Is(e, context.Canceled))
 }
 
 // temporary tells whether to try again.
 func temporary(err error) bool {
-	e := dmapi.As(err)
-	return e != nil && e.Temporary()
+	e, ok := errors.AsType[*dmapi.Error](err)
+	return ok && e.Temporary()
 }
 
 // again calls f until it succeeds or fails for good, or has failed for as long
