@@ -211,7 +211,7 @@ func (c *catching) read(o object) (d *dataapi.Document, err error) {
 		if err != nil {
 			return err
 		}
-		d, err = c.source.Single(c.pool.work, o.kind, o.id)
+		d, err = c.source.Document(c.pool.work, o.kind, o.id)
 		pass.Leave(outcome(err))
 		return err
 	}, nil)
@@ -225,7 +225,7 @@ func (c *catching) write(o object, d *dataapi.Document) (wrote bool, err error) 
 		switch {
 		case t.Kind != o.kind || d != nil && !t.Has(d):
 			continue
-		case d != nil && d.Belongs():
+		case d != nil && d.IsIndexed():
 			var pass gate.Pass
 			if pass, err = c.writer.enter(); err == nil {
 				err = c.writer.put(t, d, pass)

@@ -221,7 +221,7 @@ func (w *world) published(n int) []string {
 			w.t.Fatal(err)
 		}
 		for _, d := range p.Documents {
-			if d.Belongs() && d.Kind == dataapi.Services && len(ids) < n {
+			if d.IsIndexed() && d.Kind == dataapi.Services && len(ids) < n {
 				ids = append(ids, d.ID)
 			}
 		}

@@ -90,7 +90,7 @@ func objects(ctx context.Context, source *dataapi.Client, targets []Target, name
 			return nil, err
 		}
 		for _, d := range services {
-			if d.Belongs() {
+			if d.IsIndexed() {
 				add(object{dataapi.Services, d.ID})
 			}
 		}
@@ -119,7 +119,7 @@ func Pending(ctx context.Context, source *dataapi.Client, since time.Time, targe
 	}
 	pending := 0
 	for _, o := range all {
-		d, err := source.Single(ctx, o.kind, o.id)
+		d, err := source.Document(ctx, o.kind, o.id)
 		if err != nil {
 			return 0, err
 		}

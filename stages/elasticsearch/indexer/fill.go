@@ -216,7 +216,7 @@ func (f *filling) page(page dataapi.Page, moves bool, total int) error {
 func (f *filling) wanted(d *dataapi.Document) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !d.Belongs() {
+	if !d.IsIndexed() {
 		if !f.skipped[d.ID] {
 			f.skipped[d.ID] = true
 			f.report.Skipped++

@@ -190,7 +190,7 @@ func TestDocumentsThatFail(t *testing.T) {
 	}
 	bad := map[string]bool{}
 	for _, d := range page.Documents {
-		if d.Belongs() && len(bad) < 2 {
+		if d.IsIndexed() && len(bad) < 2 {
 			bad[d.ID] = true
 		}
 	}

@@ -24,7 +24,7 @@ func listers(source *dataapi.Client, x Index) []lister {
 		}}
 	}
 	var all []lister
-	for _, statuses := range x.Kind.Indexed() {
+	for _, statuses := range x.Kind.IndexedStatuses() {
 		all = append(all, func(ctx context.Context, page int) (dataapi.Page, error) {
 			return source.Briefs(ctx, x.Frameworks, statuses, page)
 		})

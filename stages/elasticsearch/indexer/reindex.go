@@ -134,11 +134,11 @@ func (r *reindexing) candidates(ctx context.Context, listed *filling) error {
 	}
 	r.report.Candidates = len(candidates)
 	for _, id := range candidates {
-		d, err := r.source.Single(ctx, t.Kind, id)
+		d, err := r.source.Document(ctx, t.Kind, id)
 		if err != nil {
 			return err
 		}
-		if d == nil || !d.Belongs() {
+		if d == nil || !d.IsIndexed() {
 			r.report.Gone = append(r.report.Gone, id)
 		}
 	}
