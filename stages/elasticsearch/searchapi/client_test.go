@@ -86,7 +86,7 @@ func TestNamesThatCouldAddressAnotherIndexAreRefused(t *testing.T) {
 			t.Errorf("%q was accepted in JSON", text)
 		}
 	}
-	for _, text := range []string{"g-cloud-12", "g-cloud-12-2021-03-01", "briefs_2", "7"} {
+	for _, text := range []string{"g-cloud-12", "g-cloud-12-2021-03-01", "briefs_2", "7", strings.Repeat("g", 255)} {
 		if got := name(t, text).String(); got != text {
 			t.Errorf("%q became %q", text, got)
 		}
@@ -109,6 +109,9 @@ func TestCallsWithoutAValidNameAreNotSent(t *testing.T) {
 		"id empty":       c.Put(ctx, g, searchapi.Services, "", nil),
 		"id dots":        c.Put(ctx, g, searchapi.Services, "..", nil),
 		"id slash":       c.Put(ctx, g, searchapi.Services, "a/b", nil),
+		"id backslash":   c.Put(ctx, g, searchapi.Services, `a\b`, nil),
+		"id control":     c.Put(ctx, g, searchapi.Services, "a\nb", nil),
+		"id delete":      c.Put(ctx, g, searchapi.Services, "a\x7fb", nil),
 	}
 	_, calls["delete"] = c.Delete(ctx, none, searchapi.Services, "1")
 	_, calls["delete id"] = c.Delete(ctx, g, searchapi.Services, "")
