@@ -1,6 +1,8 @@
 package dmapi_test
 
 import (
+	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -10,12 +12,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dmapi"
+	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
 func TestARequestOnTheWire(t *testing.T) {
 	var got *http.Request
+	var body []byte
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got = r
+		body, _ = io.ReadAll(r.Body)
 		respond(200, `{"status":"ok"}`)(w, r)
 	}))
 	defer server.Close()
@@ -36,10 +41,9 @@ func TestARequestOnTheWire(t *testing.T) {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
-	body := []byte(`{}`)
-	if _, err := c.Call(t.Context(), dmapi.Request{Op: "put", Method: http.MethodPut, Path: "/x", Body: body}); err != nil ||
-		got.Header.Get("Content-Type") != "application/json" {
-		t.Errorf("Content-Type %q, %v", got.Header.Get("Content-Type"), err)
+	_, err := c.Call(t.Context(), dmapi.Request{Op: "put", Method: http.MethodPut, Path: "/x", Body: []byte(`{"a":1}`)})
+	if err != nil || got.RequestURI != "/base/x" || got.Header.Get("Content-Type") != "application/json" || string(body) != `{"a":1}` {
+		t.Errorf("%s, Content-Type %q, body %s, %v", got.RequestURI, got.Header.Get("Content-Type"), body, err)
 	}
 }
 
@@ -67,5 +71,24 @@ func TestA2xxThatIsNotTheAPIs(t *testing.T) {
 	// Nobody decodes the response to a write, so all of it is checked at once.
 	if err := put(t.Context(), t, newClient(t, respond(200, `{"message":`))); !strings.Contains(err.Error(), "read the response") {
 		t.Error(err)
+	}
+}
+
+func TestAResponseThatBreaksOffIsAnError(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		_, _ = io.WriteString(w, `[1]`)
+	}))
+	defer server.Close()
+	_, err := dmapi.New("data API", dmapi.Options{BaseURL: server.URL}).Call(t.Context(), dmapi.Request{Op: "read", Method: http.MethodGet, Path: "/"})
+	if !errors.Is(err, io.ErrUnexpectedEOF) || runner.ClassOf(err) != runner.Unavailable {
+		t.Errorf("class %d: %v", runner.ClassOf(err), err)
+	}
+}
+
+func TestAResponseMayBeAList(t *testing.T) {
+	var list []int
+	if err := newClient(t, respond(200, " [1, 2]\n")).Get(t.Context(), "read", "/", nil, &list); err != nil || len(list) != 2 {
+		t.Error(list, err)
 	}
 }
