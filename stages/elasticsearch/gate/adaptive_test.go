@@ -134,6 +134,11 @@ func underLoad(t *testing.T, g *Gate, s *server, f func()) {
 	end()
 	synctest.Wait()
 	sleep(time.Minute)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.inFlight != 0 || len(g.waiting) != 0 {
+		t.Errorf("%d still in flight, %d still waiting", g.inFlight, len(g.waiting))
+	}
 }
 
 // The number of workers is found out; all of them are kept busy, with a short queue.
@@ -277,10 +282,25 @@ func TestAdaptiveNeverExceedsItsCeiling(t *testing.T) {
 				t.Errorf("cancelled: %v", err)
 			}
 		})
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if g.inFlight != 0 || len(g.waiting) != 0 {
-			t.Errorf("%d still in flight, %d still waiting", g.inFlight, len(g.waiting))
+	})
+}
+
+// Requests that were cancelled or refused show nothing about the server.
+func TestIgnoredRequestsDoNotChangeTheLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, g := range map[string]*Gate{"adaptive": Adaptive(128), "polite": Polite(4)} {
+			for range 100 {
+				p, err := g.Enter(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				sleep(10 * time.Millisecond)
+				p.Leave(Ignored)
+			}
+			g.ObserveOthers(0, Ignored)
+			if g.Limit() != 1 || g.Workers() != 0 {
+				t.Errorf("%s: limit %d, %d workers", name, g.Limit(), g.Workers())
+			}
 		}
 	})
 }

@@ -207,7 +207,7 @@ func TestALostLeaseStopsAFill(t *testing.T) {
 			return 200, `{}`, nil
 		})
 		ctx, lose := context.WithCancelCause(writing(t))
-		time.AfterFunc(time.Second, func() { lose(runner.Refuse("the lease is lost")) })
+		time.AfterFunc(time.Second, func() { lose(fmt.Errorf("renew the lease: %w", runner.Refuse("the lease is lost"))) })
 		_, err := indexer.Fill(ctx, services(10_000), target, indexer.Defaults("preview").Live()[0], indexer.FillOptions{})
 		if runner.ClassOf(err) != runner.Refused {
 			t.Error(err)
