@@ -139,6 +139,11 @@ func (c *Client) waitForBinding(ctx context.Context, app, instance string) (*Bin
 	return now, err
 }
 
+// Unbind deletes a binding or a service key and waits until it is gone.
+func (c *Client) Unbind(ctx context.Context, binding string) error {
+	return c.remove(ctx, bindingsPath+"/"+binding, "delete binding "+binding)
+}
+
 // ErrParametersHidden means that the service offering does not let anybody read the
 // parameters of its bindings: there may be some, and they cannot be copied.
 var ErrParametersHidden = errors.New("the service offering does not support reading the parameters of bindings")

@@ -1,7 +1,6 @@
 package cloudfoundry_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,36 +63,5 @@ func TestUnreadableParametersAreAnError(t *testing.T) {
 	s.on(path, ok(`{"read_only":true}`))
 	if got := must[json.RawMessage](t)(s.open().BindingParameters(t.Context(), "b1")); string(got) != `{"read_only":true}` {
 		t.Errorf("got %s", got)
-	}
-}
-
-func TestPollingSurvivesFailedReadsAndReportsProgress(t *testing.T) {
-	s := newServer(t)
-	limited := fault(429, 10013, "CF-RateLimitExceeded", "Rate Limit Exceeded")
-	limited.header = map[string]string{"Retry-After": "0"}
-	s.on("GET /v3/service_credential_bindings",
-		pageOf(""),
-		pageOf(fmt.Sprintf(binding, "in progress")),
-		limited, limited, limited, limited, limited, // as many as the attempts of one read
-		pageOf(fmt.Sprintf(binding, "failed")))
-	s.on("POST /v3/service_credential_bindings", created(`{}`))
-	var notes []string
-	ctx := cloudfoundry.WithProgress(writing(t), func(note string) { notes = append(notes, note) })
-	if _, err := s.open().Bind(ctx, "a1", "s1", "es", nil); err == nil || !strings.Contains(err.Error(), "no capacity") {
-		t.Errorf("got %v", err)
-	}
-	if len(notes) != 2 || notes[0] != "bind in progress" || !strings.HasPrefix(notes[1], "read failed, retrying") {
-		t.Errorf("reported %q", notes)
-	}
-}
-
-func TestPollingCanBeInterrupted(t *testing.T) {
-	s := newServer(t)
-	s.on("GET /v3/service_credential_bindings", pageOf(fmt.Sprintf(binding, "in progress")))
-	ctx, cancel := context.WithCancel(writing(t))
-	defer cancel()
-	ctx = cloudfoundry.WithProgress(ctx, func(string) { cancel() })
-	if _, err := s.open().Bind(ctx, "a1", "s1", "es", nil); runner.ClassOf(err) != runner.Interrupted {
-		t.Errorf("got %v", err)
 	}
 }

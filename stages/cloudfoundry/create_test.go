@@ -167,6 +167,7 @@ func TestDeletingAMissingObjectSucceeds(t *testing.T) {
 		"/v3/service_instances/x": func(c *cloudfoundry.Client, ctx context.Context) error {
 			return c.DeleteServiceInstance(ctx, "x")
 		},
+		"/v3/service_credential_bindings/x": func(c *cloudfoundry.Client, ctx context.Context) error { return c.Unbind(ctx, "x") },
 	} {
 		for how, a := range map[string]answer{"404": gone, "no response": cut(), "job": job("j1")} {
 			t.Run(path+" "+how, func(t *testing.T) {

@@ -24,7 +24,7 @@ func newSpace(t *testing.T) (*space, *faults.Engine) {
 	in.another = must[*cloudfoundry.App](t)(c.CreateApp(ctx, "another", labelled("r1"))).GUID
 	in.route = must[*cloudfoundry.Route](t)(c.CreateRoute(ctx, "dm-green-preview.cloudapps.digital", labelled("r1"))).GUID
 	in.es = must[*cloudfoundry.ServiceInstance](t)(c.CreateServiceInstance(ctx, "es_new", in.plan, nil, labelled("r1"))).GUID
-	waitForInstance(t, c, in.es)
+	must[*cloudfoundry.ServiceInstance](t)(c.AwaitServiceInstance(ctx, in.es))
 	if err := c.MapRoute(ctx, in.route, in.another); err != nil {
 		t.Fatal(err)
 	}

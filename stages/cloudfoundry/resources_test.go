@@ -1,6 +1,7 @@
 package cloudfoundry_test
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"net/http"
@@ -187,5 +188,35 @@ func TestApplyManifestReportsAFailedJob(t *testing.T) {
 	}
 	if s.body(apply) != "applications: []" {
 		t.Errorf("sent %s", s.body(apply))
+	}
+}
+
+func TestPollingSurvivesFailedReadsAndReportsProgress(t *testing.T) {
+	s := newServer(t)
+	limited := fault(429, 10013, "CF-RateLimitExceeded", "Rate Limit Exceeded")
+	limited.header = map[string]string{"Retry-After": "0"}
+	s.on("GET /v3/service_instances/s1",
+		ok(`{"guid":"s1","last_operation":{"type":"create","state":"in progress","description":"35 %"}}`),
+		limited, limited, limited, limited, limited, // as many as the attempts of one read
+		ok(`{"guid":"s1","last_operation":{"type":"create","state":"failed","description":"no room"}}`))
+	var notes []string
+	ctx := cloudfoundry.WithProgress(t.Context(), func(note string) { notes = append(notes, note) })
+	got := must[*cloudfoundry.ServiceInstance](t)(s.open().AwaitServiceInstance(ctx, "s1"))
+	if !got.LastOperation.Failed() || got.LastOperation.Description != "no room" {
+		t.Errorf("got %+v", got)
+	}
+	if len(notes) != 2 || notes[0] != "create in progress 35 %" || !strings.HasPrefix(notes[1], "read failed, retrying") {
+		t.Errorf("reported %q", notes)
+	}
+}
+
+func TestPollingCanBeInterrupted(t *testing.T) {
+	s := newServer(t)
+	s.on("GET /v3/service_instances/s1", ok(`{"guid":"s1","last_operation":{"type":"create","state":"in progress"}}`))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ctx = cloudfoundry.WithProgress(ctx, func(string) { cancel() })
+	if _, err := s.open().AwaitServiceInstance(ctx, "s1"); runner.ClassOf(err) != runner.Interrupted {
+		t.Errorf("got %v", err)
 	}
 }

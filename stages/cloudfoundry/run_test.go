@@ -90,7 +90,7 @@ func createService(t *testing.T, c *cloudfoundry.Client) *cloudfoundry.ServiceIn
 	if again := must[*cloudfoundry.ServiceInstance](t)(c.CreateServiceInstance(ctx, "es_new", plan.GUID, nil, labelled("r1"))); again.GUID != es.GUID {
 		t.Errorf("created twice: %+v and %+v", es, again)
 	}
-	if es = waitForInstance(t, c, es.GUID); es.LastOperation.State != "succeeded" || es.PlanGUID != plan.GUID {
+	if es = must[*cloudfoundry.ServiceInstance](t)(c.AwaitServiceInstance(ctx, es.GUID)); es.LastOperation.State != "succeeded" || es.PlanGUID != plan.GUID {
 		t.Errorf("service instance: %+v", es)
 	}
 	return es

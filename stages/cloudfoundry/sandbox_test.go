@@ -70,7 +70,7 @@ func TestErrorsAgainstTheSandbox(t *testing.T) {
 	ctx := writing(t)
 	plan := must[*cloudfoundry.Plan](t)(c.PlanByName(ctx, "elasticsearch", "small-ha-7.x"))
 	es := must[*cloudfoundry.ServiceInstance](t)(c.CreateServiceInstance(ctx, "es_new", plan.GUID, json.RawMessage(`{"wish":"impossible"}`), labelled("r1")))
-	if es = waitForInstance(t, c, es.GUID); !es.LastOperation.Failed() || !strings.Contains(es.LastOperation.Description, "no such thing") {
+	if es = must[*cloudfoundry.ServiceInstance](t)(c.AwaitServiceInstance(ctx, es.GUID)); !es.LastOperation.Failed() || !strings.Contains(es.LastOperation.Description, "no such thing") {
 		t.Errorf("got %+v", es.LastOperation)
 	}
 	if err := c.DeleteServiceInstance(ctx, es.GUID); err != nil {
@@ -90,17 +90,6 @@ func TestErrorsAgainstTheSandbox(t *testing.T) {
 	if _, err := c.App(ctx, "nobody"); !cloudfoundry.IsNotFound(err) {
 		t.Errorf("read a missing app: %v", err)
 	}
-}
-
-// waitForInstance waits until the last operation of a service instance has ended.
-func waitForInstance(t *testing.T, c *cloudfoundry.Client, guid string) *cloudfoundry.ServiceInstance {
-	t.Helper()
-	var now *cloudfoundry.ServiceInstance
-	eventually(t, func() (bool, any) {
-		now = must[*cloudfoundry.ServiceInstance](t)(c.ServiceInstance(t.Context(), guid))
-		return now.LastOperation.Ended(), now
-	})
-	return now
 }
 
 // waitUntilServing waits until an app has the given number of instances and all serve.

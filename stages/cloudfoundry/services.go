@@ -169,6 +169,22 @@ func (c *Client) createInstance(ctx context.Context, name string, body map[strin
 	return instance, nil
 }
 
+// AwaitServiceInstance waits until the last operation of an instance has ended, and
+// returns the instance. The operation may have failed: see LastOperation.
+func (c *Client) AwaitServiceInstance(ctx context.Context, guid string) (*ServiceInstance, error) {
+	var now *ServiceInstance
+	err := c.poll(ctx, func(ctx context.Context) (bool, string, error) {
+		found, err := c.ServiceInstance(ctx, guid)
+		if err != nil {
+			return false, "", err
+		}
+		now = found
+		o := found.LastOperation
+		return o.Ended(), fmt.Sprintf("%s %s %s", o.Type, o.State, o.Description), nil
+	})
+	return now, err
+}
+
 // DeleteServiceInstance deletes an instance, its bindings and its keys
 // (cloud_controller_ng: app/actions/v3/service_instance_delete.rb), and waits until
 // it is gone. It does not check whether an app is bound: check Bindings first.
