@@ -126,7 +126,7 @@ func (p *prerequisites) room(ctx context.Context, o *runner.Observation) error {
 	if err != nil {
 		return err
 	}
-	room, err := p.platform.Room(ctx)
+	room, err := p.platform.Headroom(ctx)
 	if err != nil {
 		return err
 	}

@@ -70,9 +70,9 @@ type Site struct {
 	documents *documents
 }
 
-// dryRecall is for how long a dry run believes what it has read: long enough for all of
+// dryCache is how long a dry run reuses what it has read: long enough for all of
 // it, short enough for what it waits for.
-const dryRecall = 20 * time.Second
+const dryCache = 20 * time.Second
 
 // statusPath asks an app for its status and nothing else.
 const statusPath = "/_status?ignore-dependencies"
@@ -86,7 +86,7 @@ func Open(ctx context.Context, settings Settings, o Options) (*Site, error) {
 	s := &Site{Settings: settings, options: o, names: settings.names(), indices: indices}
 	platform := cloudfoundry.Options{UserAgent: s.agent, Log: o.Log, Poll: settings.Poll}
 	if o.DryRun {
-		platform.Recall = dryRecall
+		platform.CacheFor = dryCache
 	}
 	if s.platform, err = cloudfoundry.Open(ctx, settings.CF, platform); err != nil {
 		return nil, err
@@ -127,9 +127,9 @@ type clients struct {
 func newClients(settings Settings, agent func() string) clients {
 	var c clients
 	app := httpclient.Options{UserAgent: agent, Dial: settings.RouterAddress}
-	app.MaxConnections, app.Thrifty = settings.Concurrency+8, true
+	app.MaxConnections, app.NoSpareConnections = settings.Concurrency+8, true
 	c.kept = httpclient.New(app)
-	app.Thrifty, app.FreshConnections, app.Attempts = false, true, 1
+	app.NoSpareConnections, app.FreshConnections, app.Attempts = false, true, 1
 	c.fresh = httpclient.New(app)
 	app.UserAgent = nil
 	c.probes = httpclient.New(app)

@@ -37,7 +37,7 @@ func newPool(ctx context.Context, pace Pace) *pool {
 
 // withGrace returns a context that is done a grace after ctx is.
 func withGrace(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
-	later, cancel := context.WithCancel(httpclient.Outlasting(context.WithoutCancel(ctx)))
+	later, cancel := context.WithCancel(httpclient.WithoutGrace(context.WithoutCancel(ctx)))
 	stop := context.AfterFunc(ctx, func() {
 		timer := time.AfterFunc(grace, cancel)
 		context.AfterFunc(later, func() { timer.Stop() })
