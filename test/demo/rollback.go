@@ -4,89 +4,89 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch"
 	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/test/rig"
 )
 
-// turning is the last step before the rehearsal of the way back goes back: all names are those of the end, and the old app
-// runs still.
-const turning = "rename-new-app"
+// lastBeforeRollback is the last step before the rehearsed rollback: all names are final, and blue still runs.
+const lastBeforeRollback = "rename-new-app"
 
-// wayBack is what a rollback came to.
-type wayBack struct {
+// rollback is the result of a rollback.
+type rollback struct {
 	took time.Duration
-	// sent and failed are the live requests from its beginning to its end; blue and green answered.
+	// sent and failed are the live requests from its start to its end; blue and green are how many each answered.
 	sent, failed, blue, green int
 }
 
-// before are the commands up to the one that completes a step.
-func before(commands []string, last string) []string {
+// upTo are the commands up to and including one.
+func upTo(commands []string, last string) []string {
 	return commands[:slices.Index(commands, last)+1]
 }
 
-// goBack runs a rollback, and counts what the readers saw meanwhile.
-func goBack(ctx context.Context, box *sandbox, p *program) (ran, *wayBack, error) {
-	var first, last tally
-	if err := box.ask(ctx, http.MethodGet, "load", &first); err != nil {
-		return ran{}, nil, err
+// rollBack runs a rollback, and counts the live requests meanwhile.
+func rollBack(ctx context.Context, box *rig.Sandbox, p *program) (processRun, *rollback, error) {
+	first, err := box.Readers(ctx)
+	if err != nil {
+		return processRun{}, nil, err
 	}
 	done := p.stage(ctx, "rollback")
-	if err := box.ask(ctx, http.MethodGet, "load", &last); err != nil {
+	last, err := box.Readers(ctx)
+	if err != nil {
 		return done, nil, err
 	}
-	blue, all := last.ByApp[blueApp]-first.ByApp[blueApp], 0
-	for _, n := range last.ByApp {
-		all += n
+	r := &rollback{took: done.took, sent: last.Sent - first.Sent, failed: last.Failed - first.Failed}
+	for app, n := range last.ByApp {
+		if app == blueApp {
+			r.blue += n - first.ByApp[app]
+		} else {
+			r.green += n - first.ByApp[app]
+		}
 	}
-	for _, n := range first.ByApp {
-		all -= n
-	}
-	return done, &wayBack{done.took, last.Sent - first.Sent, last.Failed - first.Failed, blue, all - blue}, nil
+	return done, r, nil
 }
 
-// steps are those that the rehearsal goes through.
+// steps are those that the rehearsal runs.
 func (r *recap) steps() runner.Runbook {
 	all := elasticsearch.Steps(nil)
-	if r.back == nil {
+	if r.rollback == nil {
 		return all
 	}
-	return all.Between(all[0].Number, all.Named(turning).Number)
+	return all.Between(all[0].Number, all.Named(lastBeforeRollback).Number)
 }
 
-// judgeBack finds what of the way back did not hold.
-func (r *recap) judgeBack(wrong func(is bool, format string, args ...any)) {
+// checkRollback adds to failures what is wrong after a rollback.
+func (r *recap) checkRollback() {
 	for _, c := range r.counts {
-		wrong(c.blue != c.data, "%s has %d documents in blue, and %d in the data API", c.alias, c.blue, c.data)
-		wrong(c.green >= 0, "%s is left in green", c.alias)
+		r.failIf(c.blue != c.data, "%s has %d documents in blue, and %d in the data API", c.alias, c.blue, c.data)
+		r.failIf(c.green >= 0, "%s is left in green", c.alias)
 	}
-	wrong(r.back.sent == 0, "there were no live requests during the rollback")
-	wrong(r.back.blue == 0 || r.back.green == 0, "live requests during the rollback were to be answered by both apps: %d by blue, %d by green", r.back.blue, r.back.green)
+	r.failIf(r.rollback.sent == 0, "there were no live requests during the rollback")
+	r.failIf(r.rollback.blue == 0 || r.rollback.green == 0,
+		"live requests during the rollback were not answered by both apps: %d by blue, %d by green", r.rollback.blue, r.rollback.green)
 	for _, step := range r.steps() {
-		result, err := readFrom(r.baseBack(step))
-		wrong(err != nil, "the rollback's report of %d. %s: %v", step.Number, step.Name, err)
-		if err == nil {
-			wrong(result.ExitCode != 0 || !good(result.Verdict), "rollback of %d. %s: %s %s", step.Number, step.Name, result.Verdict, result.Why)
-		}
+		r.checkReport(rollbackBase(r.reports, step), fmt.Sprintf("the rollback of %d. %s", step.Number, step.Name))
 	}
 }
 
-func (r *recap) baseBack(step runner.Step) string {
-	return filepath.Join(r.reports, fmt.Sprintf("rollback-%02d-%s", step.Number, step.Name))
+// rollbackBase is the path of the report of a step's rollback, without the extension.
+func rollbackBase(dir string, step runner.Step) string {
+	return filepath.Join(dir, fmt.Sprintf("rollback-%02d-%s", step.Number, step.Name))
 }
 
-// writeBack writes the way back for people, in the order in which it was gone.
-func (r *recap) writeBack(w io.Writer) {
-	fmt.Fprintf(w, "\nThe way back\n")
+// writeRollback prints the rollback's stages in the order in which they were undone.
+func (r *recap) writeRollback(w io.Writer) {
+	fmt.Fprintf(w, "\nRollback\n")
 	for _, step := range elasticsearch.WayBack(nil) {
-		if result, err := readFrom(r.baseBack(step)); err == nil && result.Verdict == runner.Done {
-			fmt.Fprintf(w, "%2d. %-21s %-9s %7s  %s.xml\n", step.Number, step.Name, "undone", seconds(result.Duration), r.baseBack(step))
+		file := rollbackBase(r.reports, step)
+		if result, err := readReport(file); err == nil && result.Verdict == runner.Done {
+			writeStage(w, step, "undone", seconds(result.Duration), file+".xml")
 		}
 	}
-	fmt.Fprintf(w, "From after step 16 to the end: %s. Live requests meanwhile: %s made, %s failed; %s answered by blue, %s by green.\n",
-		seconds(r.back.took), number(r.back.sent), number(r.back.failed), number(r.back.blue), number(r.back.green))
+	fmt.Fprintf(w, "Rolled back after step 16 in %s. Live requests meanwhile: %s made, %s failed; %s answered by blue, %s by green.\n",
+		seconds(r.rollback.took), number(r.rollback.sent), number(r.rollback.failed), number(r.rollback.blue), number(r.rollback.green))
 }
