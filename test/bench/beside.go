@@ -52,12 +52,12 @@ func (b *bench) beside(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.row("reindex beside people who keep half of 8 slots busy", "never more than 4 slots, no 5xx, nobody's request failed",
-		fmt.Sprintf("%d slots at most, %.1f on average; people: p99 %.0f ms, %.0f ms without a reindex, p50 %.0f ms, %.0f ms without, %d of %s failed",
+	b.row("reindex while readers keep half of 8 slots busy", "never more than 4 slots, no 5xx, no failed request",
+		fmt.Sprintf("%d slots at most, %.1f on average; readers: p99 %.0f ms, %.0f ms without a reindex, p50 %.0f ms, %.0f ms without, %d of %s failed",
 			with.most, with.writing, with.readers.P99MS, alone.readers.P99MS, with.readers.P50MS, alone.readers.P50MS, with.readers.Failed, thousands(with.readers.Sent)),
 		"", with.most <= slots/2 && with.writing > 0.5 && with.errors == 0 && with.readers.Failed == 0)
-	b.row("the same, when people keep 7 of the slots busy", "fewer slots than before",
-		fmt.Sprintf("%.1f slots on average; people: p99 %.0f ms, p50 %.0f ms, %d of %s failed", crowd.writing, crowd.readers.P99MS, crowd.readers.P50MS, crowd.readers.Failed, thousands(crowd.readers.Sent)),
+	b.row("the same while readers keep 7 of the slots busy", "fewer slots than before",
+		fmt.Sprintf("%.1f slots on average; readers: p99 %.0f ms, p50 %.0f ms, %d of %s failed", crowd.writing, crowd.readers.P99MS, crowd.readers.P50MS, crowd.readers.Failed, thousands(crowd.readers.Sent)),
 		"", crowd.writing < with.writing && crowd.most <= slots/2 && crowd.errors == 0 && crowd.readers.Failed == 0)
 	return nil
 }

@@ -1,4 +1,4 @@
-// Command bench measures speed, memory and manners of the program against their limits, on sandboxes of its own, and prints
+// Command bench measures the speed and memory of the program, and its load on others, against limits, on sandboxes of its own, and prints
 // one table. scripts/bench builds the binaries that it runs.
 package main
 

@@ -35,7 +35,7 @@ type Command struct {
 	// Stdout and Stderr, where they are set, are written to as well: Process.Stdout and Process.Stderr have the output in
 	// any case. Both may be the same writer, and are then not written to at the same time.
 	Stdout, Stderr io.Writer
-	// OwnGroup keeps the terminal's Ctrl-C from the process: only who started it ends it.
+	// OwnGroup puts the process into a group of its own, which the terminal's Ctrl-C does not reach.
 	OwnGroup bool
 }
 
