@@ -3,38 +3,31 @@ package e2e
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch"
 	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/test/rig"
+	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
 )
 
-// before does what others do before a stage, and what the program only awaits.
+// before does what others do before a stage: the release that the program waits for.
 func (w *world) before(step runner.Step) {
 	w.t.Helper()
 	if step.Name == "await-release" {
-		w.released(nil)
+		w.deploy(nextImage)
 	}
 }
 
-// released runs the release job, with a manifest that says something else than the
-// house's where one is given.
-func (w *world) released(manifest map[string]any) {
-	w.t.Helper()
-	w.call("POST", "/_sandbox/release", map[string]any{"image": "digitalmarketplace/search-api:release-1235", "manifest": manifest}, nil)
-}
-
-// forward runs all stages up to one, with the release in between where that is
-// past it. "" is the last.
+// forward runs all stages up to and including one, and the release where it comes before that. "" is the last stage.
 func (w *world) forward(to string) {
 	w.t.Helper()
 	steps := elasticsearch.Steps(nil)
 	if step := steps.Named(to); step == nil || step.Number >= steps.Named("await-release").Number {
 		w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
-		w.released(nil)
+		w.deploy(nextImage)
 	}
 	if to == "" {
 		to = steps[len(steps)-1].Name
@@ -42,11 +35,10 @@ func (w *world) forward(to string) {
 	w.run(0, "elasticsearch", "run", "--to", to)
 }
 
-// alwaysActs are the stages that act anew each time they are called.
+// alwaysActs are the stages that act each time they are run.
 func alwaysActs() []string { return []string{"reindex"} }
 
-// isLast tells the step that ends the run: after it there is no record to go on
-// from, to take a mark off, or to go back by.
+// isLast reports whether a step ends the run: after it there is no record to resume from or to roll back by.
 func isLast(steps runner.Runbook, step runner.Step) bool {
 	return steps[len(steps)-1].Name == step.Name
 }
@@ -56,37 +48,35 @@ func TestADryRunWritesNothing(t *testing.T) {
 	t.Parallel()
 	steps := elasticsearch.Steps(nil)
 	w := start(t, small())
-	look := func(when string, back int) {
+	check := func(when string, rollback int) {
 		t.Helper()
 		n := len(w.writes())
 		for _, args := range [][]string{{"run", "--dry-run"}, {"plan"}, {"status"}, {"rollback", "--dry-run"}} {
 			want := 0
 			if args[0] == "rollback" {
-				want = back
+				want = rollback
 			}
 			p := w.begin(nil, append([]string{"elasticsearch"}, args...)...)
-			if code := p.wait(); code != want {
-				t.Fatalf("%v %s: exit code %d, want %d\n%s", args, when, code, want, p.log.String())
-			}
+			p.wantExit(want)
 		}
 		if some := w.writes(); len(some) != n {
 			t.Errorf("%s: %d writes: %+v", when, len(some)-n, some[n:])
 		}
 	}
-	look("at the beginning", 0)
+	check("at the beginning", 0)
 	for _, step := range steps {
 		w.before(step)
 		w.run(0, "elasticsearch", step.Name)
 		if isLast(steps, step) {
-			look("after "+step.Name, 3) // There is no way back from a run that is complete.
+			check("after "+step.Name, 3) // A run that has ended cannot be rolled back.
 		} else {
-			look("after "+step.Name, 0)
+			check("after "+step.Name, 0)
 		}
 	}
 }
 
-// Law 1 and 2: a stage that has nothing to do writes nothing but the lease and
-// its mark; one that is complete writes nothing.
+// Laws 1 and 2: a stage with nothing to do writes nothing but the lease and the record that it is complete; a complete stage writes
+// nothing.
 func TestAppliedTwiceIsAppliedOnce(t *testing.T) {
 	t.Parallel()
 	steps := elasticsearch.Steps(nil)
@@ -103,25 +93,20 @@ func TestAppliedTwiceIsAppliedOnce(t *testing.T) {
 			t.Errorf("%s, complete, wrote %+v", step.Name, some)
 		}
 		if isLast(steps, step) {
-			continue // The run is over: there is no mark to take off.
+			continue // The run has ended: there is no record any more.
 		}
-		w.unmark(step.Name)
+		w.uncomplete(step.Name)
 		n = len(w.writes())
 		w.run(0, "elasticsearch", step.Name)
-		for _, one := range w.writes()[n:] {
-			if one.Place != "cloud-controller" || !strings.HasPrefix(one.Path, "/v3/service_instances") {
-				t.Errorf("%s, done but not marked, wrote %+v", step.Name, one)
-			}
+		if some := choose(w.writes()[n:], notOfRecord); len(some) > 0 {
+			t.Errorf("%s, done but not recorded as complete, wrote %+v", step.Name, some)
 		}
-		if diff := cmp.Diff(was, w.state()); diff != "" {
-			t.Errorf("%s, run again without its mark (-before +after):\n%s", step.Name, diff)
-		}
+		w.wantState(was)
 	}
 }
 
-// Law 3: killed at any write, resumed by a fresh process in an empty folder: the
-// same end, nothing lost, nothing doubled. Each world goes through the whole
-// runbook, and in each stage its process is killed at another point.
+// Law 3: killed at any write and resumed by a fresh process in an empty folder, a stage ends in the same state, nothing lost and
+// nothing doubled. On each sandbox the whole runbook is run, and the process of each stage is killed at another point.
 func TestKilledAtAnyWriteTheNextProcessComesToTheSameEnd(t *testing.T) {
 	t.Parallel()
 	steps := elasticsearch.Steps(nil)
@@ -136,7 +121,7 @@ func TestKilledAtAnyWriteTheNextProcessComesToTheSameEnd(t *testing.T) {
 		if last < 0 {
 			break
 		}
-		t.Run(fmt.Sprintf("world %d", i+1), func(t *testing.T) {
+		t.Run(fmt.Sprintf("sandbox %d", i+1), func(t *testing.T) {
 			t.Parallel()
 			w := start(t, small())
 			for _, step := range steps[:last+1] {
@@ -151,12 +136,11 @@ func TestKilledAtAnyWriteTheNextProcessComesToTheSameEnd(t *testing.T) {
 	}
 }
 
-// kill is a point at which a process is killed, and what becomes of the write that
-// was on its way.
+// kill is a write at which a process is killed, and its fate: dropped, done, or done late, when the next process has begun.
 type kill struct {
 	// n is the number of the write in its stage, from 1.
 	n    int
-	at   write
+	at   faults.Write
 	fate string
 }
 
@@ -164,8 +148,7 @@ func (k kill) String() string {
 	return fmt.Sprintf("%s %s (%d, %s)", k.at.Method, k.at.Path, k.n, k.fate)
 }
 
-// rehearsed runs all stages undisturbed, and returns for each the points to be
-// killed at and the state that it ends in.
+// rehearsed runs all stages undisturbed, and returns for each the writes to be killed at and its final state.
 func rehearsed(t *testing.T, steps runner.Runbook) (kills map[string][]kill, ends map[string]string) {
 	t.Helper()
 	kills, ends = map[string][]kill{}, map[string]string{}
@@ -173,7 +156,7 @@ func rehearsed(t *testing.T, steps runner.Runbook) (kills map[string][]kill, end
 	for _, step := range steps {
 		w.before(step)
 		n := len(w.writes())
-		w.with(unbeating(), 0, "elasticsearch", step.Name)
+		w.with(noHeartbeat(), 0, "elasticsearch", step.Name)
 		all := w.writes()[n:]
 		ends[step.Name] = w.state()
 		for _, at := range points(all) {
@@ -185,9 +168,9 @@ func rehearsed(t *testing.T, steps runner.Runbook) (kills map[string][]kill, end
 	return kills, ends
 }
 
-// points are the writes to be killed at: every write to the platform, and the
-// first, a middle and the last write of each run of documents.
-func points(all []write) []int {
+// points are the writes to be killed at: every write to the platform, and the first, a middle and the last of each sequence of
+// documents.
+func points(all []faults.Write) []int {
 	var some []int
 	for i := 0; i < len(all); {
 		if all[i].Place == "cloud-controller" {
@@ -205,46 +188,39 @@ func points(all []write) []int {
 	return slices.Compact(some)
 }
 
-// unbeating are the settings of a process whose lease shows no sign of life while
-// a stage runs, so that its writes can be counted.
-func unbeating() map[string]string {
+// noHeartbeat are the settings of a process without a heartbeat while a stage runs, so that its writes are always the same.
+func noHeartbeat() map[string]string {
 	return map[string]string{"LEASE_HEARTBEAT": "60s", "LEASE_STALE_AFTER": "180s"}
 }
 
-// killedAt kills a process in a stage, and wants the next one to come to its end.
+// killedAt kills a process in a stage, and wants the next process to reach the stage's final state.
 func (w *world) killedAt(step runner.Step, k kill, want string) {
 	w.t.Helper()
-	id := w.fault(map[string]any{"kind": "hold", "writes_only": true, "n": k.n})
-	victim := w.begin(unbeating(), "elasticsearch", step.Name)
+	id := w.fault(faults.Fault{Kind: faults.Hold, WritesOnly: true, N: k.n})
+	victim := w.begin(noHeartbeat(), "elasticsearch", step.Name)
 	w.awaitHeld(id)
-	victim.kill()
+	victim.Kill()
 	if k.fate == "dropped" {
-		w.release(id, "drop")
+		w.release(id, rig.Drop)
 	}
 	if k.fate == "done" {
-		w.release(id, "do")
+		w.release(id, rig.Do)
 	}
 	seen := len(w.writes())
 	successor := w.begin(nil, "elasticsearch", step.Name)
 	if k.fate == "late" {
-		w.eventually("the successor begins to write, or has nothing to", func() bool { return len(w.writes()) > seen || successor.ended() })
-		w.release(id, "do")
+		w.eventually("the next process begins to write, or has nothing to do", func() bool { return len(w.writes()) > seen || successor.Ended() })
+		w.release(id, rig.Do)
 	}
-	if code := successor.wait(); code != 0 {
-		w.t.Fatalf("%s killed at %s: the next process ended with %d\n%s", step.Name, k, code, successor.log.String())
-	}
+	successor.wantExit(0)
 	if diff := cmp.Diff(want, w.state()); diff != "" {
-		w.t.Fatalf("%s killed at %s: another end (-want +got):\n%s", step.Name, k, diff)
+		w.t.Fatalf("%s killed at %s: another final state (-want +got):\n%s", step.Name, k, diff)
 	}
-	// A lease that was made late is nobody's, and the next one to be killed would
-	// wait for it.
-	if guid := w.instance(leaseName); guid != "" {
-		w.cf("DELETE", "/v3/service_instances/"+guid, nil, nil)
-	}
+	// A lease that was created late belongs to no process, and the next one would wait for it.
+	w.removeLease()
 }
 
-// Law 4: applied up to any stage, then undone: the state before, but for the
-// record of the retired run.
+// Law 4: applied up to any stage and rolled back, the state is the one before, except for the record of the retired run.
 func TestUndoneIsTheStateBefore(t *testing.T) {
 	t.Parallel()
 	steps := elasticsearch.Steps(nil)
@@ -255,7 +231,7 @@ func TestUndoneIsTheStateBefore(t *testing.T) {
 			was := w.state()
 			w.forward(step.Name)
 			if isLast(steps, step) {
-				// The point of no return: refused, and nothing is touched.
+				// The run has ended: the rollback is refused, and writes nothing.
 				was, n := w.state(), len(w.writes())
 				w.run(3, "elasticsearch", "rollback")
 				if some := w.writes()[n:]; len(some) != 0 || w.state() != was {
@@ -264,24 +240,14 @@ func TestUndoneIsTheStateBefore(t *testing.T) {
 				return
 			}
 			w.run(0, "elasticsearch", "rollback")
-			w.removeLast()
+			w.removeRetired()
 			if step.Number >= 18 {
-				// The stated reason: what was released stays, and its service with it.
+				// Released apps stay, with their service.
 				w.removeReleased()
 			}
-			if diff := cmp.Diff(was, w.state()); diff != "" {
-				t.Errorf("after %s and back (-before +after):\n%s", step.Name, diff)
-			}
+			w.wantState(was)
 		})
 	}
-}
-
-// removeReleased removes by hand what a way back leaves of a release.
-func (w *world) removeReleased() {
-	w.t.Helper()
-	w.deleteApp(w.app("search-api-released"))
-	w.cf("DELETE", "/v3/service_instances/"+w.instance("search_api_elasticsearch_released"), nil, nil)
-	w.eventually("the released app's service is gone", func() bool { return w.instance("search_api_elasticsearch_released") == "" })
 }
 
 // Law 5: no secret in any output.
@@ -296,7 +262,7 @@ func TestNoSecretIsInAnyOutput(t *testing.T) {
 			w.noSecret(p)
 		}
 		w.noSecret(w.with(map[string]string{"LOG_FORMAT": format}, 0, "elasticsearch", "status"))
-		// After the last step there is no way back; before it there is.
+		// After the last step a rollback is refused; before it, it works.
 		w.noSecret(w.with(map[string]string{"LOG_FORMAT": format}, 3, "elasticsearch", "rollback"))
 		w = start(t, small())
 		w.forward(steps[len(steps)-2].Name)
