@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/digitalmarketplace/cutover/jenkins/junit"
 	"github.com/digitalmarketplace/cutover/stages/runner"
@@ -45,25 +44,22 @@ func (f *Files) Writable() error {
 	return errors.Join(tmp.Close(), os.Remove(tmp.Name()))
 }
 
-// StageStarted replaces reports that an earlier build left in the workspace: Jenkins
-// would read them as reports of this build.
-func (f *Files) StageStarted(r *runner.Result) { f.write(r) }
-
-// TaskStarted does nothing.
-func (f *Files) TaskStarted(*runner.Result, runner.List, string) {}
-
-// Progress does nothing.
-func (f *Files) Progress(*runner.Result, string, time.Duration, *runner.Progress, string) {}
-
-// TaskDone rewrites the reports.
-func (f *Files) TaskDone(r *runner.Result) { f.write(r) }
-
-// StageDone rewrites the reports. If that fails it removes them: Jenkins would take an
-// incomplete report for a complete one, but it notices a missing report.
-func (f *Files) StageDone(r *runner.Result) {
-	if f.write(r) {
-		return
+// Observe rewrites the reports at the start of a stage, to replace those that an earlier
+// build left in the workspace, after each task, and at the end.
+func (f *Files) Observe(e runner.Event) {
+	switch e.Kind {
+	case runner.StageStarted, runner.TaskDone:
+		f.write(e.Result)
+	case runner.StageDone:
+		if !f.write(e.Result) {
+			f.remove(e.Result)
+		}
 	}
+}
+
+// remove removes reports that could not be written completely: Jenkins would take one for
+// a complete one, but it notices a missing report.
+func (f *Files) remove(r *runner.Result) {
 	for _, extension := range []string{".xml", ".json"} {
 		if err := f.RemoveFile(baseName(r) + extension); err != nil {
 			f.Failed(fmt.Errorf("remove an incomplete report: %w", err))
@@ -102,7 +98,7 @@ func (f *Files) writeBoth(r *runner.Result) error {
 
 // baseName gives the report of a rollback another name than the report of the stage.
 func baseName(r *runner.Result) string {
-	if r.Back {
+	if r.Rollback {
 		return "rollback-" + junit.BaseName(r)
 	}
 	return junit.BaseName(r)

@@ -17,6 +17,17 @@ import (
 
 // What the commands around the stages need of the runbook.
 
+// Runbook has stages that can be run.
+func (s *Site) Runbook() runner.Runbook { return Runbook(s) }
+
+// Options are those of the settings.
+func (s *Site) Options() runner.Options {
+	return runner.Options{
+		Environment: s.Settings.Stage, App: s.names.LiveApp, VerifyFor: s.Settings.VerifyTimeout, Every: s.Settings.Poll,
+		Situation: s.Situation, Checks: s.checksOfApproval(),
+	}
+}
+
 // Journal is the run, as the runner knows it.
 func (s *Site) Journal() runner.Journal { return s.run }
 
@@ -47,8 +58,15 @@ func (s *Site) Situation(ctx context.Context) (runner.Situation, error) {
 	return s.situation.Now(ctx)
 }
 
-// Monitor is the witness of the live address beside the stages that move traffic.
-func (s *Site) Monitor() *runner.Monitor {
+// Monitor is the witness of the live address beside the stages that move traffic; nil
+// where steps do not move all of it.
+func (s *Site) Monitor(steps []runner.Step) *runner.Monitor {
+	has := func(name string) bool {
+		return slices.ContainsFunc(steps, func(step runner.Step) bool { return step.Name == name })
+	}
+	if !has(stageMapLiveRoute) || !has(stageUnmapOldApp) {
+		return nil
+	}
 	return &runner.Monitor{Range: Runbook(s).Switch, Companion: s.witness(), Revert: s.traffic.Revert}
 }
 
@@ -100,9 +118,9 @@ func (s *Site) Took(ctx context.Context) func(stage string) time.Duration {
 	return report.Took(ctx, s.run)
 }
 
-// Subjects are all that a plan is made of: who is who, who is on the live routes, who
-// uses the services, who has the names, and the settings that say what is done.
-func (s *Site) Subjects(ctx context.Context) ([]report.Subject, error) {
+// World is all that a plan depends on: who is who, who is on the live routes, who uses
+// the services, who has the names, and the settings that say what is done.
+func (s *Site) World(ctx context.Context) ([]report.Subject, error) {
 	all, err := s.situation.Subjects(ctx)
 	if err != nil {
 		return nil, err
@@ -118,12 +136,12 @@ func (s *Site) Subjects(ctx context.Context) ([]report.Subject, error) {
 	return slices.Concat(all, settings.Subjects()), nil
 }
 
-// Checks are run first in every stage: where a plan was approved, that the world is still
-// the one that it was made of.
-func (s *Site) Checks() []runner.Task {
+// checksOfApproval are run first in every stage: where a plan was approved, that the
+// world is still the one that it was made of.
+func (s *Site) checksOfApproval() []runner.Task {
 	if s.Settings.PlanDigest == "" {
 		return nil
 	}
-	approval := &report.Approval{Digest: s.Settings.PlanDigest, By: s.Settings.ApprovedBy, Subjects: s.Subjects}
+	approval := &report.Approval{Digest: s.Settings.PlanDigest, By: s.Settings.ApprovedBy, Subjects: s.World}
 	return []runner.Task{{Name: "the world is the one that was approved", Do: approval.Check}}
 }

@@ -100,8 +100,8 @@ func (s *Space) String() string {
 		runner.Count(len(s.Services), "service", "services"), runner.Count(routes, "route", "routes"))
 }
 
-// export reads the space and writes nothing.
-func (s *Site) export(ctx context.Context) (*Space, error) {
+// Export reads the space and writes nothing.
+func (s *Site) Export(ctx context.Context) (*Space, error) {
 	target, err := s.platform.Target(ctx)
 	if err != nil {
 		return nil, err

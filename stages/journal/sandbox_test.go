@@ -16,7 +16,6 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
-	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 )
 
 var _ journal.Platform = (*cloudfoundry.Client)(nil)
@@ -26,7 +25,7 @@ var brisk = journal.LeaseSettings{Heartbeat: 200 * time.Millisecond, StaleAfter:
 
 type program struct{}
 
-func (program) Boot(diego.Instance) (http.Handler, error) {
+func (program) Boot(platform.Instance) (http.Handler, error) {
 	return http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), nil
 }
 
@@ -39,7 +38,7 @@ func rehearsal(t *testing.T) (*cloudfoundry.Client, *faults.Engine) {
 	server := httptest.NewUnstartedServer(nil)
 	p := platform.New(platform.Options{
 		Clock: ticking, Faults: engine,
-		Programs: func(string) (diego.Program, bool) { return program{}, true },
+		Programs: func(string) (platform.Program, bool) { return program{}, true },
 	})
 	server.Config.Handler = p.API()
 	server.Start()
@@ -86,7 +85,7 @@ func TestRunAndLeaseOnTheRehearsalPlatform(t *testing.T) {
 	}
 	// A PATCH that is answered with an error was carried out all the same.
 	add(t, engine, faults.Fault{Method: "PATCH", Path: run.GUID, Kind: faults.ErrorAfter, N: 1})
-	if err := j.MarkStage(ctx, run, "check-release", journal.Mark{Verdict: "done"}); err != nil {
+	if err := j.Complete(ctx, run, "check-release", journal.Completion{Verdict: "done"}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(run, loaded(t, j)); diff != "" {

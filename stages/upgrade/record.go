@@ -23,7 +23,7 @@ func (r *Run) Record(ctx context.Context) (*runner.Record, error) {
 
 func recordOf(run *journal.Run) *runner.Record {
 	out := &runner.Record{Run: run.ID, Back: run.Direction == journal.Back, Complete: map[string]runner.Completion{}}
-	for name, m := range run.Marks {
+	for name, m := range run.Complete {
 		out.Complete[name] = runner.Completion{Verdict: runner.Verdict(m.Verdict), Build: m.Build, Started: m.Started, Ended: m.Ended}
 	}
 	return out
@@ -35,19 +35,19 @@ func (r *Run) Complete(ctx context.Context, stage string, c runner.Completion) e
 	for _, f := range c.Facts {
 		facts[f.Name] = f.Value
 	}
-	return r.o.Journal.MarkStage(ctx, r.now, stage, journal.Mark{
+	return r.o.Journal.Complete(ctx, r.now, stage, journal.Completion{
 		Verdict: string(c.Verdict), Build: c.Build, Started: c.Started, Ended: c.Ended, Facts: facts,
 	})
 }
 
 // Reopen withdraws a stage's completion.
 func (r *Run) Reopen(ctx context.Context, stage string) error {
-	return r.o.Journal.Unmark(ctx, r.now, stage)
+	return r.o.Journal.Reopen(ctx, r.now, stage)
 }
 
 // GoBack records that the run is rolled back.
 func (r *Run) GoBack(ctx context.Context) error {
-	return r.o.Journal.SetDirection(ctx, r.now, journal.Back)
+	return r.o.Journal.GoBack(ctx, r.now)
 }
 
 // Ended is the run that was retired last; nil where there is none.

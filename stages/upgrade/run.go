@@ -186,30 +186,29 @@ func Encode(value any) (string, error) {
 }
 
 // Completion is when and by which build a stage was completed; false where it is not.
-func (r *Run) Completion(stage string) (journal.Mark, bool) {
+func (r *Run) Completion(stage string) (journal.Completion, bool) {
 	if r.now == nil {
-		return journal.Mark{}, false
+		return journal.Completion{}, false
 	}
-	m, is := r.now.Marks[stage]
+	m, is := r.now.Complete[stage]
 	return m, is
 }
 
 // Completions are those of all complete stages.
-func (r *Run) Completions() map[string]journal.Mark {
+func (r *Run) Completions() map[string]journal.Completion {
 	if r.now == nil {
 		return nil
 	}
-	return r.now.Marks
+	return r.now.Complete
 }
 
-// Complete reports whether a stage is complete.
 func (r *Run) complete(stage string) bool { _, is := r.Completion(stage); return is }
 
 // Reached reports whether the run has passed a milestone.
 func (r *Run) Reached(m Milestone) bool { return r.complete(r.o.Milestones[m]) }
 
 // ReachedAt is the completion of a milestone's stage.
-func (r *Run) ReachedAt(m Milestone) (journal.Mark, bool) { return r.Completion(r.o.Milestones[m]) }
+func (r *Run) ReachedAt(m Milestone) (journal.Completion, bool) { return r.Completion(r.o.Milestones[m]) }
 
 // StageOf is the stage that reaches a milestone; "" where the runbook has none.
 func (r *Run) StageOf(m Milestone) string { return r.o.Milestones[m] }

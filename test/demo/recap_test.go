@@ -26,7 +26,7 @@ func goodRecap(t *testing.T) recap {
 		counts: []counts{{alias: "g-cloud-12", data: 2000, blue: 1997, green: 2000}},
 		load:   sandbox.Tally{Sent: 100, ByApp: map[string]int{blueApp: 50, "elasticsearch-migration": 50}},
 	}
-	for _, step := range elasticsearch.Steps(nil) {
+	for _, step := range elasticsearch.Runbook(nil).Steps {
 		report(t, r.reports, runner.Result{Number: step.Number, Stage: step.Name})
 	}
 	return r
@@ -37,7 +37,7 @@ func report(t *testing.T, dir string, result runner.Result) {
 	t.Helper()
 	files := stagereport.Files{Dir: dir, Redact: func(s string) string { return s }, Failed: func(err error) { t.Fatal(err) }}
 	result.Verdict, result.Started = runner.Done, time.Now()
-	files.StageDone(&result)
+	files.Observe(runner.Event{Kind: runner.StageDone, Result: &result})
 }
 
 // spoilt is a change to a good rehearsal, and what the recap has to say of it; "" where nothing is wrong.
@@ -48,7 +48,7 @@ type spoilt struct {
 
 // A demo that cannot fail proves nothing.
 func TestWhatIsWrongIsReported(t *testing.T) {
-	first := elasticsearch.Steps(nil)[0]
+	first := elasticsearch.Runbook(nil).Steps[0]
 	reported(t, goodRecap, map[string]spoilt{
 		"nothing is wrong":           {func(*recap) error { return nil }, ""},
 		"a request failed":           {func(r *recap) error { r.load.Failed = 1; return nil }, "1 live requests failed"},
@@ -93,7 +93,7 @@ func TestTheCommandsAreThoseOfTheMigration(t *testing.T) {
 		t.Fatal(err)
 	}
 	var steps []string
-	for _, step := range elasticsearch.Steps(nil) {
+	for _, step := range elasticsearch.Runbook(nil).Steps {
 		steps = append(steps, step.Name)
 	}
 	switched := slices.Index(commands, switching)

@@ -51,12 +51,12 @@ func rollBack(ctx context.Context, box *rig.Sandbox, p *program) (processRun, *r
 }
 
 // steps are those that the rehearsal runs.
-func (r *recap) steps() runner.Runbook {
-	all := elasticsearch.Steps(nil)
+func (r *recap) steps() []runner.Step {
+	book := elasticsearch.Runbook(nil)
 	if r.rollback == nil {
-		return all
+		return book.Steps
 	}
-	return all.Between(all[0].Number, all.Named(lastBeforeRollback).Number)
+	return book.Between("", lastBeforeRollback)
 }
 
 // checkRollback adds to failures what is wrong after a rollback.
@@ -81,7 +81,7 @@ func rollbackBase(dir string, step runner.Step) string {
 // writeRollback prints the rollback's stages in the order in which they were undone.
 func (r *recap) writeRollback(w io.Writer) {
 	fmt.Fprintf(w, "\nRollback\n")
-	for _, step := range elasticsearch.WayBack(nil) {
+	for _, step := range elasticsearch.Runbook(nil).RollbackSteps() {
 		file := rollbackBase(r.reports, step)
 		if result, err := readReport(file); err == nil && result.Verdict == runner.Done {
 			writeStage(w, step, "undone", seconds(result.Duration), file+".xml")

@@ -17,13 +17,13 @@ func goodRollback(t *testing.T) recap {
 	r.traffic, r.rollback = "blue: search-api alone", &rollback{took: time.Second, sent: 50, blue: 30, green: 20}
 	r.counts = []counts{{alias: "g-cloud-12", data: 2000, blue: 2000, green: -1}}
 	for _, step := range r.steps() {
-		report(t, r.reports, runner.Result{Number: step.Number, Stage: step.Name, Back: true})
+		report(t, r.reports, runner.Result{Number: step.Number, Stage: step.Name, Rollback: true})
 	}
 	return r
 }
 
 func TestWhatIsWrongAfterARollbackIsReported(t *testing.T) {
-	mapped := *elasticsearch.Steps(nil).Named("map-live-route")
+	mapped := *elasticsearch.Runbook(nil).Named("map-live-route")
 	reported(t, goodRollback, map[string]spoilt{
 		"nothing is wrong":     {func(*recap) error { return nil }, ""},
 		"a request failed":     {func(r *recap) error { r.load.Failed = 1; return nil }, "1 live requests failed"},

@@ -62,7 +62,7 @@ func TestAnApprovedPlanIsValidInEveryStateOfItsRun(t *testing.T) {
 					}
 				}
 			}
-			for _, step := range elasticsearch.Steps(nil) {
+			for _, step := range elasticsearch.Runbook(nil).Steps {
 				w.before(step)
 				names, digests = append(names, step.Name), append(digests, w.digest())
 				extra := noHeartbeat()
@@ -88,7 +88,7 @@ func TestAnApprovedPlanIsValidInEveryStateOfItsRun(t *testing.T) {
 				}
 				p.wantExit(0)
 				w.removeFault(held)
-				if !isLast(elasticsearch.Steps(nil), step) {
+				if !isLast(elasticsearch.Runbook(nil).Steps, step) {
 					agree("after " + step.Name)
 				}
 			}

@@ -9,7 +9,7 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox"
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
-	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+	"github.com/digitalmarketplace/cutover/test/sandbox/pipeline"
 )
 
 // The control API for tests: an error ends the test.
@@ -123,7 +123,7 @@ func (w *world) deploy(image string) {
 }
 
 // deployWith runs the release job with a mistake in its manifest.
-func (w *world) deployWith(mistake platform.Manifest) {
+func (w *world) deployWith(mistake pipeline.Overrides) {
 	w.t.Helper()
 	w.check(w.Deploy(w.t.Context(), rig.Deployment{Image: nextImage, Manifest: mistake}))
 }
@@ -138,7 +138,7 @@ func (w *world) startDeployment(image string) {
 func (w *world) deploymentEnds(state string) {
 	w.t.Helper()
 	w.eventually("the release job is "+state, func() bool {
-		all := must[[]sandbox.Release](w)(w.Deployments(w.t.Context()))
+		all := must[[]pipeline.Run](w)(w.Deployments(w.t.Context()))
 		return all[len(all)-1].State == state
 	})
 }

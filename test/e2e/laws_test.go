@@ -24,13 +24,13 @@ func (w *world) before(step runner.Step) {
 // forward runs all stages up to and including one, and the release where it comes before that. "" is the last stage.
 func (w *world) forward(to string) {
 	w.t.Helper()
-	steps := elasticsearch.Steps(nil)
-	if step := steps.Named(to); step == nil || step.Number >= steps.Named("await-release").Number {
+	book := elasticsearch.Runbook(nil)
+	if step := book.Named(to); step == nil || step.Number >= book.Named("await-release").Number {
 		w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
 		w.deploy(nextImage)
 	}
 	if to == "" {
-		to = steps[len(steps)-1].Name
+		to = book.Steps[len(book.Steps)-1].Name
 	}
 	w.run(0, "elasticsearch", "run", "--to", to)
 }
@@ -39,14 +39,14 @@ func (w *world) forward(to string) {
 func alwaysActs() []string { return []string{"reindex"} }
 
 // isLast reports whether a step ends the run: after it there is no record to resume from or to roll back by.
-func isLast(steps runner.Runbook, step runner.Step) bool {
+func isLast(steps []runner.Step, step runner.Step) bool {
 	return steps[len(steps)-1].Name == step.Name
 }
 
 // Law 1: a dry run writes nothing at all, before any stage and after it.
 func TestADryRunWritesNothing(t *testing.T) {
 	t.Parallel()
-	steps := elasticsearch.Steps(nil)
+	steps := elasticsearch.Runbook(nil).Steps
 	w := start(t, small())
 	check := func(when string, rollback int) {
 		t.Helper()
@@ -79,7 +79,7 @@ func TestADryRunWritesNothing(t *testing.T) {
 // nothing.
 func TestAppliedTwiceIsAppliedOnce(t *testing.T) {
 	t.Parallel()
-	steps := elasticsearch.Steps(nil)
+	steps := elasticsearch.Runbook(nil).Steps
 	w := start(t, small())
 	for _, step := range steps {
 		w.before(step)
@@ -109,7 +109,7 @@ func TestAppliedTwiceIsAppliedOnce(t *testing.T) {
 // nothing doubled. On each sandbox the whole runbook is run, and the process of each stage is killed at another point.
 func TestKilledAtAnyWriteTheNextProcessComesToTheSameEnd(t *testing.T) {
 	t.Parallel()
-	steps := elasticsearch.Steps(nil)
+	steps := elasticsearch.Runbook(nil).Steps
 	kills, ends := rehearsed(t, steps)
 	for i := 0; ; i++ {
 		last := -1
@@ -149,7 +149,7 @@ func (k kill) String() string {
 }
 
 // rehearsed runs all stages undisturbed, and returns for each the writes to be killed at and its final state.
-func rehearsed(t *testing.T, steps runner.Runbook) (kills map[string][]kill, ends map[string]string) {
+func rehearsed(t *testing.T, steps []runner.Step) (kills map[string][]kill, ends map[string]string) {
 	t.Helper()
 	kills, ends = map[string][]kill{}, map[string]string{}
 	w := start(t, small())
@@ -223,7 +223,7 @@ func (w *world) killedAt(step runner.Step, k kill, want string) {
 // Law 4: applied up to any stage and rolled back, the state is the one before, except for the record of the retired run.
 func TestUndoneIsTheStateBefore(t *testing.T) {
 	t.Parallel()
-	steps := elasticsearch.Steps(nil)
+	steps := elasticsearch.Runbook(nil).Steps
 	for _, step := range steps {
 		t.Run(step.Name, func(t *testing.T) {
 			t.Parallel()
@@ -253,7 +253,7 @@ func TestUndoneIsTheStateBefore(t *testing.T) {
 // Law 5: no secret in any output.
 func TestNoSecretIsInAnyOutput(t *testing.T) {
 	t.Parallel()
-	steps := elasticsearch.Steps(nil)
+	steps := elasticsearch.Runbook(nil).Steps
 	for _, format := range []string{"text", "json"} {
 		w := start(t, small())
 		for _, step := range steps {

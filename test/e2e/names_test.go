@@ -15,10 +15,10 @@ import (
 func TestTheRollbackUndoesEveryStep(t *testing.T) {
 	t.Parallel()
 	var done, undone []string
-	for _, step := range elasticsearch.Steps(nil) {
+	for _, step := range elasticsearch.Runbook(nil).Steps {
 		done = append(done, step.Name)
 	}
-	for _, step := range elasticsearch.WayBack(nil) {
+	for _, step := range elasticsearch.Runbook(nil).RollbackSteps() {
 		undone = append(undone, step.Name)
 	}
 	before := func(first, second string) {

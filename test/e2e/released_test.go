@@ -6,7 +6,7 @@ import (
 
 	"github.com/digitalmarketplace/cutover/test/rig"
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
-	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+	"github.com/digitalmarketplace/cutover/test/sandbox/pipeline"
 )
 
 // A release after step 17, whether or not step 18 has seen it, does not prevent a rollback: the released app is unmapped from the
@@ -65,7 +65,7 @@ func TestARollbackAfterAReleaseOnTheOldService(t *testing.T) {
 	w := start(t, small())
 	was := w.state()
 	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
-	w.deployWith(platform.Manifest{
+	w.deployWith(pipeline.Overrides{
 		Env:      map[string]string{"DM_ELASTICSEARCH_SERVICE_NAME": "search_api_elasticsearch_old"},
 		Services: map[string]string{"search_api_elasticsearch": "search_api_elasticsearch_old"},
 	})

@@ -17,7 +17,7 @@ import (
 	"github.com/digitalmarketplace/cutover/test/jenkins/junitxsd"
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
-	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+	"github.com/digitalmarketplace/cutover/test/sandbox/pipeline"
 )
 
 // decode reads an argument that is a JSON object; a field that the type does not have is an error.
@@ -103,7 +103,7 @@ func (s *story) byGUID(args []string) []string {
 
 func (s *story) deploy(args []string) {
 	s.need(args, 0, 1)
-	var mistake platform.Manifest
+	var mistake pipeline.Overrides
 	if len(args) == 1 {
 		s.decode(args[0], &mistake)
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/digitalmarketplace/cutover/test/sandbox"
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
-	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+	"github.com/digitalmarketplace/cutover/test/sandbox/pipeline"
 )
 
 // Control asks the control API of a sandbox, which may run anywhere. The package comment of sandbox describes the API.
@@ -115,7 +115,7 @@ type Deployment struct {
 	App   string `json:"app,omitempty"`
 	Image string `json:"image"`
 	// Manifest is a mistake in the manifest that the pipeline uses; the zero value is none.
-	Manifest platform.Manifest `json:"manifest"`
+	Manifest pipeline.Overrides `json:"manifest"`
 }
 
 // Deploy runs the release pipeline to its end. A pipeline that fails is an error.
@@ -133,8 +133,8 @@ func (c Control) StartDeployment(ctx context.Context, d Deployment) error {
 }
 
 // Deployments are all runs of the release pipeline, in the order in which they began.
-func (c Control) Deployments(ctx context.Context) ([]sandbox.Release, error) {
-	return ask[[]sandbox.Release](ctx, c, http.MethodGet, "/_sandbox/release", nil)
+func (c Control) Deployments(ctx context.Context) ([]pipeline.Run, error) {
+	return ask[[]pipeline.Run](ctx, c, http.MethodGet, "/_sandbox/release", nil)
 }
 
 // FreezeRouter keeps all changes of routes from one router replica, or lets it have them again.

@@ -83,7 +83,7 @@ func (r *Reporter) surroundings(ctx context.Context, status *Status) error {
 func Took(ctx context.Context, run *upgrade.Run) func(stage string) time.Duration {
 	took := map[string]time.Duration{}
 	if last, err := run.Last(ctx); err == nil && last != nil {
-		for stage, c := range last.Marks {
+		for stage, c := range last.Complete {
 			took[stage] = c.Ended.Sub(c.Started)
 		}
 	}

@@ -23,8 +23,8 @@ type Status struct {
 	// other has begun; Started is left out then. Both are left out before any run.
 	Run     string    `json:"run,omitempty"`
 	Started time.Time `json:"started,omitzero"`
-	// Back tells that a rollback has begun.
-	Back bool `json:"back"`
+	// RollingBack reports that a rollback has begun.
+	RollingBack bool `json:"rolling_back"`
 	// Traffic is where live traffic goes: "blue", "both", "green", "nobody", "another
 	// app" or "not known".
 	Traffic string      `json:"traffic"`
@@ -126,10 +126,9 @@ func StatusOf(book runner.Runbook, record *runner.Record, now runner.Situation, 
 	var next *runner.Step
 	for i, step := range book.Steps {
 		line := StageStatus{Number: step.Number, Name: step.Name, Title: step.Title}
-		if record != nil {
-			if m, is := record.Complete[step.Name]; is {
-				line.Complete, line.Build, line.Ended, line.Took = true, m.Build, m.Ended, m.Ended.Sub(m.Started)
-			}
+		if record.IsComplete(step.Name) {
+			c := record.Complete[step.Name]
+			line.Complete, line.Build, line.Ended, line.Took = true, c.Build, c.Ended, c.Ended.Sub(c.Started)
 		}
 		if !line.Complete && next == nil {
 			next = &book.Steps[i]
@@ -138,7 +137,7 @@ func StatusOf(book runner.Runbook, record *runner.Record, now runner.Situation, 
 	}
 	switch {
 	case record != nil && record.Back:
-		s.Back = true
+		s.RollingBack = true
 		s.Card.Again, s.Card.Onward, s.Card.Next = "yes: a rollback goes on from where it stopped", "no: the run goes back", cmp.Or(now.Next, command+" rollback")
 	case now.Blocked != "":
 		s.Card.Again, s.Card.Onward, s.Card.Next = "yes: it refuses until that is cleared up", "no: "+now.Blocked, cmp.Or(now.Next, command+" rollback")
