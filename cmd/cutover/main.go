@@ -129,13 +129,13 @@ type program struct {
 	lookup         environ.Lookup
 	redact         *environ.Redactor
 	stdout, stderr io.Writer
-	// reported tells that the failure has been told by its card.
+	// reported reports that a card has reported the failure.
 	reported bool
 }
 
-func (p *program) log(g *grammar) *console.Log {
+func (p *program) log(c *runbookCommand) *console.Log {
 	log := &console.Log{To: p.stderr}
-	if g.Elasticsearch.LogFormat == "json" {
+	if c.LogFormat == "json" {
 		log.JSON = slog.New(slog.NewJSONHandler(p.stderr, nil))
 	}
 	return log

@@ -9,7 +9,6 @@ import (
 
 	"github.com/digitalmarketplace/cutover/jenkins/report"
 	"github.com/digitalmarketplace/cutover/stages/console"
-	"github.com/digitalmarketplace/cutover/stages/elasticsearch"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
@@ -23,23 +22,27 @@ const (
 
 // plan prints what a dry run of the whole runbook found, and keeps it with the
 // reports; a check that failed decides the exit code, as it would in a real run,
-// and leaves no digest: there is nothing to approve.
-func (p *program) plan(ctx context.Context, g *grammar, as, asked string) error {
-	first, last, err := ends(elasticsearch.Steps(nil), asked)
+// and leaves no digest: there is nothing to approve. asked are the stages that a
+// person is to approve: FIRST..LAST, or one name.
+func (p *program) plan(ctx context.Context, c *runbookCommand, as, asked string) error {
+	from, to, both := strings.Cut(asked, "..")
+	if !both {
+		to = from
+	}
+	some, err := stagesOf(c.book, from, to)
 	if err != nil {
 		return err
 	}
-	site, err := p.open(ctx, g, 1, p.unwritable(g)...)
+	site, err := p.open(ctx, c, c.book.Steps, p.unwritable(c)...)
 	if err != nil {
 		return err
 	}
-	all := elasticsearch.Steps(site)
-	gathered := &console.Plan{Last: site.Took(ctx), NoWayBack: site.NoWayBack, WaysBack: site.WaysBack()}
-	r := p.runner(site, g)
-	r.Observer = runner.Observers{gathered, told{p}}
+	r := p.runner(site, c)
+	gathered := &console.Plan{Runbook: r.Runbook, Took: site.Took(ctx)}
+	r.Checks, r.Observer = nil, runner.Observers{gathered, reported{p}}
 	// Read before the plan: what changes in between then disagrees with the digest.
 	world, unread := site.World(ctx)
-	failed := r.Run(ctx, all, all)
+	failed := r.Run(ctx, r.Runbook.Steps)
 	if failed == nil && unread == nil {
 		gathered.World = world
 	}
@@ -48,35 +51,19 @@ func (p *program) plan(ctx context.Context, g *grammar, as, asked string) error 
 	if failed == nil {
 		failed = unread
 	}
-	return errors.Join(failed, err, keep(p.files(g), gathered, first, last))
+	question := ""
+	if asked != "" && gathered.Digest() != "" {
+		question = gathered.Question(some)
+	}
+	return errors.Join(failed, err, keep(p.files(c), gathered, question))
 }
 
-// ends are the numbers of the stages that FIRST..LAST, or one name, means; 0 for none.
-func ends(steps runner.Runbook, asked string) (first, last int, err error) {
-	if asked == "" {
-		return 0, 0, nil
-	}
-	from, to, both := strings.Cut(asked, "..")
-	if !both {
-		to = from
-	}
-	if first, err = number(steps, from, steps[0], "map-live-route"); err != nil {
-		return 0, 0, err
-	}
-	last, err = number(steps, to, steps[len(steps)-1], "unmap-temporary-route")
-	return first, last, err
-}
-
-// keep writes the plan's files, and takes away those of an earlier plan for which
-// there is no reason now.
-func keep(files *report.Files, plan *console.Plan, first, last int) error {
+// keep writes the plan's files, and deletes those of an earlier plan that this one
+// does not have.
+func keep(files *report.Files, plan *console.Plan, question string) error {
 	var text, object bytes.Buffer
 	if err := errors.Join(plan.Print(&text), plan.JSON(&object)); err != nil {
 		return err
-	}
-	question := ""
-	if plan.Digest() != "" {
-		question = plan.Question(first, last)
 	}
 	var all []error
 	for _, file := range []struct{ name, text string }{

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/digitalmarketplace/cutover/jenkins/junit"
 	"github.com/digitalmarketplace/cutover/stages/runner"
@@ -44,25 +43,22 @@ func (f *Files) Writable() error {
 	return errors.Join(tmp.Close(), os.Remove(tmp.Name()))
 }
 
-// StageStarted replaces what an earlier build may have left: Jenkins would read
-// it as this build's.
-func (f *Files) StageStarted(r *runner.Result) { f.write(r) }
-
-// TaskStarted does nothing.
-func (f *Files) TaskStarted(*runner.Result, runner.List, string) {}
-
-// Progress does nothing.
-func (f *Files) Progress(*runner.Result, string, time.Duration, *runner.Progress, string) {}
-
-// TaskDone rewrites the reports.
-func (f *Files) TaskDone(r *runner.Result) { f.write(r) }
-
-// StageDone rewrites the reports. One that cannot be is removed as far as it was
-// written: Jenkins would take it for the whole, and misses a report that is not there.
-func (f *Files) StageDone(r *runner.Result) {
-	if f.write(r) {
-		return
+// Observe rewrites the reports at the beginning of a stage, to replace what an
+// earlier build may have left, after each task, and at the end.
+func (f *Files) Observe(e runner.Event) {
+	switch e.Kind {
+	case runner.StageStarted, runner.TaskDone:
+		f.write(e.Result)
+	case runner.StageDone:
+		if !f.write(e.Result) {
+			f.drop(e.Result)
+		}
 	}
+}
+
+// drop removes reports that could not be written to the end: Jenkins would take them
+// for the whole, while it misses a report that is not there.
+func (f *Files) drop(r *runner.Result) {
 	for _, kind := range []string{".xml", ".json"} {
 		if err := f.Drop(name(r) + kind); err != nil {
 			f.Failed(fmt.Errorf("remove half a report: %w", err))
@@ -98,9 +94,9 @@ func (f *Files) both(r *runner.Result) error {
 	return f.replace(base+".json", string(result)+"\n")
 }
 
-// name keeps the report of an undoing apart from the stage's own.
+// name keeps the report of undoing a stage apart from the stage's own.
 func name(r *runner.Result) string {
-	if r.Back {
+	if r.Rollback {
 		return "rollback-" + junit.Name(r)
 	}
 	return junit.Name(r)

@@ -44,11 +44,11 @@ func TestTheReportIsValidAfterEachTask(t *testing.T) {
 	r := result()
 	all := r.Tasks
 	r.Tasks = nil
-	f.StageStarted(r)
+	f.Observe(runner.Event{Kind: runner.StageStarted, Result: r})
 	junitxsd.ValidateJUnit(t, filepath.Join(dir, "09-map-live-route.xml"))
 	for i := range all {
 		r.Tasks = all[:i+1]
-		f.TaskDone(r)
+		f.Observe(runner.Event{Kind: runner.TaskDone, Result: r})
 		junitxsd.ValidateJUnit(t, filepath.Join(dir, "09-map-live-route.xml"))
 	}
 	left, err := filepath.Glob(filepath.Join(dir, ".part-*"))
@@ -59,7 +59,7 @@ func TestTheReportIsValidAfterEachTask(t *testing.T) {
 
 func TestTheReportSaysWhatWasFound(t *testing.T) {
 	f, dir := files(t)
-	f.StageDone(result())
+	f.Observe(runner.Event{Kind: runner.StageDone, Result: result()})
 	text, err := os.ReadFile(filepath.Join(dir, "09-map-live-route.xml"))
 	if err != nil {
 		t.Fatal(err)
@@ -87,8 +87,8 @@ func TestTheReportSaysWhatWasFound(t *testing.T) {
 func TestAnUndoingHasAReportOfItsOwn(t *testing.T) {
 	f, dir := files(t)
 	r := result()
-	r.Back = true
-	f.StageDone(r)
+	r.Rollback = true
+	f.Observe(runner.Event{Kind: runner.StageDone, Result: r})
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -110,9 +110,9 @@ func TestAReportThatCannotBeWrittenIsTold(t *testing.T) {
 	var told error
 	times := 0
 	f := &report.Files{Dir: blocked, Redact: func(s string) string { return s }, Failed: func(err error) { told, times = err, times+1 }}
-	f.StageStarted(result())
-	f.TaskDone(result())
-	f.StageDone(result())
+	f.Observe(runner.Event{Kind: runner.StageStarted, Result: result()})
+	f.Observe(runner.Event{Kind: runner.TaskDone, Result: result()})
+	f.Observe(runner.Event{Kind: runner.StageDone, Result: result()})
 	if times != 1 {
 		t.Errorf("told %d times, want once", times)
 	}
@@ -128,14 +128,14 @@ func TestHalfAReportIsNotLeft(t *testing.T) {
 	times := 0
 	f.Failed = func(error) { times++ }
 	r := result()
-	f.StageStarted(r)
+	f.Observe(runner.Event{Kind: runner.StageStarted, Result: r})
 	// Nothing can be renamed to where a folder is.
 	obstacle := filepath.Join(dir, "09-map-live-route.xml")
 	if err := errors.Join(os.Remove(obstacle), os.Mkdir(obstacle, 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	f.TaskDone(r)
-	f.StageDone(r)
+	f.Observe(runner.Event{Kind: runner.TaskDone, Result: r})
+	f.Observe(runner.Event{Kind: runner.StageDone, Result: r})
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v (%v)", left, err)
 	}
@@ -148,7 +148,7 @@ func TestHalfAReportIsNotLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Dir = filepath.Join(dir, "file")
-	f.StageDone(&next)
+	f.Observe(runner.Event{Kind: runner.StageDone, Result: &next})
 	if times != 2 {
 		t.Errorf("a second stage's report is lost unseen: told %d times", times)
 	}

@@ -52,8 +52,8 @@ func begun(s report.Status) string {
 		return "no run has begun"
 	case s.Started.IsZero():
 		return "run " + s.Run + " is complete"
-	case s.Back:
-		return fmt.Sprintf("run %s, begun %s, goes back", s.Run, minute(s.Started))
+	case s.RollingBack:
+		return fmt.Sprintf("run %s, begun %s, is being rolled back", s.Run, minute(s.Started))
 	}
 	return fmt.Sprintf("run %s, begun %s", s.Run, minute(s.Started))
 }

@@ -25,24 +25,24 @@ type reindex struct {
 	caughtUp time.Time
 }
 
-// reindexGate keeps the nightly job from writing while both apps serve, when
-// half of its documents would go to the one and half to the other.
-func reindexGate(record *runner.Record, earlier []runner.Step) runner.Admission {
+// Admit keeps the nightly job from writing while both apps serve, when half of its
+// documents would go to the one and half to the other.
+func (r *reindex) Admit(record *runner.Record, earlier []runner.Step) runner.Admission {
 	if record == nil {
 		return runner.Admission{Act: true}
 	}
 	missing, switched := "", false
 	for _, step := range earlier {
-		_, is := record.Marks[step.Name]
+		is := record.IsComplete(step.Name)
 		if !is && missing == "" {
 			missing = fmt.Sprintf("%d. %s", step.Number, step.Name)
 		}
 		switched = switched || is && step.Number >= 9
 	}
-	_, verified := record.Marks[stageVerifyIndices]
+	verified := record.IsComplete(stageVerifyIndices)
 	switch {
 	case missing == "":
-		return runner.Admission{Act: true, Mark: true}
+		return runner.Admission{Act: true, Completes: true}
 	case !switched && !verified:
 		return runner.Admission{Act: true}
 	case !switched:

@@ -36,7 +36,7 @@ func (r *removeOldService) reindexed(_ context.Context, o *runner.Observation) e
 	if r.run == nil {
 		return &runner.NotYet{Stage: stageCheckRelease, Why: "there is no run"}
 	}
-	released, reindex := r.run.Marks[stageAwaitRelease], r.run.Marks[stageReindex]
+	released, reindex := r.run.Complete[stageAwaitRelease], r.run.Complete[stageReindex]
 	if reindex.Ended.IsZero() || reindex.Ended.Before(released.Ended) {
 		return runner.Refuse("no reindex has ended since the release was seen: run reindex, or let the nightly job")
 	}
@@ -89,7 +89,7 @@ func (r *removeOldService) held(_ context.Context, o *runner.Observation) error 
 	if r.run == nil {
 		return &runner.NotYet{Stage: stageCheckRelease, Why: "there is no run"}
 	}
-	mark, is := r.run.Marks[stageRemoveOldApp]
+	mark, is := r.run.Complete[stageRemoveOldApp]
 	if !is {
 		return &runner.NotYet{Stage: stageRemoveOldApp, Why: "the old app is not removed"}
 	}

@@ -151,7 +151,7 @@ func (s *Site) marked(stage string) bool {
 	if s.run == nil {
 		return false
 	}
-	_, is := s.run.Marks[stage]
+	_, is := s.run.Complete[stage]
 	return is
 }
 
@@ -163,15 +163,7 @@ func (s *Site) settled() []runner.Task {
 // waitsFor makes a task that does not hold wait for an earlier stage as long as
 // that is not complete: in a dry run that is no failure.
 func (s *Site) waitsFor(stage, why string, t runner.Task) runner.Task {
-	do := t.Do
-	t.Do = func(ctx context.Context, o *runner.Observation) error {
-		err := do(ctx, o)
-		var waits *runner.NotYet
-		if c := runner.ClassOf(err); err != nil && !errors.As(err, &waits) && !s.marked(stage) && (c == runner.Failed || c == runner.Refused) {
-			return &runner.NotYet{Stage: stage, Why: why}
-		}
-		return err
-	}
+	t.After = &runner.NotYet{Stage: stage, Why: why}
 	return t
 }
 

@@ -72,7 +72,7 @@ func (s *Site) replaced(ctx context.Context) ([]report.Leftover, error) {
 	if err != nil {
 		return nil, err
 	}
-	since := s.run.Marks[stageUnmapOldApp].Ended.UTC().Truncate(time.Second)
+	since := s.run.Complete[stageUnmapOldApp].Ended.UTC().Truncate(time.Second)
 	goes := s.place(stageRemoveOldService) + " deletes it; until then it is the way back"
 	var all []report.Leftover
 	if app != nil {
@@ -86,5 +86,5 @@ func (s *Site) replaced(ctx context.Context) ([]report.Leftover, error) {
 
 // place is a stage with its number.
 func (s *Site) place(stage string) string {
-	return Steps(s).Named(stage).Called()
+	return Runbook(s).Named(stage).Called()
 }

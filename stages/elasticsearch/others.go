@@ -135,7 +135,7 @@ func (s *Site) isUs(e cloudfoundry.Event) bool {
 // clock; those of the marks are the build agents'.
 func (s *Site) atWork(at time.Time, lease report.LeaseStatus) bool {
 	const apart = 5 * time.Second
-	for _, m := range s.run.Marks {
+	for _, m := range s.run.Complete {
 		if at.After(m.Started.Add(-apart)) && at.Before(m.Ended.Add(apart)) {
 			return true
 		}

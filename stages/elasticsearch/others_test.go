@@ -13,7 +13,7 @@ func TestWhoseAChangeIs(t *testing.T) {
 	at := time.Date(2026, 11, 23, 1, 0, 0, 0, time.UTC)
 	s := &Site{
 		Settings: Settings{CF: cloudfoundry.Settings{Username: "Build@example.com"}},
-		run:      &journal.Run{Marks: map[string]journal.Mark{"push-app": {Started: at, Ended: at.Add(time.Minute)}}},
+		run:      &journal.Run{Complete: map[string]journal.Completion{"push-app": {Started: at, Ended: at.Add(time.Minute)}}},
 	}
 	const update, us = "audit.app.update", "build@example.com"
 	inside, outside := at.Add(30*time.Second), at.Add(time.Hour)

@@ -46,7 +46,7 @@ func (s *Site) serves() bool {
 	if s.run == nil {
 		return true
 	}
-	_, mapped := s.run.Marks[stageMapLiveRoute]
+	_, mapped := s.run.Complete[stageMapLiveRoute]
 	return mapped || s.run.Direction == journal.Back
 }
 

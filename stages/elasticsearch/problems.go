@@ -7,10 +7,12 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/environ"
+	"github.com/digitalmarketplace/cutover/stages/runner"
 	"github.com/digitalmarketplace/cutover/stages/upgrade/report"
 )
 
@@ -23,15 +25,16 @@ func (p *problems) wrong(is bool, variable, format string, args ...any) {
 	}
 }
 
-// Problems are what the tags cannot say. first is the number of the first stage
-// that will run, since not every stage needs every setting.
-func (s *Settings) Problems(first int) environ.Problems {
+// Problems are what the tags cannot say. steps are the stages that will run, since
+// not every stage needs every setting.
+func (s *Settings) Problems(steps []runner.Step) environ.Problems {
 	p := &problems{}
 	p.wrong(strings.EqualFold(s.Stage, "Select one"), "STAGE", "is still %q: choose an environment", s.Stage)
 	plain := regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*$`)
 	p.wrong(s.Stage != "" && !strings.EqualFold(s.Stage, "Select one") && !plain.MatchString(s.Stage), "STAGE", "%q is not the name of an environment", s.Stage)
 	p.all = append(p.all, s.CF.Problems()...)
-	p.wrong(s.Plan == "" && first <= 2, "SERVICE_PLAN", "is not set: a plan of cf marketplace -e %s", s.Offering)
+	creates := slices.ContainsFunc(steps, func(step runner.Step) bool { return step.Name == stageCheckRelease || step.Name == stageCreateService })
+	p.wrong(s.Plan == "" && creates, "SERVICE_PLAN", "is not set: a plan of cf marketplace -e %s", s.Offering)
 	p.wrong(s.Release != "" && s.Image != "", "RELEASE", "is set, and so is IMAGE: set one of them")
 	p.wrong(strings.ContainsAny(s.Image+s.Release, " \t"), "IMAGE", "an image and a release have no spaces")
 	var object map[string]any

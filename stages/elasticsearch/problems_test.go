@@ -21,7 +21,7 @@ func wrong(t *testing.T, changed map[string]string) []string {
 		env[k] = v
 	}
 	settings, all := environ.Load[elasticsearch.Settings](t.Context(), func(k string) (string, bool) { v, ok := env[k]; return v, ok })
-	all = append(all, settings.Problems(1)...)
+	all = append(all, settings.Problems(elasticsearch.Runbook(nil).Steps)...)
 	names := []string{}
 	for _, p := range all {
 		names = append(names, p.Variable)

@@ -98,14 +98,14 @@ type lease struct {
 	s *Site
 }
 
-// Take acquires the lease in the name of this process.
-func (l lease) Take(ctx context.Context) error {
+// Acquire acquires the lease in the name of this process.
+func (l lease) Acquire(ctx context.Context) error {
 	host, _ := os.Hostname()
 	who := journal.Holder{Build: l.s.o.Build, Process: fmt.Sprintf("%s, process %d", host, os.Getpid())}
 	if l.s.run != nil {
 		who.Run = l.s.run.ID
 	}
-	return l.Acquire(ctx, who)
+	return l.Lease.Acquire(ctx, who)
 }
 
 // record adapts the run to the runner.
@@ -135,29 +135,29 @@ func (r record) Record(ctx context.Context) (*runner.Record, error) {
 }
 
 func recordOf(run *journal.Run) *runner.Record {
-	out := &runner.Record{Run: run.ID, Back: run.Direction == journal.Back, Marks: map[string]runner.Mark{}}
-	for name, m := range run.Marks {
-		out.Marks[name] = runner.Mark{Verdict: runner.Verdict(m.Verdict), Build: m.Build, Started: m.Started, Ended: m.Ended}
+	out := &runner.Record{Run: run.ID, Back: run.Direction == journal.Back, Complete: map[string]runner.Completion{}}
+	for name, m := range run.Complete {
+		out.Complete[name] = runner.Completion{Verdict: runner.Verdict(m.Verdict), Build: m.Build, Started: m.Started, Ended: m.Ended}
 	}
 	return out
 }
 
-func (r record) Mark(ctx context.Context, stage string, m runner.Mark) error {
+func (r record) Complete(ctx context.Context, stage string, m runner.Completion) error {
 	facts := map[string]any{}
 	for _, f := range m.Facts {
 		facts[f.Name] = f.Value
 	}
-	return r.s.journal.MarkStage(ctx, r.s.run, stage, journal.Mark{
+	return r.s.journal.Complete(ctx, r.s.run, stage, journal.Completion{
 		Verdict: string(m.Verdict), Build: m.Build, Started: m.Started, Ended: m.Ended, Facts: facts,
 	})
 }
 
-func (r record) Unmark(ctx context.Context, stage string) error {
-	return r.s.journal.Unmark(ctx, r.s.run, stage)
+func (r record) Reopen(ctx context.Context, stage string) error {
+	return r.s.journal.Reopen(ctx, r.s.run, stage)
 }
 
-func (r record) TurnBack(ctx context.Context) error {
-	return r.s.journal.SetDirection(ctx, r.s.run, journal.Back)
+func (r record) GoBack(ctx context.Context) error {
+	return r.s.journal.GoBack(ctx, r.s.run)
 }
 
 // Retire takes our labels off what stays, and then ends the run. In this order it
@@ -217,4 +217,19 @@ func (s *Site) ownServices(ctx context.Context) ([]cloudfoundry.ServiceInstance,
 		return nil, fmt.Errorf("find the service of run %s: %w", s.run.ID, err)
 	}
 	return slices.DeleteFunc(all, func(one cloudfoundry.ServiceInstance) bool { return one.Labels[roleLabel] != green }), nil
+}
+
+// Runbook is the runbook on this site.
+func (s *Site) Runbook() runner.Runbook { return Runbook(s) }
+
+// Options are the runner's options that follow from the settings.
+func (s *Site) Options() runner.Options {
+	o := runner.Options{
+		Environment: s.Settings.Stage, App: s.Settings.LiveApp,
+		VerifyFor: s.Settings.VerifyTimeout, Every: s.Settings.Poll, Situation: s.Situation,
+	}
+	if s.Settings.PlanDigest != "" {
+		o.Checks = []runner.Task{{Name: "the approved plan still applies", Do: s.Approved}}
+	}
+	return o
 }

@@ -32,10 +32,19 @@ const (
 	stageRemoveOldService    = "remove-old-service"
 )
 
-// Steps is the runbook, in its order. With a nil site it is the list of names and
-// texts alone, whose stages cannot be opened.
-func Steps(s *Site) runner.Runbook {
+// Runbook is the runbook. With a nil site it is names and texts alone: its stages
+// can do nothing, and what rolling back costs is not known.
+func Runbook(s *Site) runner.Runbook {
 	return runner.Runbook{
+		Name: "elasticsearch", Steps: steps(s),
+		Switch:   runner.Range{First: stageMapLiveRoute, Last: stageUnmapTemporaryRoute},
+		Rollback: rollbackOrder(), RollbackCosts: s.rollbackCosts(),
+	}
+}
+
+// steps are the stages in their order.
+func steps(s *Site) []runner.Step {
+	return []runner.Step{
 		// Find blue by its live route, record it, and see that we may and can.
 		{Number: 1, Name: stageCheckRelease, Title: "Check the release", Help: checkReleaseHelp, Open: func() runner.Stage { return &checkRelease{Site: s} }},
 		// The new Elasticsearch, beside the old one.
@@ -47,11 +56,11 @@ func Steps(s *Site) runner.Runbook {
 		// Green, on its temporary route.
 		{Number: 5, Name: stagePushApp, Title: "Push the app", Help: pushAppHelp, Open: func() runner.Stage { return &pushApp{Site: s} }},
 		// Blue and green side by side, on different backends.
-		{Number: 6, Name: stageCheckApps, Title: "Check the apps", Help: checkAppsHelp, Looks: true, Open: func() runner.Stage { return &checkApps{Site: s} }},
+		{Number: 6, Name: stageCheckApps, Title: "Check the apps", Help: checkAppsHelp, Open: func() runner.Stage { return &checkApps{Site: s} }},
 		// All documents into green.
 		{Number: 7, Name: stageBuildIndices, Title: "Build the indices", Help: buildIndicesHelp, Open: func() runner.Stage { return &buildIndices{Site: s} }},
 		// Green compared with the data API and with blue.
-		{Number: 8, Name: stageVerifyIndices, Title: "Verify the indices", Help: verifyIndicesHelp, Looks: true, Open: func() runner.Stage { return &verifyIndices{Site: s} }},
+		{Number: 8, Name: stageVerifyIndices, Title: "Verify the indices", Help: verifyIndicesHelp, Open: func() runner.Stage { return &verifyIndices{Site: s} }},
 		// Both serve.
 		{Number: 9, Name: stageMapLiveRoute, Title: "Map the live route", Help: mapLiveRouteHelp, Open: func() runner.Stage { return &mapLiveRoute{Site: s} }},
 		// Both are seen to serve, by their own logs.
@@ -70,21 +79,19 @@ func Steps(s *Site) runner.Runbook {
 		// The release puts the pipeline's own app in green's place.
 		{Number: 18, Name: stageAwaitRelease, Title: "Await the release", Help: awaitReleaseHelp, Open: func() runner.Stage { return &awaitRelease{Site: s} }},
 		// All documents once more, into the live aliases; nightly too.
-		{Number: 19, Name: stageReindex, Title: "Reindex", Help: reindexHelp, Gate: reindexGate, Open: func() runner.Stage { return &reindex{Site: s} }},
+		{Number: 19, Name: stageReindex, Title: "Reindex", Help: reindexHelp, Open: func() runner.Stage { return &reindex{Site: s} }},
 		// Blue and its Elasticsearch are deleted: the point of no return, and the end of the run.
-		{Number: 20, Name: stageRemoveOldService, Title: "Remove the old service", Help: removeOldServiceHelp, Open: func() runner.Stage { return &removeOldService{Site: s} }},
+		{Number: 20, Name: stageRemoveOldService, Title: "Remove the old service", Help: removeOldServiceHelp, Final: true, Open: func() runner.Stage { return &removeOldService{Site: s} }},
 	}
 }
 
-// WayBack is the order in which the steps are undone: traffic first, names after,
-// and then what was made for the run, from the last to the first. Before 16 to 13
-// the names are those of the end, so every way back finds its objects by GUID or
-// label.
-func WayBack(s *Site) runner.Runbook {
-	steps := Steps(s)
-	var order runner.Runbook
-	for _, name := range []string{
-		// What ends all ways back says so before anything is done.
+// rollbackOrder is the order in which the stages are undone: traffic first, names
+// after, and then what was made for the run, from the last to the first. Before 16 to
+// 13 are undone the names are those of the end, so every Undo finds its objects by
+// GUID or label.
+func rollbackOrder() []string {
+	return []string{
+		// Where this is complete there is no rollback: it is refused before anything is done.
 		stageRemoveOldService,
 		// Which app was released, if one was.
 		stageAwaitRelease,
@@ -96,8 +103,5 @@ func WayBack(s *Site) runner.Runbook {
 		stageRenameNewApp, stageRenameOldApp, stageRenameNewService, stageRenameOldService,
 		// What was made.
 		stageUnmapTemporaryRoute, stageReindex, stageVerifyIndices, stageBuildIndices, stageCheckApps, stagePushApp, stageEditManifest, stageGenerateManifest, stageCreateService, stageCheckRelease,
-	} {
-		order = append(order, *steps.Named(name))
 	}
-	return order
 }

@@ -131,7 +131,7 @@ func (s *Site) live() *searchapi.Client { return s.searchAt(s.Settings.searchAPI
 // green is the new app: on its temporary route, and once it serves alone on the
 // live route, from which the old app cannot answer any more.
 func (s *Site) green() *searchapi.Client {
-	if s.run != nil && s.run.Marks[stageUnmapOldApp].Verdict != "" {
+	if s.run != nil && s.run.Complete[stageUnmapOldApp].Verdict != "" {
 		return s.live()
 	}
 	return s.searchAt(s.Settings.RouteScheme+"://"+s.Settings.TemporaryRoute, nil)

@@ -33,8 +33,8 @@ func (s *Site) Status(ctx context.Context, command string) (report.Status, error
 	if err != nil {
 		return report.Status{}, err
 	}
-	steps := Steps(s)
-	status := report.StatusOf(steps, record, situation, command)
+	book := Runbook(s)
+	status := report.StatusOf(book, record, situation, command)
 	status.Environment, status.Runbook, status.App = s.Settings.Stage, "elasticsearch", s.Settings.LiveApp
 	if ended {
 		status.Card.Again = "a new migration begins with check-release"
@@ -49,7 +49,7 @@ func (s *Site) Status(ctx context.Context, command string) (report.Status, error
 		return report.Status{}, err
 	}
 	if status.Next != nil {
-		status.Next.Will = report.Will(ctx, *steps.Named(status.Next.Stage))
+		status.Next.Will = report.Will(ctx, *book.Named(status.Next.Stage))
 	}
 	return status, nil
 }
@@ -129,13 +129,15 @@ func (s *Site) Guard(ctx context.Context) (string, error) {
 	if record.Back {
 		return "", runner.Refuse("migration %s goes back: release when the rollback has ended", record.Run)
 	}
-	steps := Steps(s)
-	for _, step := range steps.Between(1, steps.Named(stageAwaitRelease).Number-1) {
-		if _, is := record.Marks[step.Name]; !is {
+	for _, step := range steps(s) {
+		if step.Name == stageAwaitRelease {
+			break
+		}
+		if !record.IsComplete(step.Name) {
 			return "", runner.Refuse("migration %s is at %d. %s: release when it has come to 18, or was rolled back", record.Run, step.Number, step.Name)
 		}
 	}
-	if _, is := record.Marks[stageAwaitRelease]; !is {
+	if !record.IsComplete(stageAwaitRelease) {
 		return "migration " + record.Run + " waits for a release", nil
 	}
 	return "migration " + record.Run + " has had its release", nil
@@ -143,10 +145,10 @@ func (s *Site) Guard(ctx context.Context) (string, error) {
 
 // Took tells how long each stage took: in this run, or else in the one before.
 func (s *Site) Took(ctx context.Context) func(stage string) time.Duration {
-	marks := map[string]journal.Mark{}
+	marks := map[string]journal.Completion{}
 	for _, load := range []func(context.Context) (*journal.Run, error){s.journal.LastRun, s.journal.Load} {
 		if run, err := load(ctx); err == nil && run != nil {
-			maps.Copy(marks, run.Marks)
+			maps.Copy(marks, run.Complete)
 		}
 	}
 	return func(stage string) time.Duration { return marks[stage].Ended.Sub(marks[stage].Started) }

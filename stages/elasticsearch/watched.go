@@ -4,23 +4,36 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/digitalmarketplace/cutover/stages/runner"
 	"github.com/digitalmarketplace/cutover/stages/witness"
 )
 
-// Beside is the witness of the live address, beside the steps that move traffic.
-func (s *Site) Beside() *runner.Beside {
+// Monitor is the witness of the live address, during the stages that move traffic;
+// nil where steps do not move all of it.
+func (s *Site) Monitor(steps []runner.Step) *runner.Monitor {
+	has := func(name string) bool {
+		return slices.ContainsFunc(steps, func(step runner.Step) bool { return step.Name == name })
+	}
+	if !has(stageMapLiveRoute) || !has(stageUnmapOldApp) {
+		return nil
+	}
 	s.watch()
-	return &runner.Beside{First: 9, Last: 12, Command: "switch", Companion: s.eyes, Retreat: s.retreat}
+	return &runner.Monitor{
+		Range:     runner.Range{First: stageMapLiveRoute, Last: stageUnmapTemporaryRoute},
+		Companion: s.eyes, Revert: s.retreat,
+	}
 }
 
-// BesideBack is the same witness, beside the part of the way back that moves
-// traffic.
-func (s *Site) BesideBack() *runner.Beside {
+// RollbackMonitor is the same witness, during the part of a rollback that moves traffic.
+func (s *Site) RollbackMonitor() *runner.Monitor {
 	s.watch()
-	return &runner.Beside{First: 9, Last: 11, Command: "rollback", Companion: watchedBack{s.eyes, s}}
+	return &runner.Monitor{
+		Range:     runner.Range{First: stageMapLiveRoute, Last: stageUnmapOldApp},
+		Companion: watchedBack{s.eyes, s},
+	}
 }
 
 func (s *Site) watch() {

@@ -85,7 +85,7 @@ func TestRunAndLeaseOnTheRehearsalPlatform(t *testing.T) {
 	}
 	// A PATCH that is answered with an error was carried out all the same.
 	add(t, engine, faults.Fault{Method: "PATCH", Path: run.GUID, Kind: faults.ErrorAfter, N: 1})
-	if err := j.MarkStage(ctx, run, "check-release", journal.Mark{Verdict: "done"}); err != nil {
+	if err := j.Complete(ctx, run, "check-release", journal.Completion{Verdict: "done"}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(run, loaded(t, j)); diff != "" {

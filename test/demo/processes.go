@@ -34,7 +34,7 @@ func commandsOf(pipeline string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: run this from the root of the repository", err)
 	}
-	steps := elasticsearch.Steps(nil)
+	steps := elasticsearch.Runbook(nil)
 	var commands []string
 	for _, m := range regexp.MustCompile(`exec cutover elasticsearch ([a-z-]+)`).FindAllSubmatch(text, -1) {
 		if name := string(m[1]); name == switching || steps.Named(name) != nil {

@@ -25,8 +25,8 @@ func held(t *testing.T) recap {
 		load:   tally{Sent: 100, ByApp: map[string]int{blueApp: 50, "elasticsearch-migration": 50}},
 	}
 	files := report.Files{Dir: r.reports, Redact: func(s string) string { return s }, Failed: func(err error) { t.Fatal(err) }}
-	for _, step := range elasticsearch.Steps(nil) {
-		files.StageDone(&runner.Result{Number: step.Number, Stage: step.Name, Verdict: runner.Done, Started: time.Now()})
+	for _, step := range elasticsearch.Runbook(nil).Steps {
+		files.Observe(runner.Event{Kind: runner.StageDone, Result: &runner.Result{Number: step.Number, Stage: step.Name, Verdict: runner.Done, Started: time.Now()}})
 	}
 	return r
 }
@@ -39,7 +39,7 @@ type spoilt struct {
 
 // A demo that cannot fail shows nothing.
 func TestWhatDoesNotHoldIsFound(t *testing.T) {
-	first := elasticsearch.Steps(nil)[0]
+	first := elasticsearch.Runbook(nil).Steps[0]
 	cases := map[string]spoilt{
 		"all of it held":             {func(*recap) error { return nil }, ""},
 		"a request failed":           {func(r *recap) error { r.load.Failed = 1; return nil }, "1 live requests failed"},
@@ -86,7 +86,7 @@ func TestTheCommandsAreThoseOfTheMigration(t *testing.T) {
 		t.Fatal(err)
 	}
 	var steps []string
-	for _, step := range elasticsearch.Steps(nil) {
+	for _, step := range elasticsearch.Runbook(nil).Steps {
 		steps = append(steps, step.Name)
 	}
 	switched := slices.Index(commands, switching)

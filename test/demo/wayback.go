@@ -50,12 +50,12 @@ func goBack(ctx context.Context, box *sandbox, p *program) (ran, *wayBack, error
 }
 
 // steps are those that the rehearsal goes through.
-func (r *recap) steps() runner.Runbook {
-	all := elasticsearch.Steps(nil)
+func (r *recap) steps() []runner.Step {
+	book := elasticsearch.Runbook(nil)
 	if r.back == nil {
-		return all
+		return book.Steps
 	}
-	return all.Between(all[0].Number, all.Named(turning).Number)
+	return book.Between("", turning)
 }
 
 // judgeBack finds what of the way back did not hold.
@@ -82,7 +82,7 @@ func (r *recap) baseBack(step runner.Step) string {
 // writeBack writes the way back for people, in the order in which it was gone.
 func (r *recap) writeBack(w io.Writer) {
 	fmt.Fprintf(w, "\nThe way back\n")
-	for _, step := range elasticsearch.WayBack(nil) {
+	for _, step := range elasticsearch.Runbook(nil).RollbackSteps() {
 		if result, err := readFrom(r.baseBack(step)); err == nil && result.Verdict == runner.Done {
 			fmt.Fprintf(w, "%2d. %-21s %-9s %7s  %s.xml\n", step.Number, step.Name, "undone", seconds(result.Duration), r.baseBack(step))
 		}

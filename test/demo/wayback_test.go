@@ -18,7 +18,7 @@ func gone(t *testing.T) recap {
 	r.counts = []counts{{alias: "g-cloud-12", data: 2000, blue: 2000, green: -1}}
 	files := report.Files{Dir: r.reports, Redact: func(s string) string { return s }, Failed: func(err error) { t.Fatal(err) }}
 	for _, step := range r.steps() {
-		files.StageDone(&runner.Result{Number: step.Number, Stage: step.Name, Back: true, Verdict: runner.Done, Started: time.Now()})
+		files.Observe(runner.Event{Kind: runner.StageDone, Result: &runner.Result{Number: step.Number, Stage: step.Name, Rollback: true, Verdict: runner.Done, Started: time.Now()}})
 	}
 	return r
 }

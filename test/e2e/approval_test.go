@@ -69,7 +69,7 @@ func TestAnApprovedPlanIsAgreedWithAtEveryStateOnItsWay(t *testing.T) {
 					}
 				}
 			}
-			for _, step := range elasticsearch.Steps(nil) {
+			for _, step := range elasticsearch.Runbook(nil).Steps {
 				w.before(step)
 				names, digests = append(names, step.Name), append(digests, w.digest())
 				extra := unbeating()
@@ -97,7 +97,7 @@ func TestAnApprovedPlanIsAgreedWithAtEveryStateOnItsWay(t *testing.T) {
 					t.Fatalf("%s: exit code %d\n%s", step.Name, code, p.log.String())
 				}
 				w.call("DELETE", "/_sandbox/faults/"+held, nil, nil)
-				if !isLast(elasticsearch.Steps(nil), step) {
+				if !isLast(elasticsearch.Runbook(nil).Steps, step) {
 					agree("after " + step.Name)
 				}
 			}

@@ -31,13 +31,13 @@ func (w *world) released(manifest map[string]any) {
 // past it. "" is the last.
 func (w *world) forward(to string) {
 	w.t.Helper()
-	steps := elasticsearch.Steps(nil)
-	if step := steps.Named(to); step == nil || step.Number >= steps.Named("await-release").Number {
+	book := elasticsearch.Runbook(nil)
+	if to == "" || len(book.Between("await-release", to)) > 0 {
 		w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
 		w.released(nil)
 	}
 	if to == "" {
-		to = steps[len(steps)-1].Name
+		to = book.Steps[len(book.Steps)-1].Name
 	}
 	w.run(0, "elasticsearch", "run", "--to", to)
 }
@@ -47,14 +47,14 @@ func alwaysActs() []string { return []string{"reindex"} }
 
 // isLast tells the step that ends the run: after it there is no record to go on
 // from, to take a mark off, or to go back by.
-func isLast(steps runner.Runbook, step runner.Step) bool {
+func isLast(steps []runner.Step, step runner.Step) bool {
 	return steps[len(steps)-1].Name == step.Name
 }
 
 // Law 1: a dry run writes nothing at all, before any stage and after it.
 func TestADryRunWritesNothing(t *testing.T) {
 	t.Parallel()
-	steps := elasticsearch.Steps(nil)
+	steps := elasticsearch.Runbook(nil).Steps
 	w := start(t, small())
 	look := func(when string, back int) {
 		t.Helper()
@@ -89,7 +89,7 @@ func TestADryRunWritesNothing(t *testing.T) {
 // its mark; one that is complete writes nothing.
 func TestAppliedTwiceIsAppliedOnce(t *testing.T) {
 	t.Parallel()
-	steps := elasticsearch.Steps(nil)
+	steps := elasticsearch.Runbook(nil).Steps
 	w := start(t, small())
 	for _, step := range steps {
 		w.before(step)
@@ -124,7 +124,7 @@ func TestAppliedTwiceIsAppliedOnce(t *testing.T) {
 // runbook, and in each stage its process is killed at another point.
 func TestKilledAtAnyWriteTheNextProcessComesToTheSameEnd(t *testing.T) {
 	t.Parallel()
-	steps := elasticsearch.Steps(nil)
+	steps := elasticsearch.Runbook(nil).Steps
 	kills, ends := rehearsed(t, steps)
 	for i := 0; ; i++ {
 		last := -1
@@ -166,7 +166,7 @@ func (k kill) String() string {
 
 // rehearsed runs all stages undisturbed, and returns for each the points to be
 // killed at and the state that it ends in.
-func rehearsed(t *testing.T, steps runner.Runbook) (kills map[string][]kill, ends map[string]string) {
+func rehearsed(t *testing.T, steps []runner.Step) (kills map[string][]kill, ends map[string]string) {
 	t.Helper()
 	kills, ends = map[string][]kill{}, map[string]string{}
 	w := start(t, small())
@@ -247,7 +247,7 @@ func (w *world) killedAt(step runner.Step, k kill, want string) {
 // record of the retired run.
 func TestUndoneIsTheStateBefore(t *testing.T) {
 	t.Parallel()
-	steps := elasticsearch.Steps(nil)
+	steps := elasticsearch.Runbook(nil).Steps
 	for _, step := range steps {
 		t.Run(step.Name, func(t *testing.T) {
 			t.Parallel()
@@ -287,7 +287,7 @@ func (w *world) removeReleased() {
 // Law 5: no secret in any output.
 func TestNoSecretIsInAnyOutput(t *testing.T) {
 	t.Parallel()
-	steps := elasticsearch.Steps(nil)
+	steps := elasticsearch.Runbook(nil).Steps
 	for _, format := range []string{"text", "json"} {
 		w := start(t, small())
 		for _, step := range steps {

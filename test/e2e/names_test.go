@@ -17,10 +17,10 @@ import (
 func TestTheWayBackPassesEveryStep(t *testing.T) {
 	t.Parallel()
 	var there, back []string
-	for _, step := range elasticsearch.Steps(nil) {
+	for _, step := range elasticsearch.Runbook(nil).Steps {
 		there = append(there, step.Name)
 	}
-	for _, step := range elasticsearch.WayBack(nil) {
+	for _, step := range elasticsearch.Runbook(nil).RollbackSteps() {
 		back = append(back, step.Name)
 	}
 	before := func(first, second string) {

@@ -71,7 +71,7 @@ func TestTheReadmesTableOfVariablesIsTheCodes(t *testing.T) {
 // Every step has its row in the README's table of stages, with its number and its command.
 func TestTheReadmeHasEveryStage(t *testing.T) {
 	text := readme(t)
-	for _, step := range elasticsearch.Steps(nil) {
+	for _, step := range elasticsearch.Runbook(nil).Steps {
 		if row := fmt.Sprintf("\n| %d | `%s` | ", step.Number, step.Name); !strings.Contains(text, row) {
 			t.Errorf("README's table of stages has no row that begins with %q", row[1:])
 		}

@@ -47,7 +47,7 @@ func TestAStepsFileHasItsNumberAndName(t *testing.T) {
 			files = append(files, name)
 		}
 	}
-	for _, step := range elasticsearch.Steps(nil) {
+	for _, step := range elasticsearch.Runbook(nil).Steps {
 		want = append(want, fmt.Sprintf("%02d_%s.go", step.Number, strings.ReplaceAll(step.Name, "-", "_")))
 	}
 	if !slices.Equal(files, want) {

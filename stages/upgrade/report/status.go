@@ -23,8 +23,8 @@ type Status struct {
 	// other has begun; Started is left out then. Both are left out before any run.
 	Run     string    `json:"run,omitempty"`
 	Started time.Time `json:"started,omitzero"`
-	// Back tells that a rollback has begun.
-	Back bool `json:"back"`
+	// RollingBack reports that a rollback has begun.
+	RollingBack bool `json:"rolling_back"`
 	// Traffic is where live traffic goes: "blue", "both", "green", "nobody", "another
 	// app" or "not known".
 	Traffic string      `json:"traffic"`
@@ -118,27 +118,26 @@ type Leftover struct {
 
 // StatusOf makes the status of a runbook from its record and from where live
 // traffic is. command is what a person types before a stage's name.
-func StatusOf(steps runner.Runbook, record *runner.Record, now runner.Situation, command string) Status {
+func StatusOf(book runner.Runbook, record *runner.Record, now runner.Situation, command string) Status {
 	s := Status{
 		Traffic: now.Traffic, Others: OthersStatus{Changes: []Change{}}, Leftovers: []Leftover{},
-		Card: runner.Card{Traffic: now.Traffic + ": " + now.Detail, Back: now.Back},
+		Card: runner.Card{Traffic: now.Traffic + ": " + now.Detail, Rollback: now.Back},
 	}
 	var next *runner.Step
-	for i, step := range steps {
+	for i, step := range book.Steps {
 		line := StageStatus{Number: step.Number, Name: step.Name, Title: step.Title}
-		if record != nil {
-			if m, is := record.Marks[step.Name]; is {
-				line.Complete, line.Build, line.Ended, line.Took = true, m.Build, m.Ended, m.Ended.Sub(m.Started)
-			}
+		if record.IsComplete(step.Name) {
+			c := record.Complete[step.Name]
+			line.Complete, line.Build, line.Ended, line.Took = true, c.Build, c.Ended, c.Ended.Sub(c.Started)
 		}
 		if !line.Complete && next == nil {
-			next = &steps[i]
+			next = &book.Steps[i]
 		}
 		s.Stages = append(s.Stages, line)
 	}
 	switch {
 	case record != nil && record.Back:
-		s.Back = true
+		s.RollingBack = true
 		s.Card.Again, s.Card.Onward, s.Card.Next = "yes: a rollback goes on from where it stopped", "no: the run goes back", cmp.Or(now.Next, command+" rollback")
 	case now.Blocked != "":
 		s.Card.Again, s.Card.Onward, s.Card.Next = "yes: it refuses until that is cleared up", "no: "+now.Blocked, cmp.Or(now.Next, command+" rollback")
@@ -159,10 +158,11 @@ func StatusOf(steps runner.Runbook, record *runner.Record, now runner.Situation,
 // Will says in a line what a step would do now: the changes that it plans, or, of
 // one that only looks or cannot tell yet, what it is for.
 func Will(ctx context.Context, step runner.Step) string {
-	if step.Looks {
+	stage := step.Open()
+	if _, looks := stage.(runner.Looker); looks {
 		return purpose(step)
 	}
-	tasks, err := step.Open().Plan(httpclient.WithoutPermit(ctx))
+	tasks, err := stage.Plan(httpclient.WithoutPermit(ctx))
 	var wait *runner.NotYet
 	switch {
 	case errors.As(err, &wait):
