@@ -28,7 +28,7 @@ func TestTheStatusIsATreeThatFolds(t *testing.T) {
 			{Event: "audit.app.stop", Object: "app search-api", Actor: "x@example.com", Times: 2, Last: at, Unsure: "perhaps"},
 		}},
 		Leftovers: []report.Leftover{{Kind: "route", Name: "r.example.com", Since: at, Goes: "12. deletes it"}},
-		Card:      runner.Card{Traffic: "blue: search-api", Again: "yes", Onward: "yes", Back: "safe", Next: "cutover toy three"},
+		Card:      runner.Card{Traffic: "blue: search-api", Again: "yes", Onward: "yes", Rollback: "safe", Next: "cutover toy three"},
 	}
 	var out bytes.Buffer
 	if err := console.Status(&out, s); err != nil {
@@ -50,7 +50,7 @@ func TestTheStatusIsATreeThatFolds(t *testing.T) {
   traffic      blue: search-api
   run again    yes
   go on        yes
-  go back      safe
+  roll back    safe
   next         cutover toy three
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {

@@ -47,10 +47,10 @@ type watch struct {
 	companion Companion
 	// stages are the names of the monitored stages that this process runs, in order.
 	stages []string
-	// tried reports whether it was to start, breaches, where not nil, that it did.
-	tried    bool
-	breaches <-chan error
-	breach   *breach
+	// tried reports whether it was to start, started whether it did.
+	tried, started bool
+	breaches       <-chan error
+	breach         *breach
 }
 
 // watching returns the monitor's work beside some steps; it has not begun.
@@ -82,7 +82,7 @@ func (r *Runner) monitor(ctx context.Context, step Step, result *Result) error {
 			breaches, err := w.companion.Start(ctx)
 			switch {
 			case err == nil:
-				w.breaches = breaches
+				w.breaches, w.started = breaches, true
 				o.Say("it answers, and is requested continuously from here on")
 				return nil
 			case result.Rollback && ctx.Err() == nil:
@@ -96,7 +96,7 @@ func (r *Runner) monitor(ctx context.Context, step Step, result *Result) error {
 
 // during runs a stage in a context that a breach ends.
 func (w *watch) during(ctx context.Context, step Step, do func(context.Context) error) error {
-	if w.breaches == nil || !slices.Contains(w.stages, step.Name) {
+	if !w.started || !slices.Contains(w.stages, step.Name) {
 		return do(ctx)
 	}
 	working, cancel := context.WithCancelCause(ctx)
@@ -128,7 +128,7 @@ func because(ctx context.Context, err error) error {
 
 // verdict are the tasks that join the Verify of the last monitored step.
 func (w *watch) verdict(step Step) []Task {
-	if w.breaches == nil || w.stages[len(w.stages)-1] != step.Name {
+	if !w.started || w.stages[len(w.stages)-1] != step.Name {
 		return nil
 	}
 	return w.companion.Stop()
@@ -136,7 +136,7 @@ func (w *watch) verdict(step Step) []Task {
 
 // end ends the companion, if it was started.
 func (w *watch) end() {
-	if w.breaches != nil {
+	if w.started {
 		w.companion.End()
 	}
 }

@@ -28,23 +28,23 @@ type world struct {
 }
 
 func newWorld() *world {
-	return &world{record: &Record{Run: "r1", Marks: map[string]Mark{}}, done: map[string]bool{}, loss: make(chan struct{})}
+	return &world{record: &Record{Run: "r1", Complete: map[string]Completion{}}, done: map[string]bool{}, loss: make(chan struct{})}
 }
 
 func (w *world) say(format string, args ...any) { w.log = append(w.log, fmt.Sprintf(format, args...)) }
 
 func (w *world) Record(context.Context) (*Record, error) { return w.record, nil }
-func (w *world) Mark(_ context.Context, stage string, m Mark) error {
-	w.say("mark %s", stage)
-	w.record.Marks[stage] = m
+func (w *world) Complete(_ context.Context, stage string, c Completion) error {
+	w.say("complete %s", stage)
+	w.record.Complete[stage] = c
 	return nil
 }
 
-func (w *world) Unmark(_ context.Context, stage string) error {
-	delete(w.record.Marks, stage)
+func (w *world) Reopen(_ context.Context, stage string) error {
+	delete(w.record.Complete, stage)
 	return nil
 }
-func (w *world) TurnBack(context.Context) error { w.say("turn back"); w.record.Back = true; return nil }
+func (w *world) GoBack(context.Context) error { w.say("go back"); w.record.Back = true; return nil }
 func (w *world) Retire(context.Context) error {
 	w.say("retire")
 	w.record, w.ended = nil, w.record
@@ -52,19 +52,20 @@ func (w *world) Retire(context.Context) error {
 }
 func (w *world) Ended(context.Context) (*Record, error) { return w.ended, nil }
 
-func (w *world) Take(context.Context) error    { w.say("take lease"); w.leased = true; return nil }
+func (w *world) Acquire(context.Context) error { w.say("acquire lease"); w.leased = true; return nil }
 func (w *world) Permit(context.Context) error  { return nil }
 func (w *world) Lost() <-chan struct{}         { return w.loss }
 func (w *world) Release(context.Context) error { w.say("release lease"); return nil }
 func (w *world) Abandon()                      { w.say("abandon lease") }
 
-func (w *world) StageStarted(*Result)              {}
-func (w *world) TaskStarted(*Result, List, string) {}
-func (w *world) TaskDone(*Result)                  {}
-func (w *world) Progress(*Result, string, time.Duration, *Progress, string) {
-	w.say("progress")
+func (w *world) Observe(e Event) {
+	switch e.Kind {
+	case TaskProgress:
+		w.say("progress")
+	case StageDone:
+		w.results = append(w.results, e.Result)
+	}
 }
-func (w *world) StageDone(r *Result) { w.results = append(w.results, r) }
 
 // toy is a stage made of functions.
 type toy struct {
@@ -123,23 +124,25 @@ func (a abortable) Abort(context.Context) ([]Task, error) {
 	}}}, nil
 }
 
+// book is a runbook of toys, which are undone from the last to the first.
 func book(toys ...*toy) Runbook {
-	var steps Runbook
+	b := Runbook{Name: "toy"}
 	for i, t := range toys {
-		steps = append(steps, Step{Number: i + 1, Name: t.name, Title: t.name, Open: func() Stage {
+		b.Rollback = append([]string{t.name}, b.Rollback...)
+		b.Steps = append(b.Steps, Step{Number: i + 1, Name: t.name, Title: t.name, Open: func() Stage {
 			if t.abort {
 				return abortable{t}
 			}
 			return t
 		}})
 	}
-	return steps
+	return b
 }
 
-func (w *world) runner(dry bool) *Runner {
+func (w *world) runner(b Runbook, dry bool) *Runner {
 	return &Runner{
 		Options: Options{Environment: "test", DryRun: dry, Command: "cutover toy", Every: time.Second, VerifyFor: 10 * time.Second},
-		Journal: w, Lease: w, Observer: w,
+		Runbook: b, Journal: w, Lease: w, Observer: w,
 	}
 }
 
@@ -155,32 +158,32 @@ func TestStagesRunInOrderUnderOneLeaseAndAreMarkedAfterVerify(t *testing.T) {
 	verified := func(name string) func(context.Context, *Observation) error {
 		return func(context.Context, *Observation) error { w.say("verify %s", name); return nil }
 	}
-	steps := book(&toy{w: w, name: "a", verify: verified("a")}, &toy{w: w, name: "b", verify: verified("b")})
-	if err := w.runner(false).Run(t.Context(), steps, steps); err != nil {
+	b := book(&toy{w: w, name: "a", verify: verified("a")}, &toy{w: w, name: "b", verify: verified("b")})
+	if err := w.runner(b, false).Run(t.Context(), b.Steps); err != nil {
 		t.Fatal(err)
 	}
-	wantLog(t, w, "take lease", "apply a", "verify a", "mark a", "apply b", "verify b", "mark b", "retire", "release lease")
+	wantLog(t, w, "acquire lease", "apply a", "verify a", "complete a", "apply b", "verify b", "complete b", "retire", "release lease")
 }
 
 func TestTheRunIsRetiredAfterTheLastStepAlone(t *testing.T) {
 	w := newWorld()
-	steps := book(&toy{w: w, name: "a"}, &toy{w: w, name: "b"})
-	if err := w.runner(false).Run(t.Context(), steps, steps[:1]); err != nil {
+	b := book(&toy{w: w, name: "a"}, &toy{w: w, name: "b"})
+	if err := w.runner(b, false).Run(t.Context(), b.Steps[:1]); err != nil {
 		t.Fatal(err)
 	}
-	wantLog(t, w, "take lease", "apply a", "mark a", "release lease")
+	wantLog(t, w, "acquire lease", "apply a", "complete a", "release lease")
 }
 
 func TestAProcessKilledBeforeTheRunWasRetiredIsFollowedByOneThatRetiresIt(t *testing.T) {
 	w := newWorld()
-	w.record.Marks = map[string]Mark{"a": {}, "b": {}}
-	steps := book(&toy{w: w, name: "a"}, &toy{w: w, name: "b"})
+	w.record.Complete = map[string]Completion{"a": {}, "b": {}}
+	b := book(&toy{w: w, name: "a"}, &toy{w: w, name: "b"})
 	for range 2 { // The second comes after the end.
-		if err := w.runner(false).Run(t.Context(), steps, steps[1:]); err != nil {
+		if err := w.runner(b, false).Run(t.Context(), b.Steps[1:]); err != nil {
 			t.Fatal(err)
 		}
 	}
-	wantLog(t, w, "take lease", "retire", "release lease")
+	wantLog(t, w, "acquire lease", "retire", "release lease")
 	if r := w.results[1]; r.Verdict != Skipped || !strings.Contains(r.Why, "run r1 is complete") {
 		t.Errorf("verdict %q, why %q", r.Verdict, r.Why)
 	}
@@ -188,10 +191,10 @@ func TestAProcessKilledBeforeTheRunWasRetiredIsFollowedByOneThatRetiresIt(t *tes
 
 func TestACompleteStageIsSkippedWithoutLeaseCheckOrVerify(t *testing.T) {
 	w := newWorld()
-	w.record.Marks["a"] = Mark{Build: "build 41"}
+	w.record.Complete["a"] = Completion{Build: "build 41"}
 	never := func(context.Context, *Observation) error { t.Error("asked"); return nil }
-	steps := book(&toy{w: w, name: "a", check: never, verify: never}, &toy{w: w, name: "b"})
-	if err := w.runner(false).Run(t.Context(), steps, steps[:1]); err != nil {
+	b := book(&toy{w: w, name: "a", check: never, verify: never}, &toy{w: w, name: "b"})
+	if err := w.runner(b, false).Run(t.Context(), b.Steps[:1]); err != nil {
 		t.Fatal(err)
 	}
 	wantLog(t, w)
@@ -202,8 +205,8 @@ func TestACompleteStageIsSkippedWithoutLeaseCheckOrVerify(t *testing.T) {
 
 func TestAStageRefusesUnlessAllEarlierOnesAreMarked(t *testing.T) {
 	w := newWorld()
-	steps := book(&toy{w: w, name: "a"}, &toy{w: w, name: "b"})
-	err := w.runner(false).Run(t.Context(), steps, steps[1:])
+	b := book(&toy{w: w, name: "a"}, &toy{w: w, name: "b"})
+	err := w.runner(b, false).Run(t.Context(), b.Steps[1:])
 	if ClassOf(err) != Refused || !strings.Contains(err.Error(), "cutover toy a first") {
 		t.Errorf("got %v", err)
 	}
@@ -213,10 +216,10 @@ func TestAStageRefusesUnlessAllEarlierOnesAreMarked(t *testing.T) {
 func TestADryRunPlansAndWritesNothing(t *testing.T) {
 	w := newWorld()
 	w.record = nil
-	steps := book(&toy{w: w, name: "a"}, &toy{w: w, name: "b", check: func(context.Context, *Observation) error {
+	b := book(&toy{w: w, name: "a"}, &toy{w: w, name: "b", check: func(context.Context, *Observation) error {
 		return &NotYet{"a", "there is no a"}
 	}})
-	if err := w.runner(true).Run(t.Context(), steps, steps); err != nil {
+	if err := w.runner(b, true).Run(t.Context(), b.Steps); err != nil {
 		t.Fatal(err)
 	}
 	wantLog(t, w)
@@ -231,13 +234,13 @@ func TestADryRunPlansAndWritesNothing(t *testing.T) {
 func TestAllChecksAreRunAndNothingIsChangedWhenOneFails(t *testing.T) {
 	w := newWorld()
 	a := &toy{w: w, name: "a"}
-	steps := book(a)
-	steps[0].Open = func() Stage { return manyChecks{a} }
-	err := w.runner(false).Run(t.Context(), steps, steps)
+	b := book(a)
+	b.Steps[0].Open = func() Stage { return manyChecks{a} }
+	err := w.runner(b, false).Run(t.Context(), b.Steps)
 	if err == nil || !strings.Contains(err.Error(), "one") || !strings.Contains(err.Error(), "three") {
 		t.Errorf("not all failures are reported: %v", err)
 	}
-	wantLog(t, w, "take lease", "release lease")
+	wantLog(t, w, "acquire lease", "release lease")
 }
 
 type manyChecks struct{ *toy }
@@ -259,13 +262,13 @@ func TestVerifyIsPolledUntilItHolds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		asked := 0
-		steps := book(&toy{w: w, name: "a", verify: func(context.Context, *Observation) error {
+		b := book(&toy{w: w, name: "a", verify: func(context.Context, *Observation) error {
 			if asked++; asked < 4 {
 				return errors.New("not yet")
 			}
 			return nil
 		}})
-		if err := w.runner(false).Run(t.Context(), steps, steps); err != nil || asked != 4 {
+		if err := w.runner(b, false).Run(t.Context(), b.Steps); err != nil || asked != 4 {
 			t.Errorf("asked %d times: %v", asked, err)
 		}
 	})
@@ -283,13 +286,13 @@ func TestVerifyEndsAtItsDeadlineOrWhenWaitingCannotHelp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld()
-				steps := book(&toy{w: w, name: "a", abort: true, verify: func(context.Context, *Observation) error { return c.err }})
+				b := book(&toy{w: w, name: "a", abort: true, verify: func(context.Context, *Observation) error { return c.err }})
 				began := time.Now()
-				err := w.runner(false).Run(t.Context(), steps, steps)
+				err := w.runner(b, false).Run(t.Context(), b.Steps)
 				if took := time.Since(began); err == nil || took != c.want {
 					t.Errorf("%v after %s", err, took)
 				}
-				wantLog(t, w, "take lease", "apply a", "abort a", "release lease")
+				wantLog(t, w, "acquire lease", "apply a", "abort a", "release lease")
 			})
 		})
 	}
@@ -298,29 +301,29 @@ func TestVerifyEndsAtItsDeadlineOrWhenWaitingCannotHelp(t *testing.T) {
 func TestAnInterruptedStageIsNotAborted(t *testing.T) {
 	w := newWorld()
 	ctx, cancel := context.WithCancel(t.Context())
-	steps := book(&toy{w: w, name: "a", abort: true, apply: func(ctx context.Context, _ *Observation) error {
+	b := book(&toy{w: w, name: "a", abort: true, apply: func(ctx context.Context, _ *Observation) error {
 		cancel()
 		return ctx.Err()
 	}}, &toy{w: w, name: "b"})
-	err := w.runner(false).Run(ctx, steps, steps)
+	err := w.runner(b, false).Run(ctx, b.Steps)
 	if got := ClassOf(err).ExitCode(); got != 130 {
 		t.Errorf("exit code %d for %v", got, err)
 	}
 	if got, want := w.results[0].Card.Failed, "nothing: 1. a was asked to stop, in apply: a apply"; got != want {
 		t.Errorf("the card says %q, want %q", got, want)
 	}
-	wantLog(t, w, "take lease", "release lease")
+	wantLog(t, w, "acquire lease", "release lease")
 }
 
 func TestAnUnansweredWriteLeavesTheLeaseToGoStale(t *testing.T) {
 	w := newWorld()
-	steps := book(&toy{w: w, name: "a", apply: func(context.Context, *Observation) error {
+	b := book(&toy{w: w, name: "a", apply: func(context.Context, *Observation) error {
 		return fmt.Errorf("put: %w", httpclient.ErrUnanswered)
 	}})
-	if err := w.runner(false).Run(t.Context(), steps, steps); err == nil {
+	if err := w.runner(b, false).Run(t.Context(), b.Steps); err == nil {
 		t.Fatal("no error")
 	}
-	wantLog(t, w, "take lease", "abandon lease")
+	wantLog(t, w, "acquire lease", "abandon lease")
 }
 
 func TestLookingGetsNoPermitAndDoingGetsOne(t *testing.T) {
@@ -331,12 +334,12 @@ func TestLookingGetsNoPermitAndDoingGetsOne(t *testing.T) {
 		_, err := c.Do(req)
 		return err
 	}
-	steps := book(&toy{w: w, name: "a", check: write})
-	if err := w.runner(false).Run(t.Context(), steps, steps); !errors.Is(err, httpclient.ErrNoPermit) {
+	b := book(&toy{w: w, name: "a", check: write})
+	if err := w.runner(b, false).Run(t.Context(), b.Steps); !errors.Is(err, httpclient.ErrNoPermit) {
 		t.Errorf("a check could write: %v", err)
 	}
-	steps = book(&toy{w: w, name: "b", apply: write})
-	if err := w.runner(false).Run(t.Context(), steps, steps); err == nil || errors.Is(err, httpclient.ErrNoPermit) {
+	b = book(&toy{w: w, name: "b", apply: write})
+	if err := w.runner(b, false).Run(t.Context(), b.Steps); err == nil || errors.Is(err, httpclient.ErrNoPermit) {
 		t.Errorf("apply could not write: %v", err)
 	}
 }
@@ -344,18 +347,20 @@ func TestLookingGetsNoPermitAndDoingGetsOne(t *testing.T) {
 func TestARollbackUndoesInTheOrderGiven(t *testing.T) {
 	w := newWorld()
 	w.done = map[string]bool{"a": true, "b": true, "c": true}
-	steps := book(&toy{w: w, name: "a"}, &toy{w: w, name: "b", undo: &Irreversible{Why: "goes with a", Covered: true}}, &toy{w: w, name: "c"})
-	if err := w.runner(false).Back(t.Context(), Runbook{steps[1], steps[0], steps[2]}); err != nil {
+	b := book(&toy{w: w, name: "a"}, &toy{w: w, name: "b", undo: &Irreversible{Why: "goes with a", Covered: true}}, &toy{w: w, name: "c"})
+	b.Rollback = []string{"b", "a", "c"}
+	if err := w.runner(b, false).Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	wantLog(t, w, "take lease", "turn back", "undo a", "undo c", "retire", "release lease")
+	wantLog(t, w, "acquire lease", "go back", "undo a", "undo c", "retire", "release lease")
 }
 
 func TestARollbackDoesNothingWhereOneStepHasNoWayBack(t *testing.T) {
 	for _, dry := range []bool{false, true} {
 		w := newWorld()
-		steps := book(&toy{w: w, name: "a"}, &toy{w: w, name: "b", undo: &Irreversible{Why: "the last copy is gone"}})
-		err := w.runner(dry).Back(t.Context(), steps)
+		b := book(&toy{w: w, name: "a"}, &toy{w: w, name: "b", undo: &Irreversible{Why: "the last copy is gone"}})
+		b.Rollback = []string{"a", "b"}
+		err := w.runner(b, dry).Rollback(t.Context())
 		if ClassOf(err) != Refused || !strings.Contains(err.Error(), "2. b: the last copy is gone") {
 			t.Errorf("got %v", err)
 		}
@@ -367,22 +372,23 @@ func TestARollbackDoesNothingWhereOneStepHasNoWayBack(t *testing.T) {
 
 func TestAStepThatRefusesDoesNotKeepTheOnesBeforeItFromBeingUndone(t *testing.T) {
 	w := newWorld()
-	steps := book(&toy{w: w, name: "traffic"}, &toy{w: w, name: "names", undo: Refuse("the name is somebody else's")})
-	if err := w.runner(false).Back(t.Context(), steps); ClassOf(err) != Refused {
+	b := book(&toy{w: w, name: "traffic"}, &toy{w: w, name: "names", undo: Refuse("the name is somebody else's")})
+	b.Rollback = []string{"traffic", "names"}
+	if err := w.runner(b, false).Rollback(t.Context()); ClassOf(err) != Refused {
 		t.Errorf("got %v", err)
 	}
-	wantLog(t, w, "take lease", "turn back", "undo traffic", "release lease")
+	wantLog(t, w, "acquire lease", "go back", "undo traffic", "release lease")
 }
 
 func TestThereIsNoWayBackFromARunThatIsComplete(t *testing.T) {
 	w := newWorld()
 	w.record, w.ended = nil, &Record{Run: "r0"}
-	steps := book(&toy{w: w, name: "a"})
-	if err := w.runner(false).Back(t.Context(), steps); ClassOf(err) != Refused || !strings.Contains(err.Error(), "run r0 is complete") {
+	b := book(&toy{w: w, name: "a"})
+	if err := w.runner(b, false).Rollback(t.Context()); ClassOf(err) != Refused || !strings.Contains(err.Error(), "run r0 is complete") {
 		t.Errorf("got %v", err)
 	}
 	w.ended.Back = true
-	if err := w.runner(false).Back(t.Context(), steps); err != nil {
+	if err := w.runner(b, false).Rollback(t.Context()); err != nil {
 		t.Errorf("after a rollback there is nothing to go back from, and that is no failure: %v", err)
 	}
 	wantLog(t, w)
@@ -390,32 +396,32 @@ func TestThereIsNoWayBackFromARunThatIsComplete(t *testing.T) {
 
 func TestAPanicIsAFailureWithAReport(t *testing.T) {
 	w := newWorld()
-	steps := book(&toy{w: w, name: "a", check: func(context.Context, *Observation) error { panic("oops") }})
-	err := w.runner(false).Run(t.Context(), steps, steps)
+	b := book(&toy{w: w, name: "a", check: func(context.Context, *Observation) error { panic("oops") }})
+	err := w.runner(b, false).Run(t.Context(), b.Steps)
 	if err == nil || !strings.Contains(err.Error(), "oops") || len(w.results) != 1 || w.results[0].Card == nil {
 		t.Errorf("%v, %d results", err, len(w.results))
 	}
-	wantLog(t, w, "take lease", "release lease")
+	wantLog(t, w, "acquire lease", "release lease")
 }
 
 func TestACheckCanSkipItsStage(t *testing.T) {
 	w := newWorld()
-	steps := book(&toy{w: w, name: "a", check: func(context.Context, *Observation) error { return &Skip{"both serve"} }})
-	if err := w.runner(false).Run(t.Context(), steps, steps); err != nil {
+	b := book(&toy{w: w, name: "a", check: func(context.Context, *Observation) error { return &Skip{"both serve"} }})
+	if err := w.runner(b, false).Run(t.Context(), b.Steps); err != nil {
 		t.Fatal(err)
 	}
 	if r := w.results[0]; r.Verdict != Skipped || r.Why != "both serve" || r.ExitCode != 0 {
 		t.Errorf("%+v", r)
 	}
-	wantLog(t, w, "take lease", "release lease")
+	wantLog(t, w, "acquire lease", "release lease")
 }
 
 func TestWhatWasNotBegunIsNotChanged(t *testing.T) {
 	w := newWorld()
 	a := &toy{w: w, name: "a"}
-	steps := book(a)
-	steps[0].Open = func() Stage { return twoChanges{a} }
-	_ = w.runner(false).Run(t.Context(), steps, steps)
+	b := book(a)
+	b.Steps[0].Open = func() Stage { return twoChanges{a} }
+	_ = w.runner(b, false).Run(t.Context(), b.Steps)
 	if diff := cmp.Diff([]string{"one", "two"}, w.results[0].Card.NotChanged); diff != "" {
 		t.Errorf("not changed (-want +got):\n%s", diff)
 	}
@@ -424,9 +430,9 @@ func TestWhatWasNotBegunIsNotChanged(t *testing.T) {
 func TestACardListsChangesAndNoProofs(t *testing.T) {
 	w := newWorld()
 	a := &toy{w: w, name: "a"}
-	steps := book(a)
-	steps[0].Open = func() Stage { return provedChanges{a} }
-	_ = w.runner(false).Run(t.Context(), steps, steps)
+	b := book(a)
+	b.Steps[0].Open = func() Stage { return provedChanges{a} }
+	_ = w.runner(b, false).Run(t.Context(), b.Steps)
 	card := w.results[0].Card
 	if diff := cmp.Diff([][]string{{"one"}, {"two", "three"}}, [][]string{card.Changed, card.NotChanged}); diff != "" {
 		t.Errorf("changed, not changed (-want +got):\n%s", diff)
@@ -453,16 +459,16 @@ func (twoChanges) Plan(context.Context) ([]Task, error) {
 
 func TestAFailureTellsWhatAPersonNeedsAtNight(t *testing.T) {
 	w := newWorld()
-	steps := book(&toy{w: w, name: "a", apply: func(context.Context, *Observation) error { return errors.New("the broker said no") }})
-	r := w.runner(false)
+	b := book(&toy{w: w, name: "a", apply: func(context.Context, *Observation) error { return errors.New("the broker said no") }})
+	r := w.runner(b, false)
 	r.Situation = func(context.Context) (Situation, error) {
 		return Situation{Traffic: "blue", Detail: "search-api, 2 instances", Back: "nothing to go back from"}, nil
 	}
-	_ = r.Run(t.Context(), steps, steps)
+	_ = r.Run(t.Context(), b.Steps)
 	want := &Card{
 		Failed: "1. a, apply: a apply: the broker said no", Traffic: "blue: search-api, 2 instances", NotChanged: []string{"a apply"},
-		Again: "yes: it reads the world anew and does only what is missing; where it fails in the same way again, go back if there is a way: cutover toy rollback", Onward: "no: later stages refuse until this one is complete",
-		Back: "nothing to go back from", Next: "cutover toy a", ByHand: "cf a",
+		Again: "yes: it reads the current state and does only what is missing; if it fails in the same way again, roll back if possible: cutover toy rollback", Onward: "no: later stages refuse until this one is complete",
+		Rollback: "nothing to go back from", Next: "cutover toy a", ByHand: "cf a",
 	}
 	if diff := cmp.Diff(want, w.results[0].Card); diff != "" {
 		t.Errorf("card (-want +got):\n%s", diff)
@@ -476,14 +482,14 @@ func newRequest(ctx context.Context) (*http.Request, error) {
 func TestWhatWaitsForACompleteStageWasUndoneByOthers(t *testing.T) {
 	w := newWorld()
 	waits := func(context.Context, *Observation) error { return &NotYet{Stage: "a", Why: "there is no app"} }
-	steps := book(&toy{w: w, name: "a"}, &toy{w: w, name: "b", check: waits})
-	err := w.runner(false).Run(t.Context(), steps, steps)
-	if ClassOf(err) != Refused || !strings.Contains(err.Error(), "there is no app, and 1. a is complete: somebody has undone it; cutover toy rollback goes back") {
+	b := book(&toy{w: w, name: "a"}, &toy{w: w, name: "b", check: waits})
+	err := w.runner(b, false).Run(t.Context(), b.Steps)
+	if ClassOf(err) != Refused || !strings.Contains(err.Error(), "there is no app, and 1. a is complete: somebody has undone it; to undo the rest: cutover toy rollback") {
 		t.Errorf("got %v", err)
 	}
 	w = newWorld()
-	steps = book(&toy{w: w, name: "a", check: waits})
-	if err := w.runner(false).Run(t.Context(), steps, steps); ClassOf(err) != Failed {
+	b = book(&toy{w: w, name: "a", check: waits})
+	if err := w.runner(b, false).Run(t.Context(), b.Steps); ClassOf(err) != Failed {
 		t.Errorf("the stage that is not complete: %v", err)
 	}
 }
