@@ -5,6 +5,7 @@
 package bluegreen
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/digitalmarketplace/cutover/stages/runner"
@@ -34,13 +35,16 @@ type Names struct {
 	ServiceVariable string
 }
 
-// Side is one of the two apps, and where it alone answers.
+// Side is one of the two apps, and where it alone answers. The zero value is green,
+// where it answers at this point of the run.
 type Side struct {
-	// Blue says which one; a released app in green's place counts as green.
+	// Blue is blue, or the app released in its place.
 	Blue bool
-	// Base is scheme and host; Header, where set, makes the routers choose the app.
-	Base   string
-	Header http.Header
+	// Route is blue's address: the private route, or a live one.
+	Route string
+	// App, where set, is the app that must answer there, whatever else is mapped: each
+	// request names its first instance.
+	App func(context.Context) (string, error)
 }
 
 // Follower is what must follow the traffic from one app to the other, such as

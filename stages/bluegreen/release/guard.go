@@ -1,0 +1,40 @@
+package release
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/upgrade"
+)
+
+// Guard refuses while a release would cross a run: before all stages that come before
+// the release are complete, where the stages know blue and green and no third app, and
+// during a rollback. It lets the release through that the run waits for, and every one
+// after it. It says why a release may begin. before are the stages before the release;
+// blocked says why nothing may be released where no run is under way, or "".
+func Guard(ctx context.Context, run *upgrade.Run, before []runner.Step, blocked func(context.Context) (string, error)) (string, error) {
+	exists, err := run.Load(ctx)
+	if err != nil {
+		return "", err
+	}
+	if !exists {
+		why, err := blocked(ctx)
+		if err == nil && why != "" {
+			err = runner.Refuse("%s", why)
+		}
+		return "no run is under way", err
+	}
+	if run.GoesBack() {
+		return "", runner.Refuse("run %s is being rolled back: release when the rollback has ended", run.ID())
+	}
+	for _, step := range before {
+		if _, complete := run.Completion(step.Name); !complete {
+			return "", runner.Refuse("run %s is at %s: release when it waits for the release, or was rolled back", run.ID(), step.Called())
+		}
+	}
+	if !run.Reached(upgrade.Released) {
+		return fmt.Sprintf("run %s waits for a release", run.ID()), nil
+	}
+	return fmt.Sprintf("run %s has had its release", run.ID()), nil
+}
