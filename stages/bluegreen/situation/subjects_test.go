@@ -52,43 +52,51 @@ func TestAPlanFromNothingHasTheseSubjects(t *testing.T) {
 func TestASubjectStaysWhatItWasWhateverTheRunDoes(t *testing.T) {
 	u := begin(t)
 	digest := report.Digest(u.subjects())
-	agrees := func(when string) {
+	agrees := func(when, traffic string) {
 		t.Helper()
-		if err := report.Agrees(digest, u.subjects()); err != nil {
+		all := u.subjects()
+		if err := report.Agrees(digest, all); err != nil {
 			t.Errorf("%s: %v", when, err)
+		}
+		for _, s := range all {
+			if s.Name == "traffic" && s.Now != traffic {
+				t.Errorf("%s: traffic is %s, not %s", when, s.Now, traffic)
+			}
 		}
 	}
 	u.begun()
-	agrees("begun")
+	agrees("begun", "blue")
 	u.built()
-	agrees("green is built")
+	agrees("green is built", "blue")
 	digestOfBuilt := report.Digest(u.subjects())
 	green := u.guid("elasticsearch-migration")
+	u.must(u.cf.MapRoute(u.ctx, u.blue().Routes[0].GUID, green))
+	agrees("both serve on one route", "blue")
 	u.mapped(green)
 	u.reached(upgrade.OnLiveRoutes)
-	agrees("both serve")
+	agrees("both serve", "both")
 	u.unmapped(u.blue().App)
 	u.reached(upgrade.BlueOff)
-	agrees("green serves")
+	agrees("green serves", "green")
 	u.variableFollows()
 	u.renamed()
-	agrees("the names are final")
+	agrees("the names are final", "green")
 	u.must(u.cf.StopApp(u.ctx, u.blue().App))
 	u.reached(upgrade.BlueRemoved)
-	agrees("blue is stopped")
+	agrees("blue is stopped", "green")
 	released := u.app("search-api-release")
 	u.mapped(released)
-	agrees("a release is under way")
+	agrees("a release is under way", "green")
 	u.unmapped(green)
 	u.must(u.cf.DeleteApp(u.ctx, green))
 	u.must(u.cf.RenameApp(u.ctx, released, "search-api"))
 	u.reached(upgrade.Released)
-	agrees("the release has ended")
+	agrees("the release has ended", "green")
 	u.reached(upgrade.Refreshed)
 	u.must(u.cf.DeleteApp(u.ctx, u.blue().App))
-	agrees("blue is deleted")
+	agrees("blue is deleted", "green")
 	digest = digestOfBuilt
-	agrees("blue is deleted, and the plan was approved when green was built")
+	agrees("blue is deleted, and the plan was approved when green was built", "green")
 }
 
 // variableFollows lets blue's variable say its service's new name, as the run does.

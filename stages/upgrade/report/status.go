@@ -33,7 +33,7 @@ type Status struct {
 	Stages []StageStatus `json:"stages"`
 	// Next is the stage that comes next; left out where none can go on.
 	Next *NextStatus `json:"next,omitempty"`
-	// Others is what others have done to the run's objects.
+	// Others is what others have changed of the run's objects.
 	Others OthersStatus `json:"changes_by_others"`
 	// Leftovers is what carries a run's label, or waits to be removed.
 	Leftovers []Leftover  `json:"leftovers"`
@@ -48,13 +48,13 @@ type LeaseStatus struct {
 	Build   string `json:"build,omitempty"`
 	Process string `json:"process,omitempty"`
 	Run     string `json:"run,omitempty"`
-	// Since is when it was taken, Heartbeat when its holder was last heard of; the
+	// Since is when it was acquired, Heartbeat when its holder last renewed it; the
 	// ages are by the platform's clock.
 	Since        time.Time `json:"since,omitzero"`
 	Age          int       `json:"age_seconds,omitempty"`
 	Heartbeat    time.Time `json:"heartbeat,omitzero"`
 	HeartbeatAge int       `json:"heartbeat_age_seconds,omitempty"`
-	// Stale tells that the next process will take it over.
+	// Stale says that the next process will take it over.
 	Stale bool `json:"stale"`
 }
 
@@ -77,13 +77,13 @@ type NextStatus struct {
 	Will   string `json:"will"`
 }
 
-// OthersStatus is what the platform's audit events show of changes that are not
-// ours, since the run began. It is left empty where there is no run.
+// OthersStatus are the changes of the run's objects that this program did not make,
+// since the run began, by the platform's audit events. It is empty where there is no run.
 type OthersStatus struct {
 	Since time.Time `json:"since,omitzero"`
-	// Changes are in their order; those that cannot be told from ours are marked Unsure.
+	// Changes are in their order; those that this program may have made have Unsure.
 	Changes []Change `json:"changes"`
-	// Ours is how many events were taken for our own.
+	// Ours is how many events count as this program's own.
 	Ours int `json:"ours"`
 }
 
@@ -100,7 +100,7 @@ type Change struct {
 	Times int       `json:"times"`
 	First time.Time `json:"first"`
 	Last  time.Time `json:"last"`
-	// Unsure says why it may be ours all the same; "" where it is not.
+	// Unsure says why this program may have made it all the same; "" where it did not.
 	Unsure string `json:"unsure,omitempty"`
 }
 
@@ -112,7 +112,7 @@ type Leftover struct {
 	GUID  string    `json:"guid"`
 	Run   string    `json:"run,omitempty"`
 	Since time.Time `json:"since"`
-	// Goes says what removes it.
+	// Goes says what removes it, or its label, for people.
 	Goes string `json:"goes"`
 }
 
