@@ -3,11 +3,8 @@ package clone_test
 import (
 	"errors"
 	"maps"
-	"slices"
 
-	"github.com/digitalmarketplace/cutover/stages/bluegreen/clone"
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
-	"github.com/digitalmarketplace/cutover/stages/cloudfoundry/manifest"
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
 )
 
@@ -81,22 +78,4 @@ func (w *world) servedByGreen(green *cloudfoundry.App) {
 		w.ok(w.cf.MapRoute(w.ctx, route.GUID, green.GUID))
 		w.ok(w.cf.UnmapRoute(w.ctx, route.GUID, b.App))
 	}
-}
-
-// bindingTo is the service that green is bound to under a name, of its manifest.
-func (w *world) bindingTo(name string) clone.Binding {
-	w.Helper()
-	_, services, err := w.green.Manifest(w.ctx)
-	w.ok(err)
-	at := slices.IndexFunc(services, func(b clone.Binding) bool { return b.Name == name })
-	if at < 0 {
-		w.Fatalf("green has no service %s: %+v", name, services)
-	}
-	return services[at]
-}
-
-// shown is a manifest as a plan shows it.
-func (w *world) shown(m *manifest.Manifest) string {
-	w.Helper()
-	return must(m.Shown(variable))(w)
 }

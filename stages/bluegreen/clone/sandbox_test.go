@@ -31,6 +31,7 @@ const (
 type world struct {
 	*testing.T
 	ctx     context.Context
+	box     *sandbox.Sandbox
 	cf      *cloudfoundry.Client
 	run     *upgrade.Run
 	pair    *upgrade.Pair
@@ -43,13 +44,18 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	box, err := sandbox.Start(t.Context(), sandbox.Options{Documents: 1, Briefs: 1, Pace: sandbox.PaceInstant})
+	return newWorldAt(t, sandbox.PaceInstant)
+}
+
+func newWorldAt(t *testing.T, pace float64) *world {
+	t.Helper()
+	box, err := sandbox.Start(t.Context(), sandbox.Options{Documents: 1, Briefs: 1, Pace: pace, ProvisionTime: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(box.Close)
 	env := box.Env()
-	w := &world{T: t, ctx: httpclient.WithPermit(t.Context(), func(context.Context) error { return nil })}
+	w := &world{T: t, box: box, ctx: httpclient.WithPermit(t.Context(), func(context.Context) error { return nil })}
 	w.cf = must(cloudfoundry.Open(t.Context(), cloudfoundry.Settings{
 		API: env["CF_API"], Org: env["CF_ORG"], Space: env["CF_SPACE"], Username: env["CF_USERNAME"], Password: environ.Secret(env["CF_PASSWORD"]),
 	}, cloudfoundry.Options{Poll: 5 * time.Millisecond}))(w)
@@ -89,8 +95,7 @@ func (w *world) greensService(ctx context.Context) (*cloudfoundry.ServiceInstanc
 	return &all[0], nil
 }
 
-// begin records a run. Blue has the variable, parameters of a binding are known, and
-// a network policy leads to itself.
+// begin records a run. Blue has the variable, and a network policy to itself.
 func (w *world) begin() {
 	w.Helper()
 	b := must(upgrade.FindBlue(w.ctx, w.cf, "search-api", liveRoute))(w)
