@@ -31,8 +31,13 @@ func (s *Services) Blue(ctx context.Context) (upgrade.Blue, *cloudfoundry.Servic
 	if err != nil {
 		return b, nil, err
 	}
-	instance, err := upgrade.GoneIfNotFound(s.platform().ServiceInstance(ctx, b.Service))
+	instance, err := s.ofBlue(ctx, b)
 	return b, instance, err
+}
+
+// ofBlue reads blue's service; nil where it is gone.
+func (s *Services) ofBlue(ctx context.Context, b upgrade.Blue) (*cloudfoundry.ServiceInstance, error) {
+	return upgrade.GoneIfNotFound(s.platform().ServiceInstance(ctx, b.Service))
 }
 
 // NeedBlue reads blue as recorded, its app and its service. It refuses where one of
@@ -42,7 +47,7 @@ func (s *Services) NeedBlue(ctx context.Context) (upgrade.Blue, *cloudfoundry.Ap
 	if err != nil {
 		return b, nil, nil, err
 	}
-	_, instance, err := s.Blue(ctx)
+	instance, err := s.ofBlue(ctx, b)
 	if err != nil {
 		return b, nil, nil, err
 	}

@@ -2,6 +2,7 @@ package clone
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
@@ -87,4 +88,12 @@ func (a *App) bind(b Binding) runner.Task {
 			return err
 		},
 	}
+}
+
+// asJSON is nil for no parameters.
+func asJSON(parameters map[string]any) (json.RawMessage, error) {
+	if len(parameters) == 0 {
+		return nil, nil
+	}
+	return json.Marshal(parameters)
 }

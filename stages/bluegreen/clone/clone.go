@@ -5,7 +5,6 @@ package clone
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry/manifest"
@@ -36,12 +35,4 @@ type Binding struct {
 	// GUID is the service instance's; "" for green's own service, which may not be
 	// there yet.
 	GUID string
-}
-
-// asJSON is nil for no parameters.
-func asJSON(parameters map[string]any) (json.RawMessage, error) {
-	if len(parameters) == 0 {
-		return nil, nil
-	}
-	return json.Marshal(parameters)
 }

@@ -98,7 +98,7 @@ func (g *Green) services(ctx context.Context) ([]Binding, error) {
 // can be copied.
 func (g *Green) Copyable() runner.Task {
 	return runner.Task{Name: "everything of blue can be copied", Do: func(ctx context.Context, o *runner.Observation) error {
-		services, err := g.services(ctx)
+		_, services, err := g.Manifest(ctx)
 		if err != nil {
 			return err
 		}

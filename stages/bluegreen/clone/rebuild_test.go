@@ -1,0 +1,160 @@
+package clone_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/digitalmarketplace/cutover/stages/bluegreen/clone"
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/upgrade"
+)
+
+// deleted brings a world to where green serves alone, and blue is recorded and deleted.
+func (w *world) deleted() {
+	w.Helper()
+	w.servedByGreen(w.built())
+	_, app, err := w.pair.NeedBlue(w.ctx)
+	w.ok(err)
+	w.apply([]runner.Task{w.rebuild.Record(app), w.apps.Stop(app), w.apps.DeleteUnmapped(app)}, nil)
+	if _, app, err := w.pair.Blue(w.ctx); err != nil || app != nil {
+		w.Fatalf("blue is still there: %+v, %v", app, err)
+	}
+}
+
+// Blue, rebuilt after it was deleted, is what it was, on no route.
+func TestBlueIsRebuiltAsItWas(t *testing.T) {
+	w := newWorld(t)
+	before, was := w.blue(), w.madeOf(w.blue().App)
+	w.deleted()
+	o := w.apply(w.rebuild.Tasks(w.ctx, w.blue()))
+	if o.Said() != "everything was rebuilt" {
+		t.Errorf("it says %q", o.Said())
+	}
+	_, app, err := w.pair.NeedBlue(w.ctx)
+	w.ok(err)
+	if app.Name != "search-api-old" || app.GUID == before.App || app.Labels[upgrade.RoleLabel] != upgrade.RoleBlue {
+		t.Errorf("blue is %+v", app)
+	}
+	if diff := cmp.Diff(was, w.madeOf(app.GUID)); diff != "" {
+		t.Error(diff)
+	}
+	if routes := must(w.cf.RoutesOfApp(w.ctx, app.GUID))(w); len(routes) > 0 {
+		t.Errorf("it is on %+v", routes)
+	}
+	after := w.blue()
+	after.App = before.App
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Blue looks for its service by the name that it has at the time.
+func TestARebuiltBlueFindsARenamedService(t *testing.T) {
+	w := newWorld(t)
+	w.ok(w.cf.RenameServiceInstance(w.ctx, w.blue().Service, "search_api_elasticsearch_old"))
+	w.deleted()
+	w.apply(w.rebuild.Tasks(w.ctx, w.blue()))
+	made := w.madeOf(w.blue().App)
+	if made.Env[variable] != "search_api_elasticsearch_old" || made.Services[w.blue().Service] != "search_api_elasticsearch_old" {
+		t.Errorf("it looks for %s, and is bound as %v", made.Env[variable], made.Services)
+	}
+}
+
+// A process that is killed after any of the tasks leaves a blue that the next one
+// completes: until it runs, it is not recorded as blue.
+func TestBlueIsCompletedAfterEachOfItsTasks(t *testing.T) {
+	w := newWorld(t)
+	w.deleted()
+	gone := w.blue()
+	all := must(w.rebuild.Tasks(w.ctx, gone))(w)
+	last := len(all) - 1
+	for done := range all[:last] {
+		w.apply(all[done:done+1], nil)
+		if w.blue().App != gone.App {
+			t.Fatalf("after %q it is recorded as blue", all[done].Name)
+		}
+	}
+	w.planned("every instance of blue runs", "record search-api-old as blue")(w.rebuild.Tasks(w.ctx, gone))
+}
+
+// What cannot be had again is left out, and named.
+func TestWhatIsLostIsNamed(t *testing.T) {
+	w := newWorld(t)
+	extra := "blue alone has this"
+	w.ok(w.cf.SetEnvironment(w.ctx, w.blue().App, map[string]*string{"ONLY_BLUE": &extra}))
+	gone := must(w.cf.CreateUserProvided(w.ctx, "notes", nil, nil))(w)
+	must(w.cf.Bind(w.ctx, w.blue().App, gone.GUID, "", nil))(w)
+	w.deleted()
+	green := must(w.pair.NeedGreen(w.ctx))(w)
+	w.ok(w.cf.SetEnvironment(w.ctx, green.GUID, map[string]*string{"ONLY_BLUE": nil}))
+	for _, b := range must(w.cf.Bindings(w.ctx, cloudfoundry.BindingFilter{Instance: gone.GUID}))(w) {
+		w.ok(w.cf.Unbind(w.ctx, b.GUID))
+	}
+	w.ok(w.cf.DeleteServiceInstance(w.ctx, gone.GUID))
+
+	o := w.apply(w.rebuild.Tasks(w.ctx, w.blue()))
+	if want := "left out: variable ONLY_BLUE, which elasticsearch-migration does not have, service notes, which is gone"; o.Said() != want {
+		t.Errorf("it says %q, not %q", o.Said(), want)
+	}
+}
+
+// The record of blue holds no value of a variable.
+func TestTheRecordHoldsNoSecret(t *testing.T) {
+	w := newWorld(t)
+	env := must(w.cf.Environment(w.ctx, w.blue().App))(w).User
+	w.deleted()
+	record := w.run.Fact(upgrade.FactBlueMadeOf)
+	for _, name := range []string{"DM_SEARCH_API_AUTH_TOKENS", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"} {
+		if !strings.Contains(record, name) || strings.Contains(record, env[name]) {
+			t.Errorf("of %s the record is %s", name, record)
+		}
+	}
+	if w.run.Fact(clone.FactPolicies) == "" {
+		t.Error("no network policies are recorded")
+	}
+}
+
+// A record that has no room keeps blue from being deleted, but for the last step.
+func TestARecordThatDoesNotFit(t *testing.T) {
+	w := newWorld(t)
+	for _, letter := range "ABCDEFGH" {
+		short := "x"
+		name := strings.Repeat(string(letter), 900)
+		w.ok(w.cf.SetEnvironment(w.ctx, w.blue().App, map[string]*string{name: &short}))
+	}
+	_, app, err := w.pair.NeedBlue(w.ctx)
+	w.ok(err)
+	if _, err := w.try(w.rebuild.Record(app)); err == nil || !strings.Contains(err.Error(), "OLD_APP=stop") {
+		t.Errorf("it is recorded: %v", err)
+	}
+	if o, err := w.try(w.rebuild.RecordIfItFits(app)); err != nil || !strings.Contains(o.Said(), "not recorded") {
+		t.Errorf("it says %q: %v", o.Said(), err)
+	}
+	if w.run.BlueCanBeRebuilt() {
+		t.Error("some of it is recorded")
+	}
+}
+
+// An app of somebody else has blue's name by now.
+func TestAStrangerWithBluesNameIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.deleted()
+	must(w.cf.CreateApp(w.ctx, "search-api-old", nil))(w)
+	_, err := w.rebuild.Tasks(w.ctx, w.blue())
+	w.refused(err, "app search-api-old exists and was not made by this run")
+}
+
+// A blue that was only stopped is started again.
+func TestBlueIsStartedAgain(t *testing.T) {
+	w := newWorld(t)
+	_, app, err := w.pair.NeedBlue(w.ctx)
+	w.ok(err)
+	w.apply([]runner.Task{w.apps.Stop(app)}, nil)
+	w.routable(app.GUID, 0)
+	if o := w.apply(w.apps.StartBlue(app), nil); o.Said() != "2 of 2 instances" {
+		t.Errorf("it says %q", o.Said())
+	}
+}
