@@ -114,7 +114,7 @@ func (c *checkRelease) room(ctx context.Context, o *runner.Observation) error {
 	if err != nil {
 		return err
 	}
-	room, err := c.cf.Room(ctx)
+	room, err := c.cf.Headroom(ctx)
 	if err != nil {
 		return err
 	}

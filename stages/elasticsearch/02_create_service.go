@@ -77,7 +77,7 @@ func (c *createService) create() runner.Task {
 
 // plan finds the plan of the new service in the marketplace.
 func (s *Site) plan(ctx context.Context) (*cloudfoundry.Plan, error) {
-	plan, err := s.cf.Plan(ctx, s.Settings.Offering, s.Settings.Plan)
+	plan, err := s.cf.PlanByName(ctx, s.Settings.Offering, s.Settings.Plan)
 	if err != nil {
 		return nil, fmt.Errorf("SERVICE_PLAN of SERVICE_OFFERING: %w", err)
 	}

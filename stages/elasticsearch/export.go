@@ -144,7 +144,7 @@ func (x *exporter) market(ctx context.Context) error {
 		x.out.Plans = append(x.out.Plans, p.Name)
 	}
 	slices.Sort(x.out.Plans)
-	room, err := x.cf.Room(ctx)
+	room, err := x.cf.Headroom(ctx)
 	x.out.Room = SpaceRoom{room.MemoryMB, room.Instances, room.Services, room.Routes}
 	return err
 }
@@ -162,7 +162,7 @@ func (x *exporter) services(ctx context.Context) error {
 		x.names[i.GUID] = i.Name
 		service := SpaceService{Name: i.Name, Type: i.Type, Tags: i.Tags}
 		if i.PlanGUID != "" {
-			plan, err := x.cf.PlanOf(ctx, i.PlanGUID)
+			plan, err := x.cf.Plan(ctx, i.PlanGUID)
 			if err != nil {
 				return err
 			}

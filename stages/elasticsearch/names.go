@@ -108,7 +108,7 @@ func (s *Site) users(ctx context.Context, instance, but string) (said, names []s
 		}
 		said, names = append(said, "app "+app.Name), append(names, app.Name)
 	}
-	keys, err := s.cf.KeysOf(ctx, instance)
+	keys, err := s.cf.ServiceKeys(ctx, instance)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -79,16 +79,16 @@ func Open(ctx context.Context, settings Settings, o Options) (*Site, error) {
 	s := &Site{Settings: settings, o: o, indices: indices, ahead: map[string]string{}}
 	platform := cloudfoundry.Options{UserAgent: s.agent, Log: o.Log, Poll: settings.Poll}
 	if o.DryRun {
-		platform.Recall = dryRecall
+		platform.CacheFor = dryRecall
 	}
 	s.cf, err = cloudfoundry.Open(ctx, settings.CF, platform)
 	if err != nil {
 		return nil, err
 	}
 	app := httpclient.Options{UserAgent: s.agent, Dial: settings.RouterAddress}
-	app.MaxConnections, app.Thrifty = settings.Concurrency+8, true
+	app.MaxConnections, app.NoSpareConnections = settings.Concurrency+8, true
 	s.kept = httpclient.New(app)
-	app.Thrifty, app.FreshConnections, app.Attempts = false, true, 1
+	app.NoSpareConnections, app.FreshConnections, app.Attempts = false, true, 1
 	s.fresh = httpclient.New(app)
 	app.UserAgent = nil
 	s.probes = httpclient.New(app)

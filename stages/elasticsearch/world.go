@@ -152,7 +152,7 @@ func (w *world) strangersTo(ctx context.Context, service string) ([]string, erro
 			all = append(all, "app "+w.appName(ctx, b.AppGUID))
 		}
 	}
-	keys, err := w.cf.KeysOf(ctx, service)
+	keys, err := w.cf.ServiceKeys(ctx, service)
 	for _, k := range keys {
 		all = append(all, "key "+k.Name+" ("+k.GUID+")")
 	}

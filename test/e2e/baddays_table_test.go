@@ -116,7 +116,7 @@ func pages() map[string]badDay {
 				w.call("POST", "/_sandbox/release", set{"image": "digitalmarketplace/search-api:release-1235"}, nil)
 				w.run(0, "elasticsearch", "run", "--to", "reindex")
 			},
-			says: []string{"the answer is empty: something else answered in the platform's place"},
+			says: []string{"the response is empty: a proxy may have answered instead of the platform"},
 		},
 		"a page of the listing that changes while it is read": {
 			upTo: "check-apps", command: "build-indices", verdict: runner.Done, traffic: "blue", left: built(), like: "search_api_elasticsearch_new",

@@ -26,7 +26,7 @@ type Creation struct {
 
 // MarketplacePlan finds the plan of green's service in the marketplace.
 func (c *Creation) MarketplacePlan(ctx context.Context) (*cloudfoundry.Plan, error) {
-	plan, err := c.Services.platform().Plan(ctx, c.Offering, c.Plan)
+	plan, err := c.Services.platform().PlanByName(ctx, c.Offering, c.Plan)
 	if err != nil {
 		return nil, fmt.Errorf("SERVICE_PLAN of SERVICE_OFFERING: %w", err)
 	}

@@ -44,7 +44,7 @@ func (s *Services) Users(ctx context.Context, instance, except string) ([]User, 
 		}
 		all = append(all, User{"app", app.Name})
 	}
-	keys, err := s.platform().KeysOf(ctx, instance)
+	keys, err := s.platform().ServiceKeys(ctx, instance)
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,7 @@ func (w *world) otherUsers(ctx context.Context, service string, anyApp bool) ([]
 			all = append(all, "app "+upgrade.Describe(ctx, w.platform(), b.AppGUID))
 		}
 	}
-	keys, err := w.platform().KeysOf(ctx, service)
+	keys, err := w.platform().ServiceKeys(ctx, service)
 	for _, key := range keys {
 		all = append(all, "key "+key.Name+" ("+key.GUID+")")
 	}

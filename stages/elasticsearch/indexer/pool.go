@@ -36,7 +36,7 @@ func newPool(ctx context.Context, pace Pace) *pool {
 
 // outlive returns a context that is done a while after ctx is.
 func outlive(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
-	later, cancel := context.WithCancel(httpclient.Outlasting(context.WithoutCancel(ctx)))
+	later, cancel := context.WithCancel(httpclient.WithoutGrace(context.WithoutCancel(ctx)))
 	stop := context.AfterFunc(ctx, func() {
 		timer := time.AfterFunc(grace, cancel)
 		context.AfterFunc(later, func() { timer.Stop() })

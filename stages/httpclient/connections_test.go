@@ -13,64 +13,65 @@ import (
 	"testing/synctest"
 )
 
-// There are as many connections as requests and no more: what would be one more waits until one is lost, or a request comes.
+// There are never more connections than requests: another dial waits until a
+// connection is lost or a request is added.
 func TestNoMoreConnectionsThanRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const address = "api.example:443"
-		thrift := &thrifty{hosts: map[string]*thriftyHost{}}
+		limit := &connectionLimit{hosts: map[string]*hostCount{}}
 		var opened atomic.Int64
 		dial := func(ctx context.Context) (net.Conn, error) {
-			return thrift.dial(ctx, "tcp", address, func(context.Context, string, string) (net.Conn, error) {
+			return limit.dial(ctx, "tcp", address, func(context.Context, string, string) (net.Conn, error) {
 				opened.Add(1)
 				near, _ := net.Pipe()
 				return near, nil
 			})
 		}
-		wants := func(when string, n int64) {
+		expectOpened := func(when string, n int64) {
 			t.Helper()
 			synctest.Wait()
 			if opened.Load() != n {
-				t.Errorf("%s: %d were opened, want %d", when, opened.Load(), n)
+				t.Errorf("%s: %d connections were opened, want %d", when, opened.Load(), n)
 			}
 		}
 		ctx, stop := context.WithCancel(t.Context())
-		thrift.change(address, +2, 0)
+		limit.add(address, +2, 0)
 		first, _ := dial(ctx)
 		_, _ = dial(ctx)
-		var late sync.WaitGroup
+		var waiting sync.WaitGroup
 		var failed atomic.Value
 		for range 3 {
-			late.Go(func() {
+			waiting.Go(func() {
 				if _, err := dial(ctx); err != nil {
 					failed.Store(err)
 				}
 			})
 		}
-		wants("two requests", 2)
-		thrift.change(address, +1, 0)
-		wants("three requests", 3)
+		expectOpened("two requests", 2)
+		limit.add(address, +1, 0)
+		expectOpened("three requests", 3)
 		_ = first.Close()
 		_ = first.Close()
-		wants("one connection is lost", 4)
+		expectOpened("one connection lost", 4)
 		stop()
-		late.Wait()
+		waiting.Wait()
 		if err, _ := failed.Load().(error); !errors.Is(err, context.Canceled) || opened.Load() != 4 {
-			t.Errorf("nobody wants the last any more: %v, %d were opened", err, opened.Load())
+			t.Errorf("the last dial was cancelled: got %v, %d connections were opened, want 4", err, opened.Load())
 		}
 	})
 }
 
-// Connections that are lost now and then keep no request from its answer.
-func TestThriftIsNoStandstill(t *testing.T) {
-	var asked atomic.Int64
+// Requests still get their responses if some connections are lost.
+func TestNoDeadlockWhenConnectionsAreLost(t *testing.T) {
+	var requests atomic.Int64
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if asked.Add(1)%5 == 0 {
+		if requests.Add(1)%5 == 0 {
 			w.Header().Set("Connection", "close")
 		}
 		_, _ = io.WriteString(w, "{}")
 	}))
 	t.Cleanup(s.Close)
-	c := New(Options{Thrifty: true})
+	c := New(Options{NoSpareConnections: true})
 	var group sync.WaitGroup
 	for range 6 {
 		group.Go(func() {
