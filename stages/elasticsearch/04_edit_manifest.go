@@ -93,11 +93,11 @@ func (e *editManifest) Plan(ctx context.Context) ([]runner.Task, error) {
 }
 
 func shownDiff(from, to *manifest.Manifest, plain string) (string, error) {
-	a, err := from.Shown(plain)
+	a, err := from.Redacted(plain)
 	if err != nil {
 		return "", err
 	}
-	b, err := to.Shown(plain)
+	b, err := to.Redacted(plain)
 	if err != nil {
 		return "", fmt.Errorf("show the manifest: %w", err)
 	}

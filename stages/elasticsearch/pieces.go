@@ -217,6 +217,6 @@ func (m *making) covered(ctx context.Context, app *cloudfoundry.App) (bool, erro
 	if err != nil {
 		return false, err
 	}
-	covers, _ := now.Covers(m.manifest, "services", "docker")
+	covers := now.Covers(m.manifest, "services", "docker")
 	return covers, nil
 }

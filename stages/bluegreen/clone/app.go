@@ -165,6 +165,6 @@ func (a *App) hasManifest(ctx context.Context, app *cloudfoundry.App) (bool, err
 	if err != nil {
 		return false, err
 	}
-	covers, _ := now.Covers(a.Manifest, "services", "docker")
+	covers := now.Covers(a.Manifest, "services", "docker")
 	return covers, nil
 }
