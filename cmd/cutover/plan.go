@@ -83,10 +83,10 @@ func keep(files *report.Files, plan *console.Plan, first, last int) error {
 		{planText, text.String()}, {planJSON, object.String()}, {planDigest, plan.Digest()}, {planQuestion, question},
 	} {
 		if file.text == "" {
-			all = append(all, files.Drop(file.name))
+			all = append(all, files.RemoveFile(file.name))
 			continue
 		}
-		all = append(all, files.Keep(file.name, file.text))
+		all = append(all, files.WriteFile(file.name, file.text))
 	}
 	return errors.Join(all...)
 }
