@@ -131,7 +131,7 @@ func (u *upgradeOfTest) reached(all ...upgrade.Milestone) {
 func (u *upgradeOfTest) built() {
 	u.t.Helper()
 	labels := u.run.Labels(upgrade.RoleGreen)
-	plan, err := u.cf.Plan(u.ctx, "elasticsearch", "small-ha-7.x")
+	plan, err := u.cf.PlanByName(u.ctx, "elasticsearch", "small-ha-7.x")
 	u.must(err)
 	_, err = u.cf.CreateServiceInstance(u.ctx, "search_api_elasticsearch_new", plan.GUID, nil, labels)
 	u.must(err)
