@@ -136,7 +136,8 @@ func (g *Gate) Enter(ctx context.Context) (Pass, error) {
 	}
 }
 
-// giveUp removes a request from the queue, or its place if it was admitted meanwhile.
+// giveUp removes a cancelled request from the queue. If it was admitted meanwhile, its
+// place goes to the next.
 func (g *Gate) giveUp(admitted chan struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 // from before the fill began.
 //
 // A document counts as put once it is acknowledged. One that fails is listed in the
-// report, and the fill goes on until more than MaxFailed have failed. The cursor never
+// report, and the fill continues until more than MaxFailed have failed. The cursor never
 // passes a document that is not acknowledged, so a fill that continues from it misses
 // nothing. It may put a few documents twice, which does no harm.
 //

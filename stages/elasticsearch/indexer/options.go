@@ -142,7 +142,7 @@ type FillReport struct {
 	// lease must not be handed over.
 	Unanswered int
 	// Slots is the estimated number of the search API's workers; 0 if it serves live
-	// traffic, as none is made then.
+	// traffic: no estimate is made then.
 	Slots   int
 	Cursor  Cursor
 	Elapsed time.Duration

@@ -12,7 +12,7 @@ import (
 // minAttempts is how often a request is attempted at least, however long each takes.
 const minAttempts = 3
 
-// retry calls f until it succeeds or fails for good, or has failed for RetryFor and
+// retry calls f until it succeeds or fails permanently, or has failed for RetryFor and
 // minAttempts times. The pause between two calls doubles each time, from RetryMin to
 // RetryMax. If ctx is done, retry returns the last error. It calls onRetry, if that is
 // not nil, before each call but the first.

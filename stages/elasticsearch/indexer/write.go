@@ -87,7 +87,7 @@ func (w *writer) delete(t Target, id string) (found bool, err error) {
 	return found, err
 }
 
-// write retries one write until it is acknowledged or has failed for good. A PUT or
+// write retries one write until it is acknowledged or fails permanently. A PUT or
 // DELETE of a document is idempotent, so one with an unknown outcome is retried too.
 //
 // An error that every document would meet halts the pool at once: a rejected token,
@@ -187,9 +187,9 @@ func concernsAll(err error) bool {
 
 // note describes the write concurrency for progress reports.
 func (w *writer) note() string {
-	note := fmt.Sprintf("%d at once", w.gate.Limit())
+	note := fmt.Sprintf("up to %d at once", w.gate.Limit())
 	if n := w.gate.Workers(); n > 0 {
-		note += fmt.Sprintf(" to %d slots", n)
+		note += fmt.Sprintf(", %d slots", n)
 	}
 	if limit := w.pace.Limit; limit != nil && limit.Limit() != rate.Inf {
 		note += fmt.Sprintf(", at most %.0f/s", float64(limit.Limit()))
