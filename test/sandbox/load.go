@@ -17,9 +17,9 @@ import (
 	"time"
 )
 
-// tellHeader asks a program of the sandbox to say in its answer, under the same name, which app's instance it is:
+// instanceHeader asks a program of the sandbox to say in its answer, under the same name, which app's instance it is:
 // "<app name>/<app GUID>:<index>", with the name that the app had when its container started. Real apps have no such header.
-const tellHeader = "X-Sandbox-Tell"
+const instanceHeader = "X-Sandbox-Tell"
 
 // readTimeout is how long a reader waits for an answer.
 const readTimeout = 15 * time.Second
@@ -250,14 +250,14 @@ func (r *reader) ask(ctx context.Context, path string) (status int, app, reason 
 	}
 	req.Header.Set("Authorization", "Bearer "+r.load.token)
 	req.Header.Set("User-Agent", "sandbox-reader")
-	req.Header.Set(tellHeader, "1")
+	req.Header.Set(instanceHeader, "1")
 	res, err := r.client.Do(req)
 	if err != nil {
 		return 0, "", reasonOf(err), false
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	app, _, _ = strings.Cut(res.Header.Get(tellHeader), "/")
+	app, _, _ = strings.Cut(res.Header.Get(instanceHeader), "/")
 	switch {
 	case err != nil:
 		return res.StatusCode, app, "body: " + reasonOf(err), false

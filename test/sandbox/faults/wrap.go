@@ -203,7 +203,7 @@ func (s *settling) after(h http.Handler, w http.ResponseWriter, r *http.Request)
 		s.hit.hold = s.hit.fault.keep()
 		gone := s.engine.find(s.hit.fault.ID) == nil // removed while the handler ran: nobody could release the request
 		if gone {
-			s.hit.fault.letGo(release{})
+			s.hit.fault.releaseAll(release{})
 		}
 		s.engine.change()
 		s.engine.mu.Unlock()
