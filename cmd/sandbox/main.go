@@ -161,17 +161,10 @@ func (f flags) options() (sandbox.Options, error) {
 		flag  string
 		value float64
 	}{
-		{"documents", float64(typed(f.Documents, 1))},
-		{"briefs", float64(typed(f.Briefs, 1))},
-		{"drift", float64(f.Drift)},
-		{"put-time", float64(f.PutTime)},
-		{"provision-time", float64(f.ProvisionTime)},
-		{"rate-limit", float64(f.RateLimit)},
-		{"readers", f.Readers},
-		{"live-writer", f.LiveWriter},
-		{"instances", float64(typed(f.Instances, 1)) - 1},
-		{"slots", float64(f.Slots) - 1},
-		{"routers", float64(f.Routers) - 1},
+		{"documents", float64(valueOr(f.Documents, 1))}, {"briefs", float64(valueOr(f.Briefs, 1))}, {"drift", float64(f.Drift)},
+		{"put-time", float64(f.PutTime)}, {"provision-time", float64(f.ProvisionTime)}, {"rate-limit", float64(f.RateLimit)},
+		{"readers", f.Readers}, {"live-writer", f.LiveWriter},
+		{"instances", float64(valueOr(f.Instances, 1)) - 1}, {"slots", float64(f.Slots) - 1}, {"routers", float64(f.Routers) - 1},
 	} {
 		if n.value < 0 {
 			return sandbox.Options{}, fmt.Errorf("--%s is too small", n.flag)
@@ -182,9 +175,9 @@ func (f flags) options() (sandbox.Options, error) {
 		return sandbox.Options{}, fmt.Errorf("--faults %s is unknown: --help lists the sets", f.Faults)
 	}
 	o := sandbox.Options{
-		Stage: f.Stage, Documents: unless(f.Documents), Briefs: unless(f.Briefs), Seed: f.Seed, Drift: none(f.Drift),
-		Instances: typed(f.Instances, 0), Slots: f.Slots, PutTime: none(f.PutTime), Routers: f.Routers, Pace: pace,
-		ProvisionTime: none(f.ProvisionTime), RateLimit: f.RateLimit, Readers: f.Readers, LiveWriter: f.LiveWriter, FaultSet: f.Faults,
+		Stage: f.Stage, Documents: sizeOption(f.Documents), Briefs: sizeOption(f.Briefs), Seed: f.Seed, Drift: zeroAsNone(f.Drift),
+		Instances: valueOr(f.Instances, 0), Slots: f.Slots, PutTime: zeroAsNone(f.PutTime), Routers: f.Routers, Pace: pace,
+		ProvisionTime: zeroAsNone(f.ProvisionTime), RateLimit: f.RateLimit, Readers: f.Readers, LiveWriter: f.LiveWriter, FaultSet: f.Faults,
 		Certificate: f.HTTPS,
 		PortCFAPI:   f.PortCFAPI, PortRouter: f.PortRouter, PortDataAPI: f.PortDataAPI, PortControl: f.PortControl,
 	}
@@ -196,24 +189,24 @@ func (f flags) options() (sandbox.Options, error) {
 	return o, nil
 }
 
-// typed is the number that was typed, or another if none was.
-func typed(n *int, otherwise int) int {
+// valueOr is the number that was typed, or another if none was.
+func valueOr(n *int, otherwise int) int {
 	if n == nil {
 		return otherwise
 	}
 	return *n
 }
 
-// unless is the number that was typed, or 0, which leaves it to the options.
-func unless(n *int) int {
+// sizeOption is the number that was typed, or 0, which leaves it to the options.
+func sizeOption(n *int) int {
 	if n == nil {
 		return 0
 	}
-	return none(*n)
+	return zeroAsNone(*n)
 }
 
-// none turns a 0 that was typed into -1, which means none in the options; there, 0 means the default.
-func none[T int | time.Duration](n T) T {
+// zeroAsNone turns a 0 that was typed into -1, which means none in the options; there, 0 means the default.
+func zeroAsNone[T int | time.Duration](n T) T {
 	if n == 0 {
 		return -1
 	}

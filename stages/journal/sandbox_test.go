@@ -16,6 +16,7 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 )
 
 var _ journal.Platform = (*cloudfoundry.Client)(nil)
@@ -25,7 +26,7 @@ var brisk = journal.LeaseSettings{Heartbeat: 200 * time.Millisecond, StaleAfter:
 
 type program struct{}
 
-func (program) Boot(platform.Instance) (http.Handler, error) {
+func (program) Boot(diego.Instance) (http.Handler, error) {
 	return http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), nil
 }
 
@@ -38,7 +39,7 @@ func rehearsal(t *testing.T) (*cloudfoundry.Client, *faults.Engine) {
 	server := httptest.NewUnstartedServer(nil)
 	p := platform.New(platform.Options{
 		Clock: ticking, Faults: engine,
-		Programs: func(string) (platform.Program, bool) { return program{}, true },
+		Programs: func(string) (diego.Program, bool) { return program{}, true },
 	})
 	server.Config.Handler = p.API()
 	server.Start()

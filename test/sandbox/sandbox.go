@@ -169,7 +169,7 @@ func (s *Sandbox) start(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := w.settle(ctx); err != nil {
+	if err := w.awaitLiveApp(ctx); err != nil {
 		return err
 	}
 	if o.FaultSet != "" {

@@ -118,7 +118,7 @@ func registry(program, before diego.Program) diego.Programs {
 func (w *world) searchSnapshot() any { return w.clusters.Snapshot() }
 
 // searchAPI is the search API as the program of an image. Its instances send their name if they are asked for it
-// (tellHeader).
+// (instanceHeader).
 type searchAPI struct{ *search.Program }
 
 func (p searchAPI) Boot(i diego.Instance) (http.Handler, error) {
@@ -126,21 +126,21 @@ func (p searchAPI) Boot(i diego.Instance) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := tellingHandler{h, fmt.Sprintf("%s/%s:%d", i.AppName, i.AppGUID, i.Index)}
+	t := namedHandler{h, fmt.Sprintf("%s/%s:%d", i.AppName, i.AppGUID, i.Index)}
 	if c, ok := h.(io.Closer); ok {
 		return closingHandler{t, c}, nil
 	}
 	return t, nil
 }
 
-type tellingHandler struct {
+type namedHandler struct {
 	http.Handler
 	name string
 }
 
-func (h tellingHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get(tellHeader) != "" {
-		w.Header().Set(tellHeader, h.name)
+func (h namedHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get(instanceHeader) != "" {
+		w.Header().Set(instanceHeader, h.name)
 	}
 	h.Handler.ServeHTTP(w, r)
 }
@@ -175,8 +175,8 @@ func (w *world) breakEngine(service string, o search.Outage) error {
 	return nil
 }
 
-// settle returns once the live app answers on the live host.
-func (w *world) settle(ctx context.Context) error {
+// awaitLiveApp returns once the live app answers on the live host.
+func (w *world) awaitLiveApp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	for {

@@ -25,7 +25,7 @@ func TestGreensServiceIsCreatedOnce(t *testing.T) {
 	if instance.Name != "search_api_elasticsearch_new" || !w.run.Owns(instance.Metadata) || instance.Labels[upgrade.RoleLabel] != upgrade.RoleGreen {
 		t.Errorf("green's service is %+v", instance)
 	}
-	if plan := must(w.cf.PlanOf(w.ctx, instance.PlanGUID))(w); plan.Name != w.creation.Plan {
+	if plan := must(w.cf.Plan(w.ctx, instance.PlanGUID))(w); plan.Name != w.creation.Plan {
 		t.Errorf("its plan is %+v", plan)
 	}
 	if _, blues, err := w.services.Blue(w.ctx); err != nil || blues == nil || blues.GUID == instance.GUID {

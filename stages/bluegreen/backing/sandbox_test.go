@@ -161,7 +161,7 @@ func (w *world) reached(all ...upgrade.Milestone) {
 	w.Helper()
 	at := time.Now().Add(-time.Hour)
 	for _, m := range all {
-		w.ok(w.run.Mark(w.ctx, milestones()[m], runner.Mark{Verdict: runner.Done, Started: at, Ended: at}))
+		w.ok(w.run.Complete(w.ctx, milestones()[m], runner.Completion{Verdict: runner.Done, Started: at, Ended: at}))
 	}
 }
 

@@ -49,7 +49,7 @@ func (w *world) rebind(service, parameters string) {
 // Parameters of bindings go to green, and from there back to a blue that is rebuilt.
 func TestParametersOfBindingsAreCopied(t *testing.T) {
 	w := newWorld(t)
-	plan := must(w.cf.Plan(w.ctx, "elasticsearch", "tiny-7.x"))(w)
+	plan := must(w.cf.PlanByName(w.ctx, "elasticsearch", "tiny-7.x"))(w)
 	other := must(w.cf.CreateServiceInstance(w.ctx, "logs", plan.GUID, nil, nil))(w).GUID
 	must(w.cf.AwaitServiceInstance(w.ctx, other))(w)
 	w.rebind(w.blue().Service, `{"role":"writer"}`)

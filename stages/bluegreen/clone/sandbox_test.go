@@ -66,7 +66,7 @@ func newWorldAt(t *testing.T, pace float64) *world {
 	w.pair = &upgrade.Pair{Platform: w.cf, Run: w.run, NewApp: "elasticsearch-migration", OldApp: "search-api-old"}
 	w.clone(env["DOCKER_USERNAME"], env["CF_DOCKER_PASSWORD"])
 	w.begin()
-	plan := must(w.cf.Plan(w.ctx, "elasticsearch", env["SERVICE_PLAN"]))(w)
+	plan := must(w.cf.PlanByName(w.ctx, "elasticsearch", env["SERVICE_PLAN"]))(w)
 	made := must(w.cf.CreateServiceInstance(w.ctx, "search_api_elasticsearch_new", plan.GUID, nil, w.run.Labels(upgrade.RoleGreen)))(w)
 	must(w.cf.AwaitServiceInstance(w.ctx, made.GUID))(w)
 	return w

@@ -123,7 +123,7 @@ func (u *upgradeOfTest) reached(all ...upgrade.Milestone) {
 	u.t.Helper()
 	at := time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC)
 	for _, m := range all {
-		u.must(u.run.Mark(u.ctx, stageOf(m), runner.Mark{Verdict: runner.Done, Started: at.Add(-time.Minute), Ended: at}))
+		u.must(u.run.Complete(u.ctx, stageOf(m), runner.Completion{Verdict: runner.Done, Started: at.Add(-time.Minute), Ended: at}))
 	}
 }
 

@@ -174,7 +174,7 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 			runner.Situation{Traffic: "green", Detail: "search-api; run RUN is complete", Back: "there is no rollback: blue's service is deleted"},
 		},
 		"the run was rolled back": {
-			func(u *upgradeOfTest) { u.begun(); u.must(u.run.TurnBack(u.ctx)); u.must(u.run.Retire(u.ctx)) },
+			func(u *upgradeOfTest) { u.begun(); u.must(u.run.GoBack(u.ctx)); u.must(u.run.Retire(u.ctx)) },
 			runner.Situation{Traffic: "blue", Detail: "search-api alone; no run has begun", Back: "nothing to roll back"},
 		},
 		"somebody deleted the record of the run": {

@@ -166,7 +166,7 @@ func TestWhatOthersChangeIsASubjectThatDiffers(t *testing.T) {
 		"green is deleted": {func(u *upgradeOfTest) { u.must(u.cf.DeleteApp(u.ctx, u.guid("elasticsearch-migration"))) },
 			[]string{"green was another", "now deleted"}},
 		"the run was rolled back": {func(u *upgradeOfTest) {
-			u.must(u.run.TurnBack(u.ctx))
+			u.must(u.run.GoBack(u.ctx))
 			u.must(u.run.Retire(u.ctx))
 		}, []string{"run was another", "now not begun", "run-before was another"}},
 	} {

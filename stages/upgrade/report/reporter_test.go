@@ -24,7 +24,7 @@ func TestTheStatusBeforeDuringAndAfterARun(t *testing.T) {
 		Stages: []report.StageStatus{stage(1, "check", "Check"), stage(2, "work", "Work"), stage(3, "finish", "Finish")},
 		Next:   &report.NextStatus{Number: 1, Stage: "check", Will: "checks it"},
 		Others: report.OthersStatus{Changes: []report.Change{}}, Leftovers: []report.Leftover{},
-		Card: runner.Card{Traffic: "blue: search-api", Back: "safe", Again: "yes: complete stages are skipped", Onward: "yes, with check", Next: "cutover toy check"},
+		Card: runner.Card{Traffic: "blue: search-api", Rollback: "safe", Again: "yes: complete stages are skipped", Onward: "yes, with check", Next: "cutover toy check"},
 	}
 	if diff := cmp.Diff(want, r.status()); diff != "" {
 		t.Errorf("before (-want +got):\n%s", diff)
@@ -59,8 +59,8 @@ func TestARunThatWasRolledBackHasNoStatus(t *testing.T) {
 	r := open(t)
 	r.begin()
 	r.complete("check", time.Minute)
-	r.must(r.run.TurnBack(r.ctx))
-	if s := r.status(); !s.Back || s.Card.Next != "cutover toy rollback" {
+	r.must(r.run.GoBack(r.ctx))
+	if s := r.status(); !s.RollingBack || s.Card.Next != "cutover toy rollback" {
 		t.Errorf("while it goes back: %+v", s)
 	}
 	r.must(r.run.Retire(r.ctx))

@@ -99,7 +99,7 @@ func (r *runOfTest) begin() {
 func (r *runOfTest) complete(stage string, took time.Duration) {
 	r.t.Helper()
 	ended := r.run.Started().UTC().Truncate(time.Second)
-	r.must(r.run.Mark(r.ctx, stage, runner.Mark{Verdict: runner.Done, Build: "https://ci/41/", Started: ended.Add(-took), Ended: ended}))
+	r.must(r.run.Complete(r.ctx, stage, runner.Completion{Verdict: runner.Done, Build: "https://ci/41/", Started: ended.Add(-took), Ended: ended}))
 }
 
 func (r *runOfTest) status() report.Status {

@@ -124,7 +124,7 @@ func (e *Engine) Remove(id string) error {
 		if id != "" && a.ID != id {
 			return false
 		}
-		a.letGo(release{})
+		a.releaseAll(release{})
 		return true
 	})
 	e.change()
@@ -144,7 +144,7 @@ func (e *Engine) Release(ctx context.Context, id string, do bool, delay time.Dur
 		e.mu.Unlock()
 		return fmt.Errorf("%s: %w", id, ErrNothingHeld)
 	}
-	released := a.letGo(release{do: do, delay: delay})
+	released := a.releaseAll(release{do: do, delay: delay})
 	e.change()
 	e.mu.Unlock()
 	if delay > 0 {
@@ -236,7 +236,7 @@ func (e *Engine) change() {
 	e.changed = make(chan struct{})
 }
 
-func (a *armed) letGo(r release) []*hold {
+func (a *armed) releaseAll(r release) []*hold {
 	held := a.held
 	a.held = nil
 	a.working += len(held)

@@ -56,10 +56,10 @@ func TestADeploymentThatCrashesCanBeCanceledAndOneThatIsReplacedIsSuperseded(t *
 	}
 	w.refused(422, 10008, "Cannot cancel a deployment with status: FINALIZED and reason: CANCELED", "POST", "/v3/deployments/"+second["guid"].(string)+"/actions/cancel", nil)
 	if resp, _ := w.visit(live + "/"); resp.StatusCode != 200 {
-		t.Errorf("the old process serves no more: %d", resp.StatusCode)
+		t.Errorf("the old process does not serve any more: %d", resp.StatusCode)
 	}
 	if env := w.must(200, "GET", "/v3/apps/"+blue+"/environment_variables", nil)["var"].(obj); env["CRASH"] != "1" {
-		t.Error("canceling took the environment back")
+		t.Error("canceling restored the environment")
 	}
 }
 
@@ -95,7 +95,7 @@ func TestATaskEndsByItsCommandOrIsCanceled(t *testing.T) {
 	w.refused(422, 10008, "Task state is FAILED and therefore cannot be canceled", "PUT", "/v3/tasks/"+long["guid"].(string)+"/cancel", nil)
 }
 
-// cf-networking-release: docs, "Policy Server External API"; policies of an app go with it.
+// cf-networking-release: docs, "Policy Server External API"; an app's policies are deleted with it.
 func TestNetworkPoliciesAreByApp(t *testing.T) {
 	w := start(t)
 	blue := w.app("search-api")
@@ -121,11 +121,11 @@ func TestEqualStatesHaveEqualSnapshots(t *testing.T) {
 	at := "/v3/apps/" + w.app("search-api")
 	w.must(200, "PATCH", at, obj{"metadata": obj{"labels": obj{"a": "b"}}})
 	if reflect.DeepEqual(before, w.p.Snapshot()) {
-		t.Error("a label does not show")
+		t.Error("a new label is not in the snapshot")
 	}
 	w.must(200, "PATCH", at, obj{"metadata": obj{"labels": obj{"a": nil}}})
 	if !reflect.DeepEqual(before, w.p.Snapshot()) {
-		t.Error("a change taken back shows")
+		t.Error("a change that was undone is in the snapshot")
 	}
 	other := start(t, func(o *Options, _ *World) { o.StageTime = time.Second })
 	if !reflect.DeepEqual(before, other.p.Snapshot()) {

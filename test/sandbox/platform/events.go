@@ -19,18 +19,18 @@ func (p *Platform) event(by *uaa.Account, kind, targetKind string, target *recor
 	if by != nil {
 		e.actorGUID, e.actorName, e.actorKind = by.GUID, by.Name, "user"
 	}
-	p.note(e)
+	p.addEvent(e)
 }
 
 // appEvent records an event that the platform itself causes. Its actor is the app, or one of its processes.
 func (p *Platform) appEvent(kind, actorKind string, actor *record, a *app, data obj) {
-	p.note(&event{
+	p.addEvent(&event{
 		record: p.newRecord(""), kind: kind, space: a.space, data: data, targetGUID: a.guid, targetKind: "app", targetName: a.name,
 		actorGUID: actor.guid, actorName: actor.name, actorKind: actorKind,
 	})
 }
 
-func (p *Platform) note(e *event) {
+func (p *Platform) addEvent(e *event) {
 	p.events.add(e)
 	if n := len(p.events.rows); n > 25_000 { // drop the oldest, many at once
 		p.events.rows = slices.Clone(p.events.rows[n-20_000:])

@@ -21,7 +21,7 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 )
 
-// program answers with its environment, crashes where the environment says so, and can be held in the middle.
+// program answers with its environment, crashes if the environment demands it, and can be held in a request.
 type program struct {
 	mu     sync.Mutex
 	closed []string
@@ -64,7 +64,7 @@ func (b *booted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// esBroker is a broker that can refuse.
+// esBroker is a broker that can fail.
 type esBroker struct {
 	mu      sync.Mutex
 	refuse  string
@@ -274,7 +274,7 @@ func (w *world) service(name string) string {
 	return w.guid("/v3/service_instances?names=" + name)
 }
 
-// until waits for a condition, by asking again.
+// until waits for a condition, by polling.
 func (w *world) until(what string, holds func() bool) {
 	w.t.Helper()
 	end := time.Now().Add(20 * time.Second)
@@ -325,7 +325,7 @@ func (w *world) tryVisit(address string, header ...string) (*http.Response, obj,
 	return resp, out, nil
 }
 
-// everywhere says whether every router answers so, by more fresh connections than leave a router out by chance.
+// everywhere reports whether every router answers with this status, with enough new connections to reach every router.
 func (w *world) everywhere(address string, status int, header ...string) bool {
 	w.t.Helper()
 	for range 24 {

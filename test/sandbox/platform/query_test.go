@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// Cloud Foundry v3 API docs, "Filters", "Pagination", "Timestamps", "Include", "Fields", "Label selector"; the words are
-// those of ccng: app/messages/list_message.rb, base_message.rb, validators.rb and label_selector_requirement_validator.rb.
-func TestAWrongQueryIsA400InTheRealWords(t *testing.T) {
+// Cloud Foundry v3 API docs, "Filters", "Pagination", "Timestamps", "Include", "Fields", "Label selector"; the messages
+// are those of ccng: app/messages/list_message.rb, base_message.rb, validators.rb and label_selector_requirement_validator.rb.
+func TestAWrongQueryIsA400WithTheRealMessage(t *testing.T) {
 	w := start(t)
 	app := "/v3/apps/" + w.app("search-api")
 	process := app + "/processes/web"
@@ -58,9 +58,9 @@ func TestAWrongQueryIsA400InTheRealWords(t *testing.T) {
 	}
 }
 
-// Cloud Foundry v3 API docs, "Get an app", "Get a process", "Get a space", "Get a service plan": a resource takes the
-// includes of its list; of a parameter that is there twice the last counts.
-func TestAResourceTakesTheIncludesOfItsList(t *testing.T) {
+// Cloud Foundry v3 API docs, "Get an app", "Get a process", "Get a space", "Get a service plan": a resource accepts
+// the includes of its list; the last of several equal parameters counts.
+func TestAResourceAcceptsTheIncludesOfItsList(t *testing.T) {
 	w := start(t)
 	app := "/v3/apps/" + w.app("search-api")
 	for path, included := range map[string]string{
@@ -83,9 +83,9 @@ func TestAResourceTakesTheIncludesOfItsList(t *testing.T) {
 }
 
 // Cloud Foundry v3 API docs, "Create an app", "Create a route", "Create a service instance", "Update a process", "Scale a
-// process", "Share a service instance to other spaces"; the words are ccng's: app/messages/validators.rb,
+// process", "Share a service instance to other spaces"; the messages are ccng's: app/messages/validators.rb,
 // route_create_message.rb, process_update_message.rb, service_instance_create_user_provided_message.rb, errors/v2.yml.
-func TestAWrongBodyIsRefusedInTheRealWords(t *testing.T) {
+func TestAWrongBodyIsRefusedWithTheRealMessage(t *testing.T) {
 	w := start(t)
 	app := "/v3/apps/" + w.app("search-api")
 	es := "/v3/service_instances/" + w.service("search_api_elasticsearch")
@@ -135,9 +135,9 @@ func TestAWrongBodyIsRefusedInTheRealWords(t *testing.T) {
 	}
 }
 
-// Cloud Foundry v3 API docs, "Update a process"; ccng: app/actions/process_update.rb: what is not named stays, the
-// endpoint of a check that is not http goes, and nothing changes while a deployment is in flight.
-func TestAProcessUpdateChangesWhatItNames(t *testing.T) {
+// Cloud Foundry v3 API docs, "Update a process"; ccng: app/actions/process_update.rb: values that are not given stay,
+// the endpoint of a check that is not http is removed, and nothing changes while a deployment is in flight.
+func TestAProcessUpdateChangesOnlyTheGivenValues(t *testing.T) {
 	w := start(t)
 	blue := w.app("search-api")
 	at := "/v3/apps/" + blue + "/processes/web"
@@ -151,7 +151,7 @@ func TestAProcessUpdateChangesWhatItNames(t *testing.T) {
 		t.Errorf("after a new type: %v", got)
 	}
 	if got := check(obj{"type": "http"}); got["data"].(obj)["endpoint"] != "/" {
-		t.Errorf("back at http: %v, want the endpoint gone", got)
+		t.Errorf("back at http: %v, want the default endpoint", got)
 	}
 	w.must(201, "POST", "/v3/deployments", obj{"relationships": obj{"app": toOne(blue)}})
 	w.refused(422, 10008, "Cannot update this process while a deployment is in flight.", "PATCH", at, obj{"health_check": obj{"type": "process"}})

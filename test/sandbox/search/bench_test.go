@@ -15,7 +15,7 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 )
 
-// BenchmarkConvert is what a document costs without HTTP.
+// BenchmarkConvert is the time for a document without HTTP.
 func BenchmarkConvert(b *testing.B) {
 	s := data.New(data.Options{Seed: 1, Services: 1000}).PublishedServices("g-cloud-12")
 	m := mappings(NewBuild())["services-g-cloud-12"]
@@ -43,8 +43,8 @@ func BenchmarkConvert(b *testing.B) {
 	})
 }
 
-// BenchmarkHTTP is the whole way on kept connections, client and server on the same processors: PUTs of all documents
-// in turn, and /_status, beside a cluster and a data API of full size. It reports the memory of all of them.
+// BenchmarkHTTP is whole requests on kept connections, client and server on the same processors: PUTs of all documents
+// in turn, and /_status, beside a cluster and a data API of full size. It reports the memory of all together.
 func BenchmarkHTTP(b *testing.B) {
 	c := clock.New(0)
 	api := data.New(data.Options{Clock: c, Seed: 1, Services: 36311, Briefs: 1192})

@@ -72,7 +72,7 @@ func (a answer) is(t *testing.T, what string, status int, body string) {
 	}
 }
 
-// has tells that the body is an error of that text.
+// has checks that the body is an error with that text.
 func (a answer) fails(t *testing.T, what string, status int, text string) {
 	t.Helper()
 	var b struct {

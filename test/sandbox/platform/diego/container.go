@@ -195,7 +195,7 @@ func (c *Container) kill() {
 		close(c.dead)
 		go func() {
 			c.closeHandler()
-			c.bury()
+			c.remove()
 		}()
 	})
 }
@@ -208,8 +208,8 @@ func (c *Container) closeHandler() {
 	}
 }
 
-// bury drops a container that is gone. One that crashed is still shown until another replaces it.
-func (c *Container) bury() {
+// remove drops a container that is gone. One that crashed is still shown until another replaces it.
+func (c *Container) remove() {
 	c.d.opts.Lock.Lock()
 	defer c.d.opts.Lock.Unlock()
 	if c.state != crashed {
