@@ -64,7 +64,7 @@ func TestARunThatWasRolledBackHasNoStatus(t *testing.T) {
 		t.Errorf("while it goes back: %+v", s)
 	}
 	r.must(r.run.Retire(r.ctx))
-	if s := r.status(); s.Run != "" || s.Back || s.Stages[0].Complete {
+	if s := r.status(); s.Run != "" || s.RollingBack || s.Stages[0].Complete {
 		t.Errorf("afterwards: %+v", s)
 	}
 }

@@ -26,13 +26,19 @@ type runOfTest struct {
 	reporter *report.Reporter
 }
 
-// steps are the runbook: their names are check, work and finish.
-func steps() runner.Runbook {
-	return runner.Runbook{
-		{Number: 1, Name: "check", Title: "Check", Help: "Checks it. And more.", Looks: true},
-		{Number: 2, Name: "work", Title: "Work", Help: "Does it. And more.", Looks: true},
-		{Number: 3, Name: "finish", Title: "Finish", Help: "Ends it. And more.", Looks: true},
-	}
+// onlyLooks is a stage that has nothing to do but to verify.
+type onlyLooks struct{ runner.Stage }
+
+func (onlyLooks) OnlyLooks() {}
+
+// book has the stages check, work and finish.
+func book() runner.Runbook {
+	open := func() runner.Stage { return onlyLooks{} }
+	return runner.Runbook{Steps: []runner.Step{
+		{Number: 1, Name: "check", Title: "Check", Help: "Checks it. And more.", Open: open},
+		{Number: 2, Name: "work", Title: "Work", Help: "Does it. And more.", Open: open},
+		{Number: 3, Name: "finish", Title: "Finish", Help: "Ends it. And more.", Open: open},
+	}}
 }
 
 func open(t *testing.T) *runOfTest {
@@ -56,9 +62,9 @@ func open(t *testing.T) *runOfTest {
 		Milestones: map[upgrade.Milestone]string{upgrade.Begun: "check", upgrade.Ended: "finish"},
 	})
 	r.lease = journal.NewLease(cf, "search-api", journal.LeaseSettings{}, nil)
-	called := func(stage string) string { return steps().Named(stage).Called() }
+	called := func(stage string) string { return book().Named(stage).Called() }
 	r.reporter = &report.Reporter{
-		Environment: "preview", Runbook: "elasticsearch", App: "search-api", Command: "cutover toy", Steps: steps(), Run: r.run,
+		Environment: "preview", Runbook: "elasticsearch", App: "search-api", Command: "cutover toy", Book: book(), Run: r.run,
 		Lease: &report.Lease{Lease: r.lease, Run: r.run, StaleAfter: 2 * time.Minute, Now: cf.Now},
 		Situation: func(context.Context) (runner.Situation, error) {
 			return runner.Situation{Traffic: "blue", Detail: "search-api", Back: "safe"}, nil
