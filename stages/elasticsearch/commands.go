@@ -67,7 +67,7 @@ func (s *Site) Monitor(steps []runner.Step) *runner.Monitor {
 	if !has(stageMapLiveRoute) || !has(stageUnmapOldApp) {
 		return nil
 	}
-	return &runner.Monitor{Range: Runbook(s).Switch, Companion: s.witness(), Revert: s.traffic.Revert}
+	return &runner.Monitor{Range: switchRange(), Companion: s.witness(), Revert: s.traffic.Revert}
 }
 
 // RollbackMonitor is the same witness beside the part of a rollback that moves traffic.
@@ -107,7 +107,7 @@ func (s *Site) Unlock(ctx context.Context, run string) (string, error) {
 
 // Guard refuses while a release would cross a run, and says why one may begin.
 func (s *Site) Guard(ctx context.Context) (string, error) {
-	return release.Guard(ctx, s.run, beforeRelease(), func(ctx context.Context) (string, error) {
+	return release.Guard(ctx, s.run, Runbook(nil).Steps[:position(stageAwaitRelease)], func(ctx context.Context) (string, error) {
 		now, err := s.situation.Now(ctx)
 		return now.Blocked, err
 	})

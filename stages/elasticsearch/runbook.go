@@ -7,42 +7,14 @@
 package elasticsearch
 
 import (
-	"slices"
-
 	"github.com/digitalmarketplace/cutover/stages/runner"
-	"github.com/digitalmarketplace/cutover/stages/upgrade"
-)
-
-// The names of the stages: the commands, the keys of the run's record, and the names of
-// the reports.
-const (
-	stageCheckRelease        = "check-release"
-	stageCreateService       = "create-service"
-	stageGenerateManifest    = "generate-manifest"
-	stageEditManifest        = "edit-manifest"
-	stagePushApp             = "push-app"
-	stageCheckApps           = "check-apps"
-	stageBuildIndices        = "build-indices"
-	stageVerifyIndices       = "verify-indices"
-	stageMapLiveRoute        = "map-live-route"
-	stageWatchTraffic        = "watch-traffic"
-	stageUnmapOldApp         = "unmap-old-app"
-	stageUnmapTemporaryRoute = "unmap-temporary-route"
-	stageRenameOldService    = "rename-old-service"
-	stageRenameNewService    = "rename-new-service"
-	stageRenameOldApp        = "rename-old-app"
-	stageRenameNewApp        = "rename-new-app"
-	stageRemoveOldApp        = "remove-old-app"
-	stageAwaitRelease        = "await-release"
-	stageReindex             = "reindex"
-	stageRemoveOldService    = "remove-old-service"
 )
 
 // Runbook is the runbook. With a nil site it is the list of names and texts alone,
 // whose stages cannot be opened.
 func Runbook(s *Site) runner.Runbook {
 	return runner.Runbook{
-		Name: "elasticsearch", Steps: steps(s), Switch: runner.Range{First: stageMapLiveRoute, Last: stageUnmapTemporaryRoute},
+		Name: "elasticsearch", Steps: steps(s), Switch: switchRange(),
 		Rollback: rollback(), RollbackCosts: rollbackCosts(s),
 	}
 }
@@ -92,18 +64,6 @@ func steps(s *Site) []runner.Step {
 	}
 }
 
-// milestones ties what the packages below ask for to the stages.
-func milestones() map[upgrade.Milestone]string {
-	return map[upgrade.Milestone]string{
-		upgrade.Begun: stageCheckRelease, upgrade.ServiceCreated: stageCreateService, upgrade.GreenBuilt: stagePushApp,
-		upgrade.GreenFilled: stageBuildIndices, upgrade.OnLiveRoutes: stageMapLiveRoute, upgrade.BlueOff: stageUnmapOldApp,
-		upgrade.TemporaryOff:      stageUnmapTemporaryRoute,
-		upgrade.OldServiceRenamed: stageRenameOldService, upgrade.NewServiceRenamed: stageRenameNewService,
-		upgrade.BlueRenamed: stageRenameOldApp, upgrade.NamesFinal: stageRenameNewApp, upgrade.BlueRemoved: stageRemoveOldApp,
-		upgrade.Released: stageAwaitRelease, upgrade.Refreshed: stageReindex, upgrade.Ended: stageRemoveOldService,
-	}
-}
-
 // rollback is the order in which the stages are undone: traffic first, names after, and
 // then what was made for the run, from the last to the first. Before 16 to 13 the names
 // are those of the end, so every undo finds its objects by GUID or label.
@@ -145,22 +105,4 @@ func rollbackCosts(s *Site) []runner.RollbackCost {
 		{After: runner.Range{First: stageAwaitRelease, Last: stageReindex}, Cost: "minutes", End: "the same, but the released app stays, as " + settings.ReleasedApp + ", and its service as " + settings.ReleasedService},
 		{After: runner.Range{First: stageRemoveOldService, Last: stageRemoveOldService}, Cost: "none", End: "the old service is deleted, and nothing of what was in it is left"},
 	}
-}
-
-// numberOf is a stage's number; called is the stage with it: "12. unmap-temporary-route".
-func numberOf(stage string) int { return Runbook(nil).Named(stage).Number }
-
-func called(stage string) string { return Runbook(nil).Named(stage).Called() }
-
-// beforeSwitch reports whether a stage comes before those that move the traffic.
-func beforeSwitch(stage string) bool {
-	book := Runbook(nil)
-	return numberOf(stage) < numberOf(book.Switch.First)
-}
-
-// beforeRelease are the stages that must be complete before the pipeline may release.
-func beforeRelease() []runner.Step {
-	all := Runbook(nil).Steps
-	at := slices.IndexFunc(all, func(s runner.Step) bool { return s.Name == stageAwaitRelease })
-	return all[:at]
 }

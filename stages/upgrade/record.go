@@ -65,23 +65,24 @@ func (r *Run) Last(ctx context.Context) (*journal.Run, error) { return r.o.Journ
 // Retire removes our labels from what stays, and then ends the run. In this order it
 // can be repeated after a crash: until the end there is a run that says what it made.
 func (r *Run) Retire(ctx context.Context) error {
-	if err := r.strip(ctx); err != nil {
+	if err := removeLabels(ctx, r.o.Platform, r.Owns); err != nil {
 		return fmt.Errorf("remove the labels of run %s: %w", r.now.ID, err)
 	}
 	return r.o.Journal.Retire(ctx, r.now)
 }
 
-func (r *Run) strip(ctx context.Context) error {
-	found, err := r.o.Platform.Labelled(ctx, cloudfoundry.RunLabel)
+// removeLabels takes our labels off what a run owns, except its record.
+func removeLabels(ctx context.Context, platform *cloudfoundry.Client, owns func(cloudfoundry.Metadata) bool) error {
+	found, err := platform.Labelled(ctx, cloudfoundry.RunLabel)
 	if err != nil {
 		return err
 	}
 	for _, one := range found {
-		if !r.Owns(one.Metadata) || one.Labels[RoleLabel] == "" {
+		if !owns(one.Metadata) || one.Labels[RoleLabel] == "" {
 			continue
 		}
 		none := map[string]*string{cloudfoundry.RunLabel: nil, RoleLabel: nil}
-		if err := r.o.Platform.SetMetadata(ctx, one.Kind, one.GUID, none, nil); err != nil {
+		if err := platform.SetMetadata(ctx, one.Kind, one.GUID, none, nil); err != nil {
 			return err
 		}
 	}

@@ -202,13 +202,13 @@ func (r *Run) Completions() map[string]journal.Completion {
 	return r.now.Complete
 }
 
-func (r *Run) complete(stage string) bool { _, is := r.Completion(stage); return is }
-
 // Reached reports whether the run has passed a milestone.
-func (r *Run) Reached(m Milestone) bool { return r.complete(r.o.Milestones[m]) }
+func (r *Run) Reached(m Milestone) bool { _, is := r.ReachedAt(m); return is }
 
 // ReachedAt is the completion of a milestone's stage.
-func (r *Run) ReachedAt(m Milestone) (journal.Completion, bool) { return r.Completion(r.o.Milestones[m]) }
+func (r *Run) ReachedAt(m Milestone) (journal.Completion, bool) {
+	return r.Completion(r.o.Milestones[m])
+}
 
 // StageOf is the stage that reaches a milestone; "" where the runbook has none.
 func (r *Run) StageOf(m Milestone) string { return r.o.Milestones[m] }

@@ -38,7 +38,7 @@ func product(t *testing.T) []checked {
 		ImportPath, Dir, Export string
 		GoFiles                 []string
 	}
-	command := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles", "./cmd/...", "./stages/...", "./jenkins/...")
+	command := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles", "./cmd/cutover", "./stages/...", "./jenkins/...")
 	command.Dir = root
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
