@@ -137,6 +137,8 @@ func (u *upgradeOfTest) built() {
 	u.must(err)
 	app, err := u.cf.CreateApp(u.ctx, "elasticsearch-migration", labels)
 	u.must(err)
+	logs := "/var/log"
+	u.must(u.cf.SetEnvironment(u.ctx, app.GUID, map[string]*string{"DM_LOG_PATH": &logs}))
 	route, err := u.cf.CreateRoute(u.ctx, u.Names.TemporaryRoute, labels)
 	u.must(err)
 	u.must(u.cf.MapRoute(u.ctx, route.GUID, app.GUID))

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/digitalmarketplace/cutover/stages/bluegreen/traffic"
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
-	"github.com/digitalmarketplace/cutover/stages/runner"
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
 	"github.com/digitalmarketplace/cutover/stages/upgrade/report"
 )
@@ -60,7 +60,7 @@ func (w *world) size(ctx context.Context, app string) (string, string, error) {
 	if err != nil {
 		return "", "", err
 	}
-	return fmt.Sprintf("%s of %s MB, disk %s MB", runner.Count(p.Instances, "instance", "instances"), runner.Number(p.MemoryMB), runner.Number(p.DiskMB)), "", nil
+	return traffic.Size(p), "", nil
 }
 
 func (w *world) droplet(ctx context.Context, app string) (string, string, error) {

@@ -88,8 +88,10 @@ func TestASubjectStaysWhatItWasWhateverTheRunDoes(t *testing.T) {
 	u.mapped(released)
 	agrees("a release is under way", "green")
 	u.unmapped(green)
-	u.must(u.cf.DeleteApp(u.ctx, green))
+	u.must(u.cf.RenameApp(u.ctx, green, "search-api-venerable"))
 	u.must(u.cf.RenameApp(u.ctx, released, "search-api"))
+	agrees("green is about to be deleted", "green")
+	u.must(u.cf.DeleteApp(u.ctx, green))
 	u.reached(upgrade.Released)
 	agrees("the release has ended", "green")
 	u.reached(upgrade.Refreshed)
@@ -147,6 +149,12 @@ func TestWhatOthersChangeIsASubjectThatDiffers(t *testing.T) {
 		"a variable of blue": {func(u *upgradeOfTest) {
 			u.must(u.cf.SetEnvironment(u.ctx, u.blue().App, map[string]*string{"EXTRA": &yes}))
 		}, []string{"blue-variables was another", "EXTRA"}},
+		"the value of a variable of blue": {func(u *upgradeOfTest) {
+			u.must(u.cf.SetEnvironment(u.ctx, u.blue().App, map[string]*string{"DM_LOG_PATH": &yes}))
+		}, []string{"blue-variables was another", "DM_LOG_PATH"}},
+		"the value of a variable of green": {func(u *upgradeOfTest) {
+			u.must(u.cf.SetEnvironment(u.ctx, u.guid("elasticsearch-migration"), map[string]*string{"DM_LOG_PATH": &yes}))
+		}, []string{"green was another", "DM_LOG_PATH"}},
 		"a variable of green": {func(u *upgradeOfTest) {
 			u.must(u.cf.SetEnvironment(u.ctx, u.guid("elasticsearch-migration"), map[string]*string{"EXTRA": &yes}))
 		}, []string{"green was another", "EXTRA"}},
@@ -163,6 +171,9 @@ func TestWhatOthersChangeIsASubjectThatDiffers(t *testing.T) {
 		}, []string{"names was another", "now search_api_elasticsearch_old is service "}},
 		"blue is unbound": {func(u *upgradeOfTest) { u.unbound(u.service("search_api_elasticsearch")) }, []string{"blue-bindings was another"}},
 		"blue is deleted": {func(u *upgradeOfTest) { u.must(u.cf.DeleteApp(u.ctx, u.blue().App)) }, []string{"blue was another", "; the app is deleted", "blue-image was another", "now no longer compared"}},
+		"green's service is deleted": {func(u *upgradeOfTest) {
+			u.must(u.cf.DeleteServiceInstance(u.ctx, u.service("search_api_elasticsearch_new")))
+		}, []string{"green-service was another", "now not there"}},
 		"green is deleted": {func(u *upgradeOfTest) { u.must(u.cf.DeleteApp(u.ctx, u.guid("elasticsearch-migration"))) },
 			[]string{"green was another", "now deleted"}},
 		"the run was rolled back": {func(u *upgradeOfTest) {

@@ -105,7 +105,13 @@ func (r *runOfTest) begin() {
 func (r *runOfTest) complete(stage string, took time.Duration) {
 	r.t.Helper()
 	ended := r.run.Started().UTC().Truncate(time.Second)
-	r.must(r.run.Complete(r.ctx, stage, runner.Completion{Verdict: runner.Done, Build: "https://ci/41/", Started: ended.Add(-took), Ended: ended}))
+	r.worked(stage, ended.Add(-took), ended)
+}
+
+// worked records a stage as complete, with when it was at work.
+func (r *runOfTest) worked(stage string, from, to time.Time) {
+	r.t.Helper()
+	r.must(r.run.Complete(r.ctx, stage, runner.Completion{Verdict: runner.Done, Build: "https://ci/41/", Started: from, Ended: to}))
 }
 
 func (r *runOfTest) status() report.Status {
