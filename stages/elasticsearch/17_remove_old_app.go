@@ -119,7 +119,7 @@ func (r *removeOldApp) nothingRuns(ctx context.Context, o *runner.Observation) e
 	if r.delete || app.State != cloudfoundry.Stopped {
 		return fmt.Errorf("app %s exists, %s", app.Name, app.State)
 	}
-	instances, err := r.pair().Platform.Instances(ctx, app.GUID)
+	instances, err := r.pair().Platform.Apps.Instances(ctx, app.GUID)
 	if err != nil {
 		return err
 	}

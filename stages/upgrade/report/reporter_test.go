@@ -123,7 +123,7 @@ func TestALeaseWithoutARunIsUnlockedByTheRunThatBegan(t *testing.T) {
 	defer r.lease.Abandon()
 	r.begin()
 	id := r.run.ID()
-	r.reporter.Lease.Run = upgrade.NewRun(upgrade.RunOptions{Journal: journal.New(r.cf, "search-api"), Platform: r.cf})
+	r.reporter.Lease.Run = upgrade.NewRun(upgrade.RunOptions{Journal: journal.New(journal.On(r.cf), "search-api"), Platform: r.cf})
 	if who, err := r.reporter.Lease.Unlock(r.ctx, id); err != nil || !strings.HasPrefix(who, "https://ci/42/ since ") {
 		t.Errorf("unlocked from %q, %v", who, err)
 	}
@@ -179,12 +179,12 @@ func TestWhatOthersChangeIsReported(t *testing.T) {
 	b, err := r.run.Blue()
 	r.must(err)
 	r.reporter.Others.Account.Username = "somebody-else@example.com"
-	r.must(r.cf.ScaleApp(r.ctx, b.App, 5))
-	r.must(r.cf.ScaleApp(r.ctx, b.App, 6))
-	r.must(r.cf.UnmapRoute(r.ctx, b.Routes[0].GUID, b.App))
-	r.must(r.cf.MapRoute(r.ctx, b.Routes[0].GUID, r.app("stranger", nil)))
-	r.must(r.cf.MapRoute(r.ctx, b.Routes[1].GUID, r.app("not-watched", nil)))
-	r.must(r.cf.DeleteApp(r.ctx, r.app("green", nil)))
+	r.must(r.cf.Apps.Scale(r.ctx, b.App, 5))
+	r.must(r.cf.Apps.Scale(r.ctx, b.App, 6))
+	r.must(r.cf.Routes.Unmap(r.ctx, b.Routes[0].GUID, b.App))
+	r.must(r.cf.Routes.Map(r.ctx, b.Routes[0].GUID, r.app("stranger", nil)))
+	r.must(r.cf.Routes.Map(r.ctx, b.Routes[1].GUID, r.app("not-watched", nil)))
+	r.must(r.cf.Apps.Delete(r.ctx, r.app("green", nil)))
 	s := r.status()
 	type change struct {
 		Event, Object string
