@@ -45,12 +45,13 @@ func (a *Apps) Stop(app *cloudfoundry.App) runner.Task {
 					return runner.Final(err)
 				}
 			}
-			return a.nothingRuns(ctx, app)
+			return a.NothingRuns(ctx, app)
 		},
 	}
 }
 
-func (a *Apps) nothingRuns(ctx context.Context, app *cloudfoundry.App) error {
+// NothingRuns checks that no instance of an app is left.
+func (a *Apps) NothingRuns(ctx context.Context, app *cloudfoundry.App) error {
 	instances, err := a.platform().Apps.Instances(ctx, app.GUID)
 	if err != nil {
 		return err
