@@ -19,8 +19,6 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 )
 
-
-
 // brisk lets a test wait for a stale lease in real time.
 var brisk = journal.LeaseSettings{Heartbeat: 200 * time.Millisecond, StaleAfter: 3 * time.Second}
 
