@@ -44,7 +44,7 @@ func TestAnApprovedPlanIsValidInEveryStateOfItsRun(t *testing.T) {
 		t.Run(then, func(t *testing.T) {
 			t.Parallel()
 			w := start(t, few())
-			w.Env["OLD_APP"] = then
+			w.Env["REMOVE_OLD_APP"] = then
 			var names, digests []string
 			states := 0
 			agree := func(when string) {

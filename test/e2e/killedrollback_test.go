@@ -47,12 +47,12 @@ func killRollback(t *testing.T, begin func(*testing.T) *world, fates []string) {
 	}
 }
 
-// Law 3, for step 17 with OLD_APP=delete.
+// Law 3, for step 17 with REMOVE_OLD_APP=delete.
 func TestTheDeletionOfTheOldAppKilledAtEveryWriteComesToTheSameEnd(t *testing.T) {
 	t.Parallel()
 	begin := func(t *testing.T) *world {
 		w := start(t, few())
-		w.Env["OLD_APP"] = "delete"
+		w.Env["REMOVE_OLD_APP"] = "delete"
 		w.forward("rename-new-app")
 		return w
 	}
@@ -87,7 +87,7 @@ func beforeRollback(t *testing.T, until, then string) *world {
 	o := few()
 	o.Drift = -1
 	w := start(t, o)
-	w.Env["OLD_APP"] = then
+	w.Env["REMOVE_OLD_APP"] = then
 	w.forward(until)
 	w.edits()
 	return w

@@ -20,7 +20,7 @@ func TestARollbackKeepsTheReleasedApp(t *testing.T) {
 			t.Parallel()
 			w := start(t, small())
 			if name == "blue deleted" {
-				w.Env["OLD_APP"] = "delete"
+				w.Env["REMOVE_OLD_APP"] = "delete"
 			}
 			was := w.state()
 			if until == "rename-new-app" {
