@@ -29,18 +29,18 @@ func appOf(a resource.App) App {
 	return App{Metadata: metadataOf(a.Metadata), GUID: a.GUID, Name: a.Name, State: a.State, Created: a.CreatedAt}
 }
 
-// App reads one app.
-func (c *Client) App(ctx context.Context, guid string) (*App, error) {
+// Get reads one app.
+func (c *Apps) Get(ctx context.Context, guid string) (*App, error) {
 	var a resource.App
-	if err := c.get(ctx, "/v3/apps/"+guid, nil, &a); err != nil {
+	if err := c.client.get(ctx, "/v3/apps/"+guid, nil, &a); err != nil {
 		return nil, fmt.Errorf("read app %s: %w", guid, err)
 	}
 	app := appOf(a)
 	return &app, nil
 }
 
-// AppByName finds the app with that name in the space; nil if there is none.
-func (c *Client) AppByName(ctx context.Context, name string) (*App, error) {
+// ByName finds the app with that name in the space; nil if there is none.
+func (c *Apps) ByName(ctx context.Context, name string) (*App, error) {
 	found, err := c.apps(ctx, "names", name)
 	if err != nil {
 		return nil, fmt.Errorf("find app %s: %w", name, err)
@@ -48,8 +48,8 @@ func (c *Client) AppByName(ctx context.Context, name string) (*App, error) {
 	return firstOrNil(found, nil)
 }
 
-// AppsByLabel lists the apps in the space that have the label with that value.
-func (c *Client) AppsByLabel(ctx context.Context, label, value string) ([]App, error) {
+// ByLabel lists the apps in the space that have the label with that value.
+func (c *Apps) ByLabel(ctx context.Context, label, value string) ([]App, error) {
 	found, err := c.apps(ctx, "label_selector", label+"="+value)
 	if err != nil {
 		return nil, fmt.Errorf("list apps with label %s=%s: %w", label, value, err)
@@ -57,8 +57,8 @@ func (c *Client) AppsByLabel(ctx context.Context, label, value string) ([]App, e
 	return found, nil
 }
 
-// AllApps lists the apps in the space, sorted by name.
-func (c *Client) AllApps(ctx context.Context) ([]App, error) {
+// All lists the apps in the space, sorted by name.
+func (c *Apps) All(ctx context.Context) ([]App, error) {
 	found, err := c.apps(ctx, "order_by", "name")
 	if err != nil {
 		return nil, fmt.Errorf("list apps: %w", err)
@@ -66,18 +66,18 @@ func (c *Client) AllApps(ctx context.Context) ([]App, error) {
 	return found, nil
 }
 
-func (c *Client) apps(ctx context.Context, key, value string) ([]App, error) {
-	t, err := c.Target(ctx)
+func (c *Apps) apps(ctx context.Context, key, value string) ([]App, error) {
+	t, err := c.client.Space.Target(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all, err := list[resource.App](ctx, c, "/v3/apps", filter(key, value, "space_guids", t.SpaceGUID))
+	all, err := list[resource.App](ctx, c.client, "/v3/apps", filter(key, value, "space_guids", t.SpaceGUID))
 	return convert(all, appOf), err
 }
 
-// CreateApp creates an empty, stopped app for a docker image.
-func (c *Client) CreateApp(ctx context.Context, name string, labels map[string]string) (*App, error) {
-	t, err := c.Target(ctx)
+// Create creates an empty, stopped app for a docker image.
+func (c *Apps) Create(ctx context.Context, name string, labels map[string]string) (*App, error) {
+	t, err := c.client.Space.Target(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -91,48 +91,48 @@ func (c *Client) CreateApp(ctx context.Context, name string, labels map[string]s
 	}
 	app, err := create(ctx, labels, func() (*App, error) {
 		var a resource.App
-		if _, err := c.write(ctx, http.MethodPost, "/v3/apps", body, &a); err != nil {
+		if _, err := c.client.write(ctx, http.MethodPost, "/v3/apps", body, &a); err != nil {
 			return nil, err
 		}
 		created := appOf(a)
 		return &created, nil
-	}, func(ctx context.Context) (*App, error) { return c.AppByName(ctx, name) })
+	}, func(ctx context.Context) (*App, error) { return c.ByName(ctx, name) })
 	if err != nil {
 		return nil, fmt.Errorf("create app %s: %w", name, err)
 	}
 	return app, nil
 }
 
-// DeleteApp deletes an app and waits until it is gone. The platform deletes its
+// Delete deletes an app and waits until it is gone. The platform deletes its
 // bindings, and so its credentials, before its processes have ended
 // (cloud_controller_ng#1017): stop the app and wait until no instance is left first.
-func (c *Client) DeleteApp(ctx context.Context, guid string) error {
-	return c.remove(ctx, "/v3/apps/"+guid, "delete app "+guid)
+func (c *Apps) Delete(ctx context.Context, guid string) error {
+	return c.client.remove(ctx, "/v3/apps/"+guid, "delete app "+guid)
 }
 
-// RenameApp changes an app's name and nothing else.
-func (c *Client) RenameApp(ctx context.Context, guid, name string) error {
-	err := c.patch(ctx, "/v3/apps/"+guid, map[string]any{"name": name}, func(now object) bool { return now.Name == name })
+// Rename changes an app's name and nothing else.
+func (c *Apps) Rename(ctx context.Context, guid, name string) error {
+	err := c.client.Space.patch(ctx, "/v3/apps/"+guid, map[string]any{"name": name}, func(now object) bool { return now.Name == name })
 	if err != nil {
 		return fmt.Errorf("rename app %s to %s: %w", guid, name, err)
 	}
 	return nil
 }
 
-// StartApp starts an app. It returns before any instance runs.
-func (c *Client) StartApp(ctx context.Context, guid string) error {
+// Start starts an app. It returns before any instance runs.
+func (c *Apps) Start(ctx context.Context, guid string) error {
 	return c.startOrStop(ctx, guid, "start", Started)
 }
 
-// StopApp stops an app. It returns while instances may still be shutting down.
-func (c *Client) StopApp(ctx context.Context, guid string) error {
+// Stop stops an app. It returns while instances may still be shutting down.
+func (c *Apps) Stop(ctx context.Context, guid string) error {
 	return c.startOrStop(ctx, guid, "stop", Stopped)
 }
 
-func (c *Client) startOrStop(ctx context.Context, guid, action, state string) error {
-	_, err := c.write(ctx, http.MethodPost, "/v3/apps/"+guid+"/actions/"+action, nil, nil)
+func (c *Apps) startOrStop(ctx context.Context, guid, action, state string) error {
+	_, err := c.client.write(ctx, http.MethodPost, "/v3/apps/"+guid+"/actions/"+action, nil, nil)
 	if err != nil && isAmbiguous(err) {
-		if app, readErr := c.App(ctx, guid); readErr == nil && app.State == state {
+		if app, readErr := c.Get(ctx, guid); readErr == nil && app.State == state {
 			return nil
 		}
 	}
@@ -164,7 +164,7 @@ type BoundService struct {
 
 // Environment reads an app's own variables and the services it is bound to. Most
 // values are secrets.
-func (c *Client) Environment(ctx context.Context, app string) (*Environment, error) {
+func (c *Apps) Environment(ctx context.Context, app string) (*Environment, error) {
 	// go-cfclient's type for this prints to stdout when a value is not a string.
 	var raw struct {
 		User   map[string]any `json:"environment_variables"`
@@ -177,7 +177,7 @@ func (c *Client) Environment(ctx context.Context, app string) (*Environment, err
 			} `json:"VCAP_SERVICES"`
 		} `json:"system_env_json"`
 	}
-	if err := c.get(ctx, "/v3/apps/"+app+"/env", nil, &raw); err != nil {
+	if err := c.client.get(ctx, "/v3/apps/"+app+"/env", nil, &raw); err != nil {
 		return nil, fmt.Errorf("read the environment of app %s: %w", app, err)
 	}
 	env := &Environment{User: map[string]string{}}
@@ -195,14 +195,14 @@ func (c *Client) Environment(ctx context.Context, app string) (*Environment, err
 // SetEnvironment sets variables of an app and leaves all others as they are; nil
 // removes a variable. Running instances keep the values they were started with
 // (CC API: Update environment variables).
-func (c *Client) SetEnvironment(ctx context.Context, app string, variables map[string]*string) error {
+func (c *Apps) SetEnvironment(ctx context.Context, app string, variables map[string]*string) error {
 	path := "/v3/apps/" + app + "/environment_variables"
-	_, err := c.write(ctx, http.MethodPatch, path, map[string]any{"var": variables}, nil)
+	_, err := c.client.write(ctx, http.MethodPatch, path, map[string]any{"var": variables}, nil)
 	if err != nil && isAmbiguous(err) {
 		var now struct {
 			Var map[string]any `json:"var"`
 		}
-		if c.get(ctx, path, nil, &now) == nil {
+		if c.client.get(ctx, path, nil, &now) == nil {
 			current := make(map[string]string, len(now.Var))
 			for name, value := range now.Var {
 				current[name] = asText(value)

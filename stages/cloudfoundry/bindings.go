@@ -42,11 +42,11 @@ func bindingOf(b resource.ServiceCredentialBinding) Binding {
 type BindingFilter struct{ App, Instance string }
 
 // Bindings lists the bindings of apps.
-func (c *Client) Bindings(ctx context.Context, of BindingFilter) ([]Binding, error) {
+func (c *Services) Bindings(ctx context.Context, of BindingFilter) ([]Binding, error) {
 	if of == (BindingFilter{}) {
 		return nil, errors.New("list bindings: neither an app nor a service instance is given")
 	}
-	all, err := list[resource.ServiceCredentialBinding](ctx, c, bindingsPath, filter(
+	all, err := list[resource.ServiceCredentialBinding](ctx, c.client, bindingsPath, filter(
 		"type", "app", "app_guids", of.App, "service_instance_guids", of.Instance))
 	if err != nil {
 		return nil, fmt.Errorf("list bindings: %w", err)
@@ -55,8 +55,8 @@ func (c *Client) Bindings(ctx context.Context, of BindingFilter) ([]Binding, err
 }
 
 // ServiceKeys lists the service keys of an instance.
-func (c *Client) ServiceKeys(ctx context.Context, instance string) ([]Binding, error) {
-	all, err := list[resource.ServiceCredentialBinding](ctx, c, bindingsPath, filter(
+func (c *Services) ServiceKeys(ctx context.Context, instance string) ([]Binding, error) {
+	all, err := list[resource.ServiceCredentialBinding](ctx, c.client, bindingsPath, filter(
 		"type", "key", "service_instance_guids", instance))
 	if err != nil {
 		return nil, fmt.Errorf("list keys of service instance %s: %w", instance, err)
@@ -69,7 +69,7 @@ func (c *Client) ServiceKeys(ctx context.Context, instance string) ([]Binding, e
 // progress is used. A binding with another name is refused: its name cannot be
 // changed, and unbinding may take the credentials away from a running app
 // (cloud_controller_ng: app/actions/service_credential_binding_app_create.rb).
-func (c *Client) Bind(ctx context.Context, app, instance, name string, parameters json.RawMessage) (*Binding, error) {
+func (c *Services) Bind(ctx context.Context, app, instance, name string, parameters json.RawMessage) (*Binding, error) {
 	binding, err := c.bind(ctx, app, instance, name, parameters)
 	if err != nil {
 		return nil, fmt.Errorf("bind app %s to service instance %s: %w", app, instance, err)
@@ -77,7 +77,7 @@ func (c *Client) Bind(ctx context.Context, app, instance, name string, parameter
 	return binding, nil
 }
 
-func (c *Client) bind(ctx context.Context, app, instance, name string, parameters json.RawMessage) (*Binding, error) {
+func (c *Services) bind(ctx context.Context, app, instance, name string, parameters json.RawMessage) (*Binding, error) {
 	existing, err := c.binding(ctx, app, instance)
 	if err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func (c *Client) bind(ctx context.Context, app, instance, name string, parameter
 	return c.waitForBinding(ctx, app, instance)
 }
 
-func (c *Client) postBinding(ctx context.Context, app, instance, name string, parameters json.RawMessage) error {
+func (c *Services) postBinding(ctx context.Context, app, instance, name string, parameters json.RawMessage) error {
 	body := map[string]any{
 		"type":          "app",
 		"relationships": map[string]any{"app": relationTo(app), "service_instance": relationTo(instance)},
@@ -103,9 +103,9 @@ func (c *Client) postBinding(ctx context.Context, app, instance, name string, pa
 	if len(parameters) > 0 {
 		body["parameters"] = parameters
 	}
-	job, err := c.write(ctx, http.MethodPost, bindingsPath, body, nil)
+	job, err := c.client.write(ctx, http.MethodPost, bindingsPath, body, nil)
 	if err == nil {
-		return c.waitForJob(ctx, job)
+		return c.client.waitForJob(ctx, job)
 	}
 	if IsNameTaken(err) || isAmbiguous(err) {
 		if existing, readErr := c.binding(ctx, app, instance); readErr == nil && existing != nil && existing.Name == name {
@@ -115,15 +115,15 @@ func (c *Client) postBinding(ctx context.Context, app, instance, name string, pa
 	return err
 }
 
-func (c *Client) binding(ctx context.Context, app, instance string) (*Binding, error) {
+func (c *Services) binding(ctx context.Context, app, instance string) (*Binding, error) {
 	all, err := c.Bindings(ctx, BindingFilter{App: app, Instance: instance})
 	return firstOrNil(all, err)
 }
 
 // waitForBinding waits until the binding has been created.
-func (c *Client) waitForBinding(ctx context.Context, app, instance string) (*Binding, error) {
+func (c *Services) waitForBinding(ctx context.Context, app, instance string) (*Binding, error) {
 	var now *Binding
-	err := c.poll(ctx, func(ctx context.Context) (bool, string, error) {
+	err := c.client.poll(ctx, func(ctx context.Context) (bool, string, error) {
 		var err error
 		if now, err = c.binding(ctx, app, instance); err != nil {
 			return false, "", err
@@ -140,8 +140,8 @@ func (c *Client) waitForBinding(ctx context.Context, app, instance string) (*Bin
 }
 
 // Unbind deletes a binding or a service key and waits until it is gone.
-func (c *Client) Unbind(ctx context.Context, binding string) error {
-	return c.remove(ctx, bindingsPath+"/"+binding, "delete binding "+binding)
+func (c *Services) Unbind(ctx context.Context, binding string) error {
+	return c.client.remove(ctx, bindingsPath+"/"+binding, "delete binding "+binding)
 }
 
 // ErrParametersHidden means that the service offering does not let anybody read the
@@ -154,9 +154,9 @@ const codeNoParameters = 90007
 
 // BindingParameters returns the parameters that a binding was created with, as a
 // JSON object. If they cannot be read the error is ErrParametersHidden.
-func (c *Client) BindingParameters(ctx context.Context, binding string) (json.RawMessage, error) {
+func (c *Services) BindingParameters(ctx context.Context, binding string) (json.RawMessage, error) {
 	var parameters json.RawMessage
-	err := c.get(ctx, bindingsPath+"/"+binding+"/parameters", nil, &parameters)
+	err := c.client.get(ctx, bindingsPath+"/"+binding+"/parameters", nil, &parameters)
 	var e *Error
 	if errors.As(err, &e) && e.Code == codeNoParameters {
 		err = ErrParametersHidden

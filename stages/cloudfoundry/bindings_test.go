@@ -37,7 +37,7 @@ func TestBinding(t *testing.T) {
 				s.on("POST /v3/service_credential_bindings", c.post...)
 			}
 			s.on("GET /v3/jobs/j1", ok(`{"state":"COMPLETE"}`))
-			got, err := s.open().Bind(writing(t), "a1", "s1", "es", nil)
+			got, err := s.open().Services.Bind(writing(t), "a1", "s1", "es", nil)
 			if c.err == "" && (err != nil || got.GUID != "b1") || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
 				t.Errorf("got %+v, %v", got, err)
 			}
@@ -48,7 +48,7 @@ func TestBinding(t *testing.T) {
 func TestBindingWithAnotherNameIsRefused(t *testing.T) {
 	s := newServer(t)
 	s.on("GET /v3/service_credential_bindings", pageOf(fmt.Sprintf(binding, "succeeded")))
-	if _, err := s.open().Bind(writing(t), "a1", "s1", "es_new", nil); runner.ClassOf(err) != runner.Refused {
+	if _, err := s.open().Services.Bind(writing(t), "a1", "s1", "es_new", nil); runner.ClassOf(err) != runner.Refused {
 		t.Errorf("got %v", err)
 	}
 }
@@ -57,11 +57,11 @@ func TestUnreadableParametersAreAnError(t *testing.T) {
 	s := newServer(t)
 	path := "GET /v3/service_credential_bindings/b1/parameters"
 	s.on(path, fault(400, 90007, "CF-ServiceFetchBindingParametersNotSupported", "This service does not support fetching service binding parameters."))
-	if _, err := s.open().BindingParameters(t.Context(), "b1"); !errors.Is(err, cloudfoundry.ErrParametersHidden) {
+	if _, err := s.open().Services.BindingParameters(t.Context(), "b1"); !errors.Is(err, cloudfoundry.ErrParametersHidden) {
 		t.Errorf("got %v", err)
 	}
 	s.on(path, ok(`{"read_only":true}`))
-	if got := must[json.RawMessage](t)(s.open().BindingParameters(t.Context(), "b1")); string(got) != `{"read_only":true}` {
+	if got := must[json.RawMessage](t)(s.open().Services.BindingParameters(t.Context(), "b1")); string(got) != `{"read_only":true}` {
 		t.Errorf("got %s", got)
 	}
 }

@@ -54,6 +54,11 @@ type Options struct {
 // Client works in one space of a Cloud Foundry. It is safe for use by several
 // goroutines.
 type Client struct {
+	Apps     *Apps
+	Services *Services
+	Routes   *Routes
+	Space    *Space
+
 	settings Settings
 	options  Options
 	redact   *environ.Redactor
@@ -65,6 +70,19 @@ type Client struct {
 	mu     sync.Mutex
 	target *Target
 }
+
+// Apps are the apps of the space, with their processes, instances, droplets and logs.
+type Apps struct{ client *Client }
+
+// Services are the service instances of the space, their bindings, keys and plans.
+type Services struct{ client *Client }
+
+// Routes are the routes of the space.
+type Routes struct{ client *Client }
+
+// Space is the space itself: its quota, audit events, labels and network policies, and
+// the platform's time.
+type Space struct{ client *Client }
 
 // Open reads the addresses of the platform's other APIs (GET /) and logs in. A
 // rejected login is an error of class Misconfigured that names the variable.
@@ -88,6 +106,7 @@ func Open(ctx context.Context, s Settings, o Options) (*Client, error) {
 		clock:  &clock{},
 		cache:  newReadCache(o.CacheFor),
 	}
+	c.Apps, c.Services, c.Routes, c.Space = &Apps{c}, &Services{c}, &Routes{c}, &Space{c}
 	base := httpclient.New(httpclient.Options{
 		UserAgent: o.UserAgent, SkipTLSValidation: s.SkipSSLValidation, Log: o.Log,
 	}).Transport
@@ -109,7 +128,7 @@ func (c *Client) transport(base http.RoundTripper) *transport {
 
 // Now is the platform's time: the Date of its last response plus the time since
 // then. The clocks of two build agents may differ, so both use this one.
-func (c *Client) Now() time.Time { return c.clock.now() }
+func (c *Space) Now() time.Time { return c.client.clock.now() }
 
 type clock struct {
 	mu sync.Mutex

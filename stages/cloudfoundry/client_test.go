@@ -69,7 +69,7 @@ func TestRejectedTokenIsReplacedOnceForAllGoroutines(t *testing.T) {
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
-			if _, err := c.App(t.Context(), "a1"); err != nil {
+			if _, err := c.Apps.Get(t.Context(), "a1"); err != nil {
 				t.Error(err)
 			}
 		})
@@ -83,7 +83,7 @@ func TestRejectedTokenIsReplacedOnceForAllGoroutines(t *testing.T) {
 func TestTokenRejectedTwiceIsAMisconfiguration(t *testing.T) {
 	s := newServer(t)
 	s.on("GET /v3/apps/a1", fault(401, 1000, "CF-InvalidAuthToken", "Invalid Auth Token"))
-	_, err := s.open().App(t.Context(), "a1")
+	_, err := s.open().Apps.Get(t.Context(), "a1")
 	if runner.ClassOf(err) != runner.Misconfigured || !strings.Contains(err.Error(), "CF_PASSWORD") {
 		t.Errorf("got %v", err)
 	}
@@ -118,7 +118,7 @@ func TestClassOfErrors(t *testing.T) {
 			s := newServer(t)
 			s.on("POST /v3/apps/a1/actions/start", c.answer)
 			s.on("GET /v3/apps/a1", ok(`{"guid":"a1","state":"STOPPED"}`))
-			err := s.open().StartApp(writing(t), "a1")
+			err := s.open().Apps.Start(writing(t), "a1")
 			if runner.ClassOf(err) != c.class || !strings.Contains(err.Error(), c.text) || !strings.Contains(err.Error(), "start app a1: POST /v3/apps/a1/actions/start") {
 				t.Errorf("got %v (class %d)", err, runner.ClassOf(err))
 			}
@@ -132,12 +132,12 @@ func TestClassOfErrors(t *testing.T) {
 func TestWriteWithoutPermitIsNotSent(t *testing.T) {
 	s := newServer(t)
 	c := s.open()
-	if err := c.StartApp(t.Context(), "a1"); !errors.Is(err, httpclient.ErrNoPermit) {
+	if err := c.Apps.Start(t.Context(), "a1"); !errors.Is(err, httpclient.ErrNoPermit) {
 		t.Errorf("got %v", err)
 	}
 	lost := runner.Refuse("the lease is held by build 42")
 	ctx := httpclient.WithPermit(t.Context(), func(context.Context) error { return lost })
-	if err := c.StartApp(ctx, "a1"); runner.ClassOf(err) != runner.Refused || !errors.Is(err, lost) {
+	if err := c.Apps.Start(ctx, "a1"); runner.ClassOf(err) != runner.Refused || !errors.Is(err, lost) {
 		t.Errorf("got %v", err)
 	}
 	if n := s.count("POST /v3/apps/a1/actions/start"); n != 0 {
@@ -148,7 +148,7 @@ func TestWriteWithoutPermitIsNotSent(t *testing.T) {
 func TestMissingSpaceIsAMisconfiguration(t *testing.T) {
 	s := newServer(t)
 	s.on("GET /v3/spaces", pageOf(""))
-	if _, err := s.open().Target(t.Context()); runner.ClassOf(err) != runner.Misconfigured || !strings.Contains(err.Error(), "CF_SPACE") {
+	if _, err := s.open().Space.Target(t.Context()); runner.ClassOf(err) != runner.Misconfigured || !strings.Contains(err.Error(), "CF_SPACE") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -157,7 +157,7 @@ func TestTargetIsReadOnce(t *testing.T) {
 	s := newServer(t)
 	c := s.open()
 	for range 3 {
-		got := must[cloudfoundry.Target](t)(c.Target(t.Context()))
+		got := must[cloudfoundry.Target](t)(c.Space.Target(t.Context()))
 		if diff := cmp.Diff(cloudfoundry.Target{Org: "digitalmarketplace", OrgGUID: "org-guid", Space: "preview", SpaceGUID: spaceGUID}, got); diff != "" {
 			t.Error(diff)
 		}
@@ -176,7 +176,7 @@ func TestResponsesAreCachedForCacheFor(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 3 {
-			if app := must[*cloudfoundry.App](t)(c.App(t.Context(), "a1")); app.GUID != "a1" {
+			if app := must[*cloudfoundry.App](t)(c.Apps.Get(t.Context(), "a1")); app.GUID != "a1" {
 				t.Errorf("cached for %s: got %+v", ttl, app)
 			}
 		}
@@ -191,8 +191,8 @@ func TestNowIsThePlatformsTime(t *testing.T) {
 	far := time.Now().Add(72 * time.Hour).UTC()
 	s.on("GET /v3/apps/a1", answer{status: 200, body: `{"guid":"a1"}`, header: map[string]string{"Date": far.Format(http.TimeFormat)}})
 	c := s.open()
-	must[*cloudfoundry.App](t)(c.App(t.Context(), "a1"))
-	if d := c.Now().Sub(far); d < -2*time.Second || d > time.Minute {
+	must[*cloudfoundry.App](t)(c.Apps.Get(t.Context(), "a1"))
+	if d := c.Space.Now().Sub(far); d < -2*time.Second || d > time.Minute {
 		t.Errorf("differs from the platform's time by %s", d)
 	}
 }
@@ -204,7 +204,7 @@ func TestHeadroomIsTheSmallerOfBothQuotas(t *testing.T) {
 		"services":{"total_service_instances":10,"paid_services_allowed":true},"routes":{"total_routes":1000}}`))
 	s.on("GET /v3/organizations/org-guid/usage_summary", ok(`{"usage_summary":{"memory_in_mb":4096,"started_instances":8,"service_instances":10,"routes":5}}`))
 	s.on("GET /v3/spaces/"+spaceGUID, ok(`{"relationships":{"quota":{"data":null}}}`))
-	got := must[cloudfoundry.Headroom](t)(s.open().Headroom(t.Context()))
+	got := must[cloudfoundry.Headroom](t)(s.open().Space.Headroom(t.Context()))
 	want := cloudfoundry.Headroom{MemoryMB: 6144, Instances: -1, Services: 0, Routes: 995}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -219,7 +219,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	}))
 	defer elsewhere.Close()
 	s.on("GET /v3/apps/blue", answer{status: http.StatusFound, header: map[string]string{"Location": elsewhere.URL + "/v3/apps/blue"}})
-	if _, err := s.open().App(t.Context(), "blue"); err == nil || !strings.Contains(err.Error(), "302") {
+	if _, err := s.open().Apps.Get(t.Context(), "blue"); err == nil || !strings.Contains(err.Error(), "302") {
 		t.Errorf("got %v, want an error that names the 302", err)
 	}
 }
@@ -227,7 +227,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 func TestListThatLinksBackToAPageIsAnError(t *testing.T) {
 	s := newServer(t)
 	s.on("GET /v3/apps", ok(`{"pagination":{"next":{"href":"`+s.URL+`/v3/apps?page=2"}},"resources":[]}`))
-	if _, err := s.open().AppsByLabel(t.Context(), "k", "v"); err == nil || !strings.Contains(err.Error(), "already read") {
+	if _, err := s.open().Apps.ByLabel(t.Context(), "k", "v"); err == nil || !strings.Contains(err.Error(), "already read") {
 		t.Errorf("got %v, want an error", err)
 	}
 }

@@ -45,7 +45,7 @@ func TestCreateReturnsAnExistingObjectOnlyIfItHasTheSameRunLabel(t *testing.T) {
 			s := newServer(t)
 			s.on("POST /v3/apps", c.post)
 			s.on("GET /v3/apps", pageOf(c.existing))
-			app, err := s.open().CreateApp(writing(t), "green", map[string]string{cloudfoundry.RunLabel: "r1"})
+			app, err := s.open().Apps.Create(writing(t), "green", map[string]string{cloudfoundry.RunLabel: "r1"})
 			if c.guid != "" {
 				if err != nil || app.GUID != c.guid {
 					t.Fatalf("got %+v, %v", app, err)
@@ -66,7 +66,7 @@ func TestCreateWithoutARunLabelReturnsNoExistingObject(t *testing.T) {
 	s := newServer(t)
 	s.on("POST /v3/apps", unprocessable(nameTaken))
 	s.on("GET /v3/apps", pageOf(unlabelledApp))
-	if _, err := s.open().CreateApp(writing(t), "green", nil); runner.ClassOf(err) != runner.Refused {
+	if _, err := s.open().Apps.Create(writing(t), "green", nil); runner.ClassOf(err) != runner.Refused {
 		t.Errorf("got %v", err)
 	}
 }
@@ -91,13 +91,13 @@ func TestBodiesOfCreates(t *testing.T) {
 	c := s.open()
 	labels := map[string]string{cloudfoundry.RunLabel: "r1"}
 	s.on("POST /v3/apps", created(thisRunsApp))
-	must[*cloudfoundry.App](t)(c.CreateApp(writing(t), "green", labels))
+	must[*cloudfoundry.App](t)(c.Apps.Create(writing(t), "green", labels))
 	wantSent(t, s, "POST /v3/apps", `{"name":"green","lifecycle":{"type":"docker","data":{}},
 		"relationships":{"space":{"data":{"guid":"space-guid"}}},"metadata":{"labels":{"cutover-run":"r1"}}}`)
 
 	s.on("POST /v3/service_instances", job("j1"))
 	s.on("GET /v3/service_instances", pageOf(`{"guid":"s1","name":"es_new","type":"managed","last_operation":{"type":"create","state":"in progress"},"metadata":{"labels":{"cutover-run":"r1"}}}`))
-	instance := must[*cloudfoundry.ServiceInstance](t)(c.CreateServiceInstance(writing(t), "es_new", "p1", json.RawMessage(`{"a":1}`), labels))
+	instance := must[*cloudfoundry.ServiceInstance](t)(c.Services.CreateServiceInstance(writing(t), "es_new", "p1", json.RawMessage(`{"a":1}`), labels))
 	if instance.GUID != "s1" || instance.LastOperation.Ended() {
 		t.Errorf("got %+v", instance)
 	}
@@ -105,7 +105,7 @@ func TestBodiesOfCreates(t *testing.T) {
 		"relationships":{"space":{"data":{"guid":"space-guid"}},"service_plan":{"data":{"guid":"p1"}}},"metadata":{"labels":{"cutover-run":"r1"}}}`)
 
 	s.on("POST /v3/service_instances", created(`{"guid":"u1","name":"cutover-search-api","type":"user-provided"}`))
-	must[*cloudfoundry.ServiceInstance](t)(c.CreateUserProvided(writing(t), "cutover-search-api", labels, map[string]string{"id": "r1"}))
+	must[*cloudfoundry.ServiceInstance](t)(c.Services.CreateUserProvided(writing(t), "cutover-search-api", labels, map[string]string{"id": "r1"}))
 	wantSent(t, s, "POST /v3/service_instances", `{"type":"user-provided","name":"cutover-search-api",
 		"relationships":{"space":{"data":{"guid":"space-guid"}}},"metadata":{"labels":{"cutover-run":"r1"},"annotations":{"id":"r1"}}}`)
 }
@@ -115,21 +115,21 @@ func TestUpdatesSendOnlyTheFieldsToChange(t *testing.T) {
 	c := s.open()
 	s.on("PATCH /v3/service_instances/s1", ok(`{}`))
 	s.on("PATCH /v3/apps/a1", ok(`{}`))
-	if err := c.RenameServiceInstance(writing(t), "s1", "es"); err != nil {
+	if err := c.Services.RenameServiceInstance(writing(t), "s1", "es"); err != nil {
 		t.Fatal(err)
 	}
 	wantSent(t, s, "PATCH /v3/service_instances/s1", `{"name":"es"}`)
-	if err := c.RenameApp(writing(t), "a1", "search-api"); err != nil {
+	if err := c.Apps.Rename(writing(t), "a1", "search-api"); err != nil {
 		t.Fatal(err)
 	}
 	wantSent(t, s, "PATCH /v3/apps/a1", `{"name":"search-api"}`)
 	value := "1"
 	s.on("PATCH /v3/apps/a1/environment_variables", ok(`{}`))
-	if err := c.SetEnvironment(writing(t), "a1", map[string]*string{"A": &value, "B": nil}); err != nil {
+	if err := c.Apps.SetEnvironment(writing(t), "a1", map[string]*string{"A": &value, "B": nil}); err != nil {
 		t.Fatal(err)
 	}
 	wantSent(t, s, "PATCH /v3/apps/a1/environment_variables", `{"var":{"A":"1","B":null}}`)
-	if err := c.SetMetadata(writing(t), cloudfoundry.ServiceInstances, "s1", map[string]*string{cloudfoundry.RunLabel: nil}, map[string]*string{"x": &value}); err != nil {
+	if err := c.Space.SetMetadata(writing(t), cloudfoundry.ServiceInstanceKind, "s1", map[string]*string{cloudfoundry.RunLabel: nil}, map[string]*string{"x": &value}); err != nil {
 		t.Fatal(err)
 	}
 	wantSent(t, s, "PATCH /v3/service_instances/s1", `{"metadata":{"labels":{"cutover-run":null},"annotations":{"x":"1"}}}`)
@@ -143,7 +143,7 @@ func TestUpdateWithoutResponseIsCheckedByReading(t *testing.T) {
 		s := newServer(t)
 		s.on("PATCH /v3/service_instances/s1", cut())
 		s.on("GET /v3/service_instances/s1", ok(c.now))
-		err := s.open().RenameServiceInstance(writing(t), "s1", "es")
+		err := s.open().Services.RenameServiceInstance(writing(t), "s1", "es")
 		if (err == nil) != c.done {
 			t.Errorf("current state %s: got %v", c.now, err)
 		}
@@ -154,7 +154,7 @@ func TestRenameWaitsForItsJob(t *testing.T) {
 	s := newServer(t)
 	s.on("PATCH /v3/service_instances/s1", job("j1"))
 	s.on("GET /v3/jobs/j1", ok(`{"state":"PROCESSING"}`), ok(`{"state":"COMPLETE"}`))
-	if err := s.open().RenameServiceInstance(writing(t), "s1", "es"); err != nil || s.count("GET /v3/jobs/j1") != 2 {
+	if err := s.open().Services.RenameServiceInstance(writing(t), "s1", "es"); err != nil || s.count("GET /v3/jobs/j1") != 2 {
 		t.Errorf("got %v after %d reads", err, s.count("GET /v3/jobs/j1"))
 	}
 }
@@ -162,12 +162,12 @@ func TestRenameWaitsForItsJob(t *testing.T) {
 func TestDeletingAMissingObjectSucceeds(t *testing.T) {
 	gone := fault(404, 10010, "CF-ResourceNotFound", "not found")
 	for path, remove := range map[string]func(*cloudfoundry.Client, context.Context) error{
-		"/v3/apps/x":   func(c *cloudfoundry.Client, ctx context.Context) error { return c.DeleteApp(ctx, "x") },
-		"/v3/routes/x": func(c *cloudfoundry.Client, ctx context.Context) error { return c.DeleteRoute(ctx, "x") },
+		"/v3/apps/x":   func(c *cloudfoundry.Client, ctx context.Context) error { return c.Apps.Delete(ctx, "x") },
+		"/v3/routes/x": func(c *cloudfoundry.Client, ctx context.Context) error { return c.Routes.Delete(ctx, "x") },
 		"/v3/service_instances/x": func(c *cloudfoundry.Client, ctx context.Context) error {
-			return c.DeleteServiceInstance(ctx, "x")
+			return c.Services.DeleteServiceInstance(ctx, "x")
 		},
-		"/v3/service_credential_bindings/x": func(c *cloudfoundry.Client, ctx context.Context) error { return c.Unbind(ctx, "x") },
+		"/v3/service_credential_bindings/x": func(c *cloudfoundry.Client, ctx context.Context) error { return c.Services.Unbind(ctx, "x") },
 	} {
 		for how, a := range map[string]answer{"404": gone, "no response": cut(), "job": job("j1")} {
 			t.Run(path+" "+how, func(t *testing.T) {
@@ -188,11 +188,11 @@ func TestDeletionInProgressIsWaitedFor(t *testing.T) {
 	s.on("DELETE /v3/service_instances/x", fault(409, 60016, "CF-AsyncServiceInstanceOperationInProgress", "An operation for service instance es is in progress."))
 	deleting := ok(`{"guid":"x","last_operation":{"type":"delete","state":"in progress"}}`)
 	s.on("GET /v3/service_instances/x", deleting, deleting, fault(404, 10010, "CF-ResourceNotFound", "not found"))
-	if err := s.open().DeleteServiceInstance(writing(t), "x"); err != nil {
+	if err := s.open().Services.DeleteServiceInstance(writing(t), "x"); err != nil {
 		t.Error(err)
 	}
 	s.on("GET /v3/service_instances/x", deleting, ok(`{"guid":"x","last_operation":{"type":"delete","state":"failed","description":"no"}}`))
-	if err := s.open().DeleteServiceInstance(writing(t), "x"); err == nil || !strings.Contains(err.Error(), "the service broker reported: no") {
+	if err := s.open().Services.DeleteServiceInstance(writing(t), "x"); err == nil || !strings.Contains(err.Error(), "the service broker reported: no") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -204,11 +204,11 @@ func TestDeletionWithALostResponseIsWaitedFor(t *testing.T) {
 	s.on("DELETE /v3/routes/x", answer{status: 503})
 	exists := ok(`{"guid":"x"}`)
 	s.on("GET /v3/routes/x", exists, exists, exists, fault(404, 10010, "CF-ResourceNotFound", "not found"))
-	if err := s.open().DeleteRoute(writing(t), "x"); err != nil {
+	if err := s.open().Routes.Delete(writing(t), "x"); err != nil {
 		t.Errorf("deleted late: %v", err)
 	}
 	s.on("GET /v3/routes/x", exists)
-	if err := s.open().DeleteRoute(writing(t), "x"); runner.ClassOf(err) != runner.Unavailable {
+	if err := s.open().Routes.Delete(writing(t), "x"); runner.ClassOf(err) != runner.Unavailable {
 		t.Errorf("never deleted: %v", err)
 	}
 
@@ -220,7 +220,7 @@ func TestDeletionWithALostResponseIsWaitedFor(t *testing.T) {
 	}
 	s.on("DELETE /v3/service_instances/x", answer{status: 503})
 	s.on("GET /v3/service_instances/x", append(reads, fault(404, 10010, "CF-ResourceNotFound", "not found"))...)
-	if err := s.open().DeleteServiceInstance(writing(t), "x"); err != nil {
+	if err := s.open().Services.DeleteServiceInstance(writing(t), "x"); err != nil {
 		t.Errorf("begun late: %v", err)
 	}
 }
@@ -230,13 +230,13 @@ func TestFailedDeletionIsAnError(t *testing.T) {
 	s.on("DELETE /v3/service_instances/x", job("j1"))
 	s.on("GET /v3/service_instances/x", ok(`{"guid":"x","last_operation":{"type":"delete","state":"failed"}}`))
 	s.on("GET /v3/jobs/j1", ok(`{"state":"FAILED","operation":"service_instance.delete","errors":[{"code":10009,"title":"CF-UnableToPerform","detail":"unbind is in progress"},{"detail":"and more."}]}`))
-	err := s.open().DeleteServiceInstance(writing(t), "x")
+	err := s.open().Services.DeleteServiceInstance(writing(t), "x")
 	if err == nil || !strings.Contains(err.Error(), "unbind is in progress; and more") {
 		t.Errorf("got %v", err)
 	}
 	s.on("DELETE /v3/service_instances/x", answer{status: http.StatusServiceUnavailable})
 	s.on("GET /v3/service_instances/x", ok(`{"guid":"x"}`))
-	if err := s.open().DeleteServiceInstance(writing(t), "x"); runner.ClassOf(err) != runner.Unavailable {
+	if err := s.open().Services.DeleteServiceInstance(writing(t), "x"); runner.ClassOf(err) != runner.Unavailable {
 		t.Errorf("got %v", err)
 	}
 }

@@ -85,7 +85,7 @@ func (c *Client) waitUntilGone(ctx context.Context, path string) error {
 			return false, "", err
 		}
 		if o := operationOf(now.LastOperation); o.Type == "delete" && o.Failed() {
-			return true, "", c.brokerError(o)
+			return true, "", c.Services.brokerError(o)
 		}
 		return false, "delete " + now.LastOperation.State, nil
 	})

@@ -21,15 +21,15 @@ func destinationOf(d resource.RouteDestination) Destination {
 	return Destination{GUID: deref(d.GUID), AppGUID: deref(d.App.GUID)}
 }
 
-// MapRoute maps a route to an app; other apps stay mapped. It is safe to repeat: the
+// Map maps a route to an app; other apps stay mapped. It is safe to repeat: the
 // platform adds no second destination with the same app, process and port
 // (cloud_controller_ng: app/actions/update_route_destinations.rb).
 //
 // Success does not mean that the routers already send requests there: they get the
 // change a few seconds later.
-func (c *Client) MapRoute(ctx context.Context, route, app string) error {
+func (c *Routes) Map(ctx context.Context, route, app string) error {
 	body := map[string]any{"destinations": []any{map[string]any{"app": map[string]any{"guid": app}}}}
-	_, err := c.write(ctx, http.MethodPost, "/v3/routes/"+route+"/destinations", body, nil)
+	_, err := c.client.write(ctx, http.MethodPost, "/v3/routes/"+route+"/destinations", body, nil)
 	if err != nil && isAmbiguous(err) {
 		if found, readErr := c.destinations(ctx, route); readErr == nil && (Route{Destinations: found}).Reaches(app) {
 			return nil
@@ -41,9 +41,9 @@ func (c *Client) MapRoute(ctx context.Context, route, app string) error {
 	return nil
 }
 
-// UnmapRoute unmaps a route from an app; other apps stay mapped. An app that is not
+// Unmap unmaps a route from an app; other apps stay mapped. An app that is not
 // mapped, or a route that does not exist, is no error.
-func (c *Client) UnmapRoute(ctx context.Context, route, app string) error {
+func (c *Routes) Unmap(ctx context.Context, route, app string) error {
 	found, err := c.destinations(ctx, route)
 	if IsNotFound(err) {
 		return nil
@@ -62,8 +62,8 @@ func (c *Client) UnmapRoute(ctx context.Context, route, app string) error {
 	return nil
 }
 
-func (c *Client) deleteDestination(ctx context.Context, route, destination string) error {
-	_, err := c.write(ctx, http.MethodDelete, "/v3/routes/"+route+"/destinations/"+destination, nil, nil)
+func (c *Routes) deleteDestination(ctx context.Context, route, destination string) error {
+	_, err := c.client.write(ctx, http.MethodDelete, "/v3/routes/"+route+"/destinations/"+destination, nil, nil)
 	if err == nil || IsNotFound(err) {
 		return nil
 	}
@@ -76,11 +76,11 @@ func (c *Client) deleteDestination(ctx context.Context, route, destination strin
 	return nil
 }
 
-func (c *Client) destinations(ctx context.Context, route string) ([]Destination, error) {
+func (c *Routes) destinations(ctx context.Context, route string) ([]Destination, error) {
 	var now struct {
 		Destinations []resource.RouteDestination `json:"destinations"`
 	}
-	if err := c.get(ctx, "/v3/routes/"+route+"/destinations", nil, &now); err != nil {
+	if err := c.client.get(ctx, "/v3/routes/"+route+"/destinations", nil, &now); err != nil {
 		return nil, err
 	}
 	return convert(now.Destinations, destinationOf), nil

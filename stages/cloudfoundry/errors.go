@@ -168,8 +168,8 @@ func details(all []resource.CloudFoundryError) string {
 }
 
 // brokerError is the error of an operation that a service broker has failed.
-func (c *Client) brokerError(o Operation) error {
-	return fmt.Errorf("%s failed, the service broker reported: %s", o.Type, c.redact.Redact(o.Description))
+func (c *Services) brokerError(o Operation) error {
+	return fmt.Errorf("%s failed, the service broker reported: %s", o.Type, c.client.redact.Redact(o.Description))
 }
 
 // asError turns an error of go-cfclient or net/http into an *Error. The URL that

@@ -34,12 +34,12 @@ type EventFilter struct{ Targets, Types []string }
 
 // Events lists the events in the space since a time, oldest first (CC API: List
 // audit events).
-func (c *Client) Events(ctx context.Context, of EventFilter, since time.Time) ([]Event, error) {
+func (c *Space) Events(ctx context.Context, of EventFilter, since time.Time) ([]Event, error) {
 	t, err := c.Target(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all, err := list[resource.AuditEvent](ctx, c, "/v3/audit_events", filter(
+	all, err := list[resource.AuditEvent](ctx, c.client, "/v3/audit_events", filter(
 		"target_guids", strings.Join(of.Targets, ","), "types", strings.Join(of.Types, ","), "space_guids", t.SpaceGUID,
 		"created_ats[gte]", since.UTC().Format(time.RFC3339), "order_by", "created_at"))
 	if err != nil {

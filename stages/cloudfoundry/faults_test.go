@@ -19,13 +19,13 @@ func newSpace(t *testing.T) (*space, *faults.Engine) {
 	t.Helper()
 	c, _, engine := sandbox(t)
 	ctx := writing(t)
-	in := &space{c: c, plan: must[*cloudfoundry.Plan](t)(c.PlanByName(ctx, "elasticsearch", "small-ha-7.x")).GUID}
-	in.app = must[*cloudfoundry.App](t)(c.CreateApp(ctx, "green", labelled("r1"))).GUID
-	in.another = must[*cloudfoundry.App](t)(c.CreateApp(ctx, "another", labelled("r1"))).GUID
-	in.route = must[*cloudfoundry.Route](t)(c.CreateRoute(ctx, "dm-green-preview.cloudapps.digital", labelled("r1"))).GUID
-	in.es = must[*cloudfoundry.ServiceInstance](t)(c.CreateServiceInstance(ctx, "es_new", in.plan, nil, labelled("r1"))).GUID
-	must[*cloudfoundry.ServiceInstance](t)(c.AwaitServiceInstance(ctx, in.es))
-	if err := c.MapRoute(ctx, in.route, in.another); err != nil {
+	in := &space{c: c, plan: must[*cloudfoundry.Plan](t)(c.Services.PlanByName(ctx, "elasticsearch", "small-ha-7.x")).GUID}
+	in.app = must[*cloudfoundry.App](t)(c.Apps.Create(ctx, "green", labelled("r1"))).GUID
+	in.another = must[*cloudfoundry.App](t)(c.Apps.Create(ctx, "another", labelled("r1"))).GUID
+	in.route = must[*cloudfoundry.Route](t)(c.Routes.Create(ctx, "dm-green-preview.cloudapps.digital", labelled("r1"))).GUID
+	in.es = must[*cloudfoundry.ServiceInstance](t)(c.Services.CreateServiceInstance(ctx, "es_new", in.plan, nil, labelled("r1"))).GUID
+	must[*cloudfoundry.ServiceInstance](t)(c.Services.AwaitServiceInstance(ctx, in.es))
+	if err := c.Routes.Map(ctx, in.route, in.another); err != nil {
 		t.Fatal(err)
 	}
 	return in, engine
@@ -43,31 +43,31 @@ func TestWritesWithFaultsAgainstTheSandbox(t *testing.T) {
 	}{
 		"create an app": {
 			func(ctx context.Context, in *space) error {
-				_, err := in.c.CreateApp(ctx, "third", labelled("r2"))
+				_, err := in.c.Apps.Create(ctx, "third", labelled("r2"))
 				return err
 			},
 			func(ctx context.Context, in *space) (int, error) {
-				all, err := in.c.AppsByLabel(ctx, cloudfoundry.RunLabel, "r2")
+				all, err := in.c.Apps.ByLabel(ctx, cloudfoundry.RunLabel, "r2")
 				return len(all), err
 			},
 		},
 		"create a service instance": {
 			func(ctx context.Context, in *space) error {
-				_, err := in.c.CreateServiceInstance(ctx, "es_two", in.plan, nil, labelled("r2"))
+				_, err := in.c.Services.CreateServiceInstance(ctx, "es_two", in.plan, nil, labelled("r2"))
 				return err
 			},
 			func(ctx context.Context, in *space) (int, error) {
-				all, err := in.c.ServiceInstancesByLabel(ctx, cloudfoundry.RunLabel, "r2")
+				all, err := in.c.Services.ServiceInstancesByLabel(ctx, cloudfoundry.RunLabel, "r2")
 				return len(all), err
 			},
 		},
 		"create a route": {
 			func(ctx context.Context, in *space) error {
-				_, err := in.c.CreateRoute(ctx, "dm-third-preview.cloudapps.digital/x", labelled("r2"))
+				_, err := in.c.Routes.Create(ctx, "dm-third-preview.cloudapps.digital/x", labelled("r2"))
 				return err
 			},
 			func(ctx context.Context, in *space) (int, error) {
-				r, err := in.c.RouteByAddress(ctx, "dm-third-preview.cloudapps.digital/x")
+				r, err := in.c.Routes.ByAddress(ctx, "dm-third-preview.cloudapps.digital/x")
 				if r == nil {
 					return 0, err
 				}
@@ -75,53 +75,55 @@ func TestWritesWithFaultsAgainstTheSandbox(t *testing.T) {
 			},
 		},
 		"map a route": {
-			func(ctx context.Context, in *space) error { return in.c.MapRoute(ctx, in.route, in.app) },
+			func(ctx context.Context, in *space) error { return in.c.Routes.Map(ctx, in.route, in.app) },
 			func(ctx context.Context, in *space) (int, error) {
-				r, err := in.c.Route(ctx, in.route)
+				r, err := in.c.Routes.Get(ctx, in.route)
 				return len(r.Destinations) - 1, err
 			},
 		},
 		"unmap a route": {
-			func(ctx context.Context, in *space) error { return in.c.UnmapRoute(ctx, in.route, in.another) },
+			func(ctx context.Context, in *space) error { return in.c.Routes.Unmap(ctx, in.route, in.another) },
 			func(ctx context.Context, in *space) (int, error) {
-				r, err := in.c.Route(ctx, in.route)
+				r, err := in.c.Routes.Get(ctx, in.route)
 				return 1 - len(r.Destinations), err
 			},
 		},
 		"bind": {
 			func(ctx context.Context, in *space) error {
-				_, err := in.c.Bind(ctx, in.app, in.es, "es", nil)
+				_, err := in.c.Services.Bind(ctx, in.app, in.es, "es", nil)
 				return err
 			},
 			func(ctx context.Context, in *space) (int, error) {
-				all, err := in.c.Bindings(ctx, cloudfoundry.BindingFilter{App: in.app, Instance: in.es})
+				all, err := in.c.Services.Bindings(ctx, cloudfoundry.BindingFilter{App: in.app, Instance: in.es})
 				return len(all), err
 			},
 		},
 		"create a package": {
 			func(ctx context.Context, in *space) error {
-				_, err := in.c.CreateDockerPackage(ctx, in.app, "i:1", "", "")
+				_, err := in.c.Apps.CreateDockerPackage(ctx, in.app, "i:1", "", "")
 				return err
 			},
 			func(ctx context.Context, in *space) (int, error) {
-				all, err := in.c.DockerPackages(ctx, in.app)
+				all, err := in.c.Apps.DockerPackages(ctx, in.app)
 				return len(all), err
 			},
 		},
 		"set a variable": {
 			func(ctx context.Context, in *space) error {
 				value := "1"
-				return in.c.SetEnvironment(ctx, in.app, map[string]*string{"NEW": &value})
+				return in.c.Apps.SetEnvironment(ctx, in.app, map[string]*string{"NEW": &value})
 			},
 			func(ctx context.Context, in *space) (int, error) {
-				env, err := in.c.Environment(ctx, in.app)
+				env, err := in.c.Apps.Environment(ctx, in.app)
 				return len(env.User["NEW"]), err
 			},
 		},
 		"rename": {
-			func(ctx context.Context, in *space) error { return in.c.RenameServiceInstance(ctx, in.es, "es") },
+			func(ctx context.Context, in *space) error {
+				return in.c.Services.RenameServiceInstance(ctx, in.es, "es")
+			},
 			func(ctx context.Context, in *space) (int, error) {
-				s, err := in.c.ServiceInstance(ctx, in.es)
+				s, err := in.c.Services.ServiceInstance(ctx, in.es)
 				if s.Name != "es" {
 					return 0, err
 				}
@@ -130,10 +132,10 @@ func TestWritesWithFaultsAgainstTheSandbox(t *testing.T) {
 		},
 		"label": {
 			func(ctx context.Context, in *space) error {
-				return in.c.SetMetadata(ctx, cloudfoundry.Routes, in.route, map[string]*string{"role": &value, cloudfoundry.RunLabel: nil}, nil)
+				return in.c.Space.SetMetadata(ctx, cloudfoundry.RouteKind, in.route, map[string]*string{"role": &value, cloudfoundry.RunLabel: nil}, nil)
 			},
 			func(ctx context.Context, in *space) (int, error) {
-				r, err := in.c.Route(ctx, in.route)
+				r, err := in.c.Routes.Get(ctx, in.route)
 				if r.Labels["role"] != "v" || r.Run() != "" {
 					return 0, err
 				}
@@ -141,9 +143,9 @@ func TestWritesWithFaultsAgainstTheSandbox(t *testing.T) {
 			},
 		},
 		"delete": {
-			func(ctx context.Context, in *space) error { return in.c.DeleteServiceInstance(ctx, in.es) },
+			func(ctx context.Context, in *space) error { return in.c.Services.DeleteServiceInstance(ctx, in.es) },
 			func(ctx context.Context, in *space) (int, error) {
-				s, err := in.c.ServiceInstanceByName(ctx, "es_new")
+				s, err := in.c.Services.ServiceInstanceByName(ctx, "es_new")
 				if s != nil {
 					return 0, err
 				}

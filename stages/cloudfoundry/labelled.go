@@ -20,20 +20,20 @@ type Labelled struct {
 
 // Labelled lists all apps, service instances and routes in the space that have the
 // label, with any value (CC API: Labels and selectors).
-func (c *Client) Labelled(ctx context.Context, label string) ([]Labelled, error) {
+func (c *Space) Labelled(ctx context.Context, label string) ([]Labelled, error) {
 	t, err := c.Target(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var all []Labelled
-	for _, kind := range []Kind{Apps, ServiceInstances, Routes} {
-		found, err := list[labelled](ctx, c, "/v3/"+string(kind), filter("label_selector", label, "space_guids", t.SpaceGUID))
+	for _, kind := range []Kind{AppKind, ServiceInstanceKind, RouteKind} {
+		found, err := list[labelled](ctx, c.client, "/v3/"+string(kind), filter("label_selector", label, "space_guids", t.SpaceGUID))
 		if err != nil {
 			return nil, fmt.Errorf("list %s with label %s: %w", kind, label, err)
 		}
 		for _, o := range found {
 			name := o.Name
-			if kind == Routes {
+			if kind == RouteKind {
 				name = o.URL
 			}
 			all = append(all, Labelled{metadataOf(o.Metadata), kind, o.GUID, name, o.Created})

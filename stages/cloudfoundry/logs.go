@@ -28,8 +28,8 @@ const beginning = "-6795364578871345152"
 // most limit and at most 1,000, oldest first. Lines may be missing: log-cache keeps
 // a limited number of lines, and a line arrives there seconds after it was written
 // (go-log-cache: README).
-func (c *Client) RecentLogs(ctx context.Context, app string, limit int) ([]LogLine, error) {
-	if c.links.logCache == "" {
+func (c *Apps) RecentLogs(ctx context.Context, app string, limit int) ([]LogLine, error) {
+	if c.client.links.logCache == "" {
 		return nil, fmt.Errorf("read the log of app %s: this platform has no log-cache", app)
 	}
 	var response struct {
@@ -45,8 +45,8 @@ func (c *Client) RecentLogs(ctx context.Context, app string, limit int) ([]LogLi
 			} `json:"batch"`
 		} `json:"envelopes"`
 	}
-	path := strings.TrimRight(c.links.logCache, "/") + "/api/v1/read/" + app
-	err := c.get(ctx, path, filter("descending", "true", "envelope_types", "LOG",
+	path := strings.TrimRight(c.client.links.logCache, "/") + "/api/v1/read/" + app
+	err := c.client.get(ctx, path, filter("descending", "true", "envelope_types", "LOG",
 		"limit", strconv.Itoa(min(limit, 1000)), "start_time", beginning), &response)
 	if err != nil {
 		return nil, fmt.Errorf("read the log of app %s: %w", app, err)

@@ -10,8 +10,8 @@ import (
 // Manifest generates the manifest that would recreate an app. It includes the app's
 // labels and annotations. It does not include the names and parameters of bindings,
 // or network policies (CC API: Generate a manifest for an app).
-func (c *Client) Manifest(ctx context.Context, app string) ([]byte, error) {
-	resp, err := c.send(ctx, request{method: http.MethodGet, path: "/v3/apps/" + app + "/manifest"})
+func (c *Apps) Manifest(ctx context.Context, app string) ([]byte, error) {
+	resp, err := c.client.send(ctx, request{method: http.MethodGet, path: "/v3/apps/" + app + "/manifest"})
 	if err != nil {
 		return nil, fmt.Errorf("read the manifest of app %s: %w", app, err)
 	}
@@ -27,12 +27,12 @@ func (c *Client) Manifest(ctx context.Context, app string) ([]byte, error) {
 // done. It is not atomic: after a failure, part of the manifest may have been
 // applied. Applying it again continues (cloud_controller_ng:
 // app/actions/app_apply_manifest.rb).
-func (c *Client) ApplyManifest(ctx context.Context, yaml []byte) error {
-	t, err := c.Target(ctx)
+func (c *Apps) ApplyManifest(ctx context.Context, yaml []byte) error {
+	t, err := c.client.Space.Target(ctx)
 	if err != nil {
 		return err
 	}
-	resp, err := c.send(ctx, request{
+	resp, err := c.client.send(ctx, request{
 		method: http.MethodPost, path: "/v3/spaces/" + t.SpaceGUID + "/actions/apply_manifest",
 		body: yaml, contentType: "application/x-yaml",
 	})
@@ -43,7 +43,7 @@ func (c *Client) ApplyManifest(ctx context.Context, yaml []byte) error {
 	if err := resp.Body.Close(); err != nil {
 		return fmt.Errorf("apply the manifest: %w", err)
 	}
-	if err := c.waitForJob(ctx, job); err != nil {
+	if err := c.client.waitForJob(ctx, job); err != nil {
 		return fmt.Errorf("apply the manifest: %w", err)
 	}
 	return nil

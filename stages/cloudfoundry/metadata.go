@@ -45,9 +45,9 @@ type Kind string
 
 // The kinds that a Space Developer may label.
 const (
-	Apps             Kind = "apps"
-	Routes           Kind = "routes"
-	ServiceInstances Kind = "service_instances"
+	AppKind             Kind = "apps"
+	RouteKind           Kind = "routes"
+	ServiceInstanceKind Kind = "service_instances"
 )
 
 // metadataPatch is the JSON of an update; a nil value deletes the key.
@@ -73,7 +73,7 @@ func pointers(in map[string]string) map[string]*string {
 
 // SetMetadata sets the given labels and annotations and leaves all others as they
 // are; nil deletes a key (CC API: Metadata).
-func (c *Client) SetMetadata(ctx context.Context, kind Kind, guid string, labels, annotations map[string]*string) error {
+func (c *Space) SetMetadata(ctx context.Context, kind Kind, guid string, labels, annotations map[string]*string) error {
 	patch := metadataPatch{labels, annotations}
 	path := fmt.Sprintf("/v3/%s/%s", kind, guid)
 	err := c.patch(ctx, path, map[string]any{"metadata": patch}, func(now object) bool {
@@ -115,16 +115,16 @@ func (o object) deleting() bool {
 // patch sends an update that contains only the fields to change, and waits for its
 // job if there is one. If it is not known whether the update was carried out, the
 // object is read, and done decides by its current state.
-func (c *Client) patch(ctx context.Context, path string, body any, done func(object) bool) error {
-	job, err := c.write(ctx, http.MethodPatch, path, body, nil)
+func (c *Space) patch(ctx context.Context, path string, body any, done func(object) bool) error {
+	job, err := c.client.write(ctx, http.MethodPatch, path, body, nil)
 	if err == nil {
-		return c.waitForJob(ctx, job)
+		return c.client.waitForJob(ctx, job)
 	}
 	if !isAmbiguous(err) {
 		return err
 	}
 	var now object
-	if c.get(ctx, path, nil, &now) == nil && done(now) {
+	if c.client.get(ctx, path, nil, &now) == nil && done(now) {
 		return nil
 	}
 	return err

@@ -40,12 +40,12 @@ type wirePolicies struct {
 // NetworkPolicies lists the policies whose source or destination is the app. On a
 // platform without container networking there are none
 // (cf-networking-release: docs/08-policy-server-external-api.md).
-func (c *Client) NetworkPolicies(ctx context.Context, app string) ([]NetworkPolicy, error) {
-	if c.links.networkPolicy == "" {
+func (c *Space) NetworkPolicies(ctx context.Context, app string) ([]NetworkPolicy, error) {
+	if c.client.links.networkPolicy == "" {
 		return nil, nil
 	}
 	var response wirePolicies
-	if err := c.get(ctx, c.links.networkPolicy+"/policies", filter("id", app), &response); err != nil {
+	if err := c.client.get(ctx, c.client.links.networkPolicy+"/policies", filter("id", app), &response); err != nil {
 		return nil, fmt.Errorf("list the network policies of app %s: %w", app, err)
 	}
 	return convert(response.Policies, func(p wirePolicy) NetworkPolicy {
@@ -55,11 +55,11 @@ func (c *Client) NetworkPolicies(ctx context.Context, app string) ([]NetworkPoli
 }
 
 // AddNetworkPolicies adds policies; existing ones stay as they are.
-func (c *Client) AddNetworkPolicies(ctx context.Context, policies []NetworkPolicy) error {
+func (c *Space) AddNetworkPolicies(ctx context.Context, policies []NetworkPolicy) error {
 	if len(policies) == 0 {
 		return nil
 	}
-	if c.links.networkPolicy == "" {
+	if c.client.links.networkPolicy == "" {
 		return errors.New("add network policies: this platform does not support them")
 	}
 	body, err := json.Marshal(wirePolicies{convert(policies, func(p NetworkPolicy) wirePolicy {
@@ -68,8 +68,8 @@ func (c *Client) AddNetworkPolicies(ctx context.Context, policies []NetworkPolic
 	if err != nil {
 		return err
 	}
-	resp, err := c.send(ctx, request{
-		method: http.MethodPost, path: c.links.networkPolicy + "/policies", body: body, contentType: "application/json",
+	resp, err := c.client.send(ctx, request{
+		method: http.MethodPost, path: c.client.links.networkPolicy + "/policies", body: body, contentType: "application/json",
 	})
 	if err != nil && isAmbiguous(err) && c.hasNetworkPolicies(ctx, policies) {
 		return nil
@@ -80,7 +80,7 @@ func (c *Client) AddNetworkPolicies(ctx context.Context, policies []NetworkPolic
 	return resp.Body.Close()
 }
 
-func (c *Client) hasNetworkPolicies(ctx context.Context, policies []NetworkPolicy) bool {
+func (c *Space) hasNetworkPolicies(ctx context.Context, policies []NetworkPolicy) bool {
 	for _, p := range policies {
 		existing, err := c.NetworkPolicies(ctx, p.SourceGUID)
 		if err != nil || !slices.Contains(existing, p) {

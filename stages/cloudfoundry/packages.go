@@ -48,9 +48,9 @@ func dropletOf(d resource.Droplet) Droplet {
 }
 
 // CurrentDroplet returns the droplet that an app starts from; nil if it has none.
-func (c *Client) CurrentDroplet(ctx context.Context, app string) (*Droplet, error) {
+func (c *Apps) CurrentDroplet(ctx context.Context, app string) (*Droplet, error) {
 	var d resource.Droplet
-	err := c.get(ctx, "/v3/apps/"+app+"/droplets/current", nil, &d)
+	err := c.client.get(ctx, "/v3/apps/"+app+"/droplets/current", nil, &d)
 	if IsNotFound(err) {
 		return nil, nil
 	}
@@ -62,8 +62,8 @@ func (c *Client) CurrentDroplet(ctx context.Context, app string) (*Droplet, erro
 }
 
 // DockerPackages lists an app's docker packages, newest first.
-func (c *Client) DockerPackages(ctx context.Context, app string) ([]Package, error) {
-	all, err := list[resource.Package](ctx, c, "/v3/packages", filter("app_guids", app, "types", "docker", "order_by", "-created_at"))
+func (c *Apps) DockerPackages(ctx context.Context, app string) ([]Package, error) {
+	all, err := list[resource.Package](ctx, c.client, "/v3/packages", filter("app_guids", app, "types", "docker", "order_by", "-created_at"))
 	if err != nil {
 		return nil, fmt.Errorf("list packages of app %s: %w", app, err)
 	}
@@ -74,15 +74,15 @@ func (c *Client) DockerPackages(ctx context.Context, app string) ([]Package, err
 // if the image needs them. Packages have no names: if it is not known whether the
 // package was created, it is the app's newest package, provided that there is one
 // more than before and that it has this image.
-func (c *Client) CreateDockerPackage(ctx context.Context, app, image, user string, password environ.Secret) (*Package, error) {
-	c.redact.Add(password.Reveal())
+func (c *Apps) CreateDockerPackage(ctx context.Context, app, image, user string, password environ.Secret) (*Package, error) {
+	c.client.redact.Add(password.Reveal())
 	before, err := c.DockerPackages(ctx, app)
 	if err != nil {
 		return nil, err
 	}
 	body := resource.NewDockerPackageCreate(app, image, user, password.Reveal())
 	var p resource.Package
-	_, err = c.write(ctx, http.MethodPost, "/v3/packages", body, &p)
+	_, err = c.client.write(ctx, http.MethodPost, "/v3/packages", body, &p)
 	if err != nil && isAmbiguous(err) {
 		now, readErr := c.DockerPackages(ctx, app)
 		if readErr == nil && len(now) > len(before) && now[0].Image == image {
@@ -102,7 +102,7 @@ var ErrStaging = errors.New("staging failed")
 
 // Build stages a package and waits for the droplet. An existing droplet of the
 // package, or a build in progress, is used.
-func (c *Client) Build(ctx context.Context, pkg string) (*Droplet, error) {
+func (c *Apps) Build(ctx context.Context, pkg string) (*Droplet, error) {
 	droplet, err := c.build(ctx, pkg)
 	if err != nil {
 		return nil, fmt.Errorf("stage package %s: %w", pkg, err)
@@ -110,8 +110,8 @@ func (c *Client) Build(ctx context.Context, pkg string) (*Droplet, error) {
 	return droplet, nil
 }
 
-func (c *Client) build(ctx context.Context, pkg string) (*Droplet, error) {
-	staged, err := firstOrNil(list[resource.Droplet](ctx, c, "/v3/packages/"+pkg+"/droplets", filter("states", "STAGED", "order_by", "-created_at")))
+func (c *Apps) build(ctx context.Context, pkg string) (*Droplet, error) {
+	staged, err := firstOrNil(list[resource.Droplet](ctx, c.client, "/v3/packages/"+pkg+"/droplets", filter("states", "STAGED", "order_by", "-created_at")))
 	if err != nil {
 		return nil, err
 	}
@@ -133,17 +133,17 @@ func (c *Client) build(ctx context.Context, pkg string) (*Droplet, error) {
 
 // newestBuild returns the GUID of the newest build of a package in one of these
 // states, or "".
-func (c *Client) newestBuild(ctx context.Context, pkg, states string) (string, error) {
-	b, err := firstOrNil(list[resource.Build](ctx, c, "/v3/builds", filter("package_guids", pkg, "states", states, "order_by", "-created_at")))
+func (c *Apps) newestBuild(ctx context.Context, pkg, states string) (string, error) {
+	b, err := firstOrNil(list[resource.Build](ctx, c.client, "/v3/builds", filter("package_guids", pkg, "states", states, "order_by", "-created_at")))
 	if err != nil || b == nil {
 		return "", err
 	}
 	return b.GUID, nil
 }
 
-func (c *Client) startBuild(ctx context.Context, pkg string) (string, error) {
+func (c *Apps) startBuild(ctx context.Context, pkg string) (string, error) {
 	var b resource.Build
-	_, err := c.write(ctx, http.MethodPost, "/v3/builds", resource.NewBuildCreate(pkg), &b)
+	_, err := c.client.write(ctx, http.MethodPost, "/v3/builds", resource.NewBuildCreate(pkg), &b)
 	if err != nil && isAmbiguous(err) {
 		// Before the request nothing was staged or in progress.
 		if created, readErr := c.newestBuild(ctx, pkg, "STAGING,STAGED"); readErr == nil && created != "" {
@@ -154,18 +154,18 @@ func (c *Client) startBuild(ctx context.Context, pkg string) (string, error) {
 }
 
 // waitForBuild waits until a build has ended and returns its droplet.
-func (c *Client) waitForBuild(ctx context.Context, build string) (*Droplet, error) {
+func (c *Apps) waitForBuild(ctx context.Context, build string) (*Droplet, error) {
 	var b resource.Build
-	err := c.poll(ctx, func(ctx context.Context) (bool, string, error) {
+	err := c.client.poll(ctx, func(ctx context.Context) (bool, string, error) {
 		b = resource.Build{}
-		if err := c.get(ctx, "/v3/builds/"+build, nil, &b); err != nil {
+		if err := c.client.get(ctx, "/v3/builds/"+build, nil, &b); err != nil {
 			return false, "", err
 		}
 		switch b.State {
 		case resource.BuildStateStaged:
 			return true, "", nil
 		case resource.BuildStateFailed:
-			return true, "", fmt.Errorf("build %s: %w: %s", build, ErrStaging, c.redact.Redact(deref(b.Error)))
+			return true, "", fmt.Errorf("build %s: %w: %s", build, ErrStaging, c.client.redact.Redact(deref(b.Error)))
 		}
 		return false, "build " + string(b.State), nil
 	})
@@ -173,7 +173,7 @@ func (c *Client) waitForBuild(ctx context.Context, build string) (*Droplet, erro
 		return nil, err
 	}
 	var d resource.Droplet
-	if err := c.get(ctx, "/v3/droplets/"+url.PathEscape(guidOf(b.Droplet)), nil, &d); err != nil {
+	if err := c.client.get(ctx, "/v3/droplets/"+url.PathEscape(guidOf(b.Droplet)), nil, &d); err != nil {
 		return nil, err
 	}
 	droplet := dropletOf(d)
@@ -181,8 +181,8 @@ func (c *Client) waitForBuild(ctx context.Context, build string) (*Droplet, erro
 }
 
 // SetCurrentDroplet sets the droplet that an app starts from next time.
-func (c *Client) SetCurrentDroplet(ctx context.Context, app, droplet string) error {
-	_, err := c.write(ctx, http.MethodPatch, "/v3/apps/"+app+"/relationships/current_droplet", relationTo(droplet), nil)
+func (c *Apps) SetCurrentDroplet(ctx context.Context, app, droplet string) error {
+	_, err := c.client.write(ctx, http.MethodPatch, "/v3/apps/"+app+"/relationships/current_droplet", relationTo(droplet), nil)
 	if err != nil && isAmbiguous(err) {
 		if now, readErr := c.CurrentDroplet(ctx, app); readErr == nil && now != nil && now.GUID == droplet {
 			return nil

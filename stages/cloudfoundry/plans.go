@@ -15,12 +15,12 @@ import (
 type Plan struct{ GUID, Name, Offering string }
 
 // Plans lists the plans of an offering that are available in the space.
-func (c *Client) Plans(ctx context.Context, offering string) ([]Plan, error) {
-	t, err := c.Target(ctx)
+func (c *Services) Plans(ctx context.Context, offering string) ([]Plan, error) {
+	t, err := c.client.Space.Target(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all, err := list[resource.ServicePlan](ctx, c, "/v3/service_plans", filter(
+	all, err := list[resource.ServicePlan](ctx, c.client, "/v3/service_plans", filter(
 		"service_offering_names", offering, "available", "true", "space_guids", t.SpaceGUID))
 	if err != nil {
 		return nil, fmt.Errorf("list the plans of %s: %w", offering, err)
@@ -30,7 +30,7 @@ func (c *Client) Plans(ctx context.Context, offering string) ([]Plan, error) {
 
 // PlanByName finds a plan of an offering that is available in the space. If it is
 // not available, the error lists the plans that are.
-func (c *Client) PlanByName(ctx context.Context, offering, name string) (*Plan, error) {
+func (c *Services) PlanByName(ctx context.Context, offering, name string) (*Plan, error) {
 	all, err := c.Plans(ctx, offering)
 	if err != nil {
 		return nil, err
@@ -50,13 +50,13 @@ func (c *Client) PlanByName(ctx context.Context, offering, name string) (*Plan, 
 }
 
 // Plan reads one plan and the name of its offering.
-func (c *Client) Plan(ctx context.Context, guid string) (*Plan, error) {
+func (c *Services) Plan(ctx context.Context, guid string) (*Plan, error) {
 	var p resource.ServicePlan
-	if err := c.get(ctx, "/v3/service_plans/"+guid, nil, &p); err != nil {
+	if err := c.client.get(ctx, "/v3/service_plans/"+guid, nil, &p); err != nil {
 		return nil, fmt.Errorf("read plan %s: %w", guid, err)
 	}
 	var offering resource.ServiceOffering
-	if err := c.get(ctx, "/v3/service_offerings/"+guidOf(p.Relationships.ServiceOffering.Data), nil, &offering); err != nil {
+	if err := c.client.get(ctx, "/v3/service_offerings/"+guidOf(p.Relationships.ServiceOffering.Data), nil, &offering); err != nil {
 		return nil, fmt.Errorf("read the offering of plan %s: %w", p.Name, err)
 	}
 	return &Plan{p.GUID, p.Name, offering.Name}, nil

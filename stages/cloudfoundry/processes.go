@@ -20,9 +20,9 @@ type Process struct {
 }
 
 // Process reads an app's web process.
-func (c *Client) Process(ctx context.Context, app string) (*Process, error) {
+func (c *Apps) Process(ctx context.Context, app string) (*Process, error) {
 	var p resource.Process
-	if err := c.get(ctx, "/v3/apps/"+app+"/processes/web", nil, &p); err != nil {
+	if err := c.client.get(ctx, "/v3/apps/"+app+"/processes/web", nil, &p); err != nil {
 		return nil, fmt.Errorf("read the web process of app %s: %w", app, err)
 	}
 	return &Process{
@@ -31,10 +31,10 @@ func (c *Client) Process(ctx context.Context, app string) (*Process, error) {
 	}, nil
 }
 
-// ScaleApp sets the number of web instances of an app. Running instances are not
+// Scale sets the number of web instances of an app. Running instances are not
 // restarted.
-func (c *Client) ScaleApp(ctx context.Context, guid string, instances int) error {
-	_, err := c.write(ctx, http.MethodPost, "/v3/apps/"+guid+"/processes/web/actions/scale", map[string]int{"instances": instances}, nil)
+func (c *Apps) Scale(ctx context.Context, guid string, instances int) error {
+	_, err := c.client.write(ctx, http.MethodPost, "/v3/apps/"+guid+"/processes/web/actions/scale", map[string]int{"instances": instances}, nil)
 	if err != nil && isAmbiguous(err) {
 		if now, readErr := c.Process(ctx, guid); readErr == nil && now.Instances == instances {
 			return nil
@@ -65,7 +65,7 @@ func (i Instance) Serving() bool { return i.State == "RUNNING" && i.Routable }
 // Instances reads the state of an app's web instances, sorted by index. In a
 // stopped app, an instance that is still shutting down is STOPPING (since CAPI
 // 1.184; before that it is DOWN at once).
-func (c *Client) Instances(ctx context.Context, app string) ([]Instance, error) {
+func (c *Apps) Instances(ctx context.Context, app string) ([]Instance, error) {
 	var stats struct {
 		// go-cfclient's type reads a missing routable as false.
 		Resources []struct {
@@ -77,7 +77,7 @@ func (c *Client) Instances(ctx context.Context, app string) ([]Instance, error) 
 			Details *string `json:"details"`
 		} `json:"resources"`
 	}
-	if err := c.get(ctx, "/v3/apps/"+app+"/processes/web/stats", nil, &stats); err != nil {
+	if err := c.client.get(ctx, "/v3/apps/"+app+"/processes/web/stats", nil, &stats); err != nil {
 		return nil, fmt.Errorf("read the instances of app %s: %w", app, err)
 	}
 	all := make([]Instance, 0, len(stats.Resources))

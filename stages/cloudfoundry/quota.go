@@ -31,7 +31,7 @@ type quotaOwner struct {
 
 // Headroom reads the quotas and how much of them is used (CC API: Get usage summary
 // for an organization, for a space).
-func (c *Client) Headroom(ctx context.Context) (Headroom, error) {
+func (c *Space) Headroom(ctx context.Context) (Headroom, error) {
 	t, err := c.Target(ctx)
 	if err != nil {
 		return Headroom{}, err
@@ -51,22 +51,22 @@ func (c *Client) Headroom(ctx context.Context) (Headroom, error) {
 
 // headroomUnder reads the headroom that the quota of one organisation or space leaves.
 // Without a quota everything is unlimited; that is usual for a space.
-func (c *Client) headroomUnder(ctx context.Context, owner, quotas string) (Headroom, error) {
+func (c *Space) headroomUnder(ctx context.Context, owner, quotas string) (Headroom, error) {
 	var o quotaOwner
-	if err := c.get(ctx, owner, nil, &o); err != nil {
+	if err := c.client.get(ctx, owner, nil, &o); err != nil {
 		return Headroom{}, err
 	}
 	if o.Relationships.Quota.Data == nil || o.Relationships.Quota.Data.GUID == "" {
 		return Headroom{Unlimited, Unlimited, Unlimited, Unlimited}, nil
 	}
 	var limit quota
-	if err := c.get(ctx, quotas+url.PathEscape(o.Relationships.Quota.Data.GUID), nil, &limit); err != nil {
+	if err := c.client.get(ctx, quotas+url.PathEscape(o.Relationships.Quota.Data.GUID), nil, &limit); err != nil {
 		return Headroom{}, err
 	}
 	var used struct {
 		Summary resource.UsageSummary `json:"usage_summary"`
 	}
-	if err := c.get(ctx, owner+"/usage_summary", nil, &used); err != nil {
+	if err := c.client.get(ctx, owner+"/usage_summary", nil, &used); err != nil {
 		return Headroom{}, err
 	}
 	return Headroom{

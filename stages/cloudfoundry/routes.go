@@ -39,7 +39,7 @@ type routeParts struct{ host, domainGUID, path string }
 // splitAddress splits an address at the longest of the platform's domains that it
 // ends in: "search.api.example.com/_metrics" may be host "search.api" in domain
 // "example.com", host "search" in "api.example.com", or a domain without a host.
-func (c *Client) splitAddress(ctx context.Context, address string) (routeParts, error) {
+func (c *Routes) splitAddress(ctx context.Context, address string) (routeParts, error) {
 	name, path, _ := strings.Cut(strings.TrimSuffix(address, "/"), "/")
 	if path != "" {
 		path = "/" + path
@@ -49,7 +49,7 @@ func (c *Client) splitAddress(ctx context.Context, address string) (routeParts, 
 		candidates = append(candidates, rest)
 		_, rest, more = strings.Cut(rest, ".")
 	}
-	domains, err := list[resource.Domain](ctx, c, "/v3/domains", filter("names", strings.Join(candidates, ",")))
+	domains, err := list[resource.Domain](ctx, c.client, "/v3/domains", filter("names", strings.Join(candidates, ",")))
 	if err != nil {
 		return routeParts{}, err
 	}
@@ -63,9 +63,9 @@ func (c *Client) splitAddress(ctx context.Context, address string) (routeParts, 
 	return routeParts{}, runner.Misconfigure("address %s is not in any domain of this platform", address)
 }
 
-// RouteByAddress finds the route "host.domain/path"; nil if there is none. A route
+// ByAddress finds the route "host.domain/path"; nil if there is none. A route
 // that belongs to another space is refused.
-func (c *Client) RouteByAddress(ctx context.Context, address string) (*Route, error) {
+func (c *Routes) ByAddress(ctx context.Context, address string) (*Route, error) {
 	at, err := c.splitAddress(ctx, address)
 	if err != nil {
 		return nil, fmt.Errorf("find route %s: %w", address, err)
@@ -73,20 +73,20 @@ func (c *Client) RouteByAddress(ctx context.Context, address string) (*Route, er
 	return c.routeAt(ctx, address, at)
 }
 
-func (c *Client) routeAt(ctx context.Context, address string, at routeParts) (*Route, error) {
+func (c *Routes) routeAt(ctx context.Context, address string, at routeParts) (*Route, error) {
 	q := filter("domain_guids", at.domainGUID)
 	// Empty values are sent too: they select a route without a host or without a path
 	// (CC API: List routes).
 	q.Set("hosts", at.host)
 	q.Set("paths", at.path)
-	found, err := firstOrNil(list[resource.Route](ctx, c, "/v3/routes", q))
+	found, err := firstOrNil(list[resource.Route](ctx, c.client, "/v3/routes", q))
 	if err != nil {
 		return nil, fmt.Errorf("find route %s: %w", address, err)
 	}
 	if found == nil {
 		return nil, nil
 	}
-	t, err := c.Target(ctx)
+	t, err := c.client.Space.Target(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -97,28 +97,28 @@ func (c *Client) routeAt(ctx context.Context, address string, at routeParts) (*R
 	return &route, nil
 }
 
-// Route reads one route.
-func (c *Client) Route(ctx context.Context, guid string) (*Route, error) {
+// Get reads one route.
+func (c *Routes) Get(ctx context.Context, guid string) (*Route, error) {
 	var r resource.Route
-	if err := c.get(ctx, "/v3/routes/"+guid, nil, &r); err != nil {
+	if err := c.client.get(ctx, "/v3/routes/"+guid, nil, &r); err != nil {
 		return nil, fmt.Errorf("read route %s: %w", guid, err)
 	}
 	route := routeOf(r)
 	return &route, nil
 }
 
-// RoutesOfApp lists all routes of an app, including those with a path.
-func (c *Client) RoutesOfApp(ctx context.Context, app string) ([]Route, error) {
-	all, err := list[resource.Route](ctx, c, "/v3/apps/"+app+"/routes", nil)
+// OfApp lists all routes of an app, including those with a path.
+func (c *Routes) OfApp(ctx context.Context, app string) ([]Route, error) {
+	all, err := list[resource.Route](ctx, c.client, "/v3/apps/"+app+"/routes", nil)
 	if err != nil {
 		return nil, fmt.Errorf("list routes of app %s: %w", app, err)
 	}
 	return convert(all, routeOf), nil
 }
 
-// CreateRoute creates a route without destinations.
-func (c *Client) CreateRoute(ctx context.Context, address string, labels map[string]string) (*Route, error) {
-	t, err := c.Target(ctx)
+// Create creates a route without destinations.
+func (c *Routes) Create(ctx context.Context, address string, labels map[string]string) (*Route, error) {
+	t, err := c.client.Space.Target(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (c *Client) CreateRoute(ctx context.Context, address string, labels map[str
 	}
 	route, err := create(ctx, labels, func() (*Route, error) {
 		var r resource.Route
-		if _, err := c.write(ctx, http.MethodPost, "/v3/routes", body, &r); err != nil {
+		if _, err := c.client.write(ctx, http.MethodPost, "/v3/routes", body, &r); err != nil {
 			return nil, err
 		}
 		created := routeOf(r)
@@ -150,19 +150,19 @@ func (c *Client) CreateRoute(ctx context.Context, address string, labels map[str
 	return route, nil
 }
 
-// DeleteRoute deletes a route, even if apps are mapped to it, and waits until it is
+// Delete deletes a route, even if apps are mapped to it, and waits until it is
 // gone.
-func (c *Client) DeleteRoute(ctx context.Context, guid string) error {
-	return c.remove(ctx, "/v3/routes/"+guid, "delete route "+guid)
+func (c *Routes) Delete(ctx context.Context, guid string) error {
+	return c.client.remove(ctx, "/v3/routes/"+guid, "delete route "+guid)
 }
 
 // RouteService is a service that all requests to a route pass through, such as a
 // filter of client IP addresses.
 type RouteService struct{ InstanceGUID, URL string }
 
-// RouteService returns the route service of a route; nil if it has none.
-func (c *Client) RouteService(ctx context.Context, route string) (*RouteService, error) {
-	found, err := firstOrNil(list[resource.ServiceRouteBinding](ctx, c, "/v3/service_route_bindings", filter("route_guids", route)))
+// ServiceOf returns the route service of a route; nil if it has none.
+func (c *Routes) ServiceOf(ctx context.Context, route string) (*RouteService, error) {
+	found, err := firstOrNil(list[resource.ServiceRouteBinding](ctx, c.client, "/v3/service_route_bindings", filter("route_guids", route)))
 	if err != nil {
 		return nil, fmt.Errorf("read the route service of route %s: %w", route, err)
 	}

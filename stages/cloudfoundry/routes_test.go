@@ -25,7 +25,7 @@ func TestAddressIsSplitAtTheLongestDomain(t *testing.T) {
 			}
 			_, _ = fmt.Fprint(w, `{"pagination":{"next":null},"resources":[]}`)
 		}})
-		route, err := s.open().RouteByAddress(t.Context(), address)
+		route, err := s.open().Routes.ByAddress(t.Context(), address)
 		if err != nil || route != nil || got != want {
 			t.Errorf("%s: query %s, got %v, %v", address, got, route, err)
 		}
@@ -36,7 +36,7 @@ func TestRouteOfAnotherSpaceIsRefused(t *testing.T) {
 	s := newServer(t)
 	s.on("GET /v3/domains", pageOf(`{"guid":"d1","name":"example.com"}`))
 	s.on("GET /v3/routes", pageOf(`{"guid":"r1","relationships":{"space":{"data":{"guid":"other"}}}}`))
-	if _, err := s.open().RouteByAddress(t.Context(), "www.example.com"); runner.ClassOf(err) != runner.Refused {
+	if _, err := s.open().Routes.ByAddress(t.Context(), "www.example.com"); runner.ClassOf(err) != runner.Refused {
 		t.Errorf("got %v", err)
 	}
 }
@@ -47,10 +47,10 @@ func TestUnmapRouteLeavesOtherApps(t *testing.T) {
 	s := newServer(t)
 	s.on("GET /v3/routes/r1/destinations", ok(twoDestinations))
 	s.on("DELETE /v3/routes/r1/destinations/d1", answer{status: 204})
-	if err := s.open().UnmapRoute(writing(t), "r1", "blue"); err != nil {
+	if err := s.open().Routes.Unmap(writing(t), "r1", "blue"); err != nil {
 		t.Error(err)
 	}
-	if err := s.open().UnmapRoute(writing(t), "r1", "neither"); err != nil {
+	if err := s.open().Routes.Unmap(writing(t), "r1", "neither"); err != nil {
 		t.Error(err)
 	}
 }
@@ -59,7 +59,7 @@ func TestUnmapRouteSucceedsIfAnotherProcessUnmapped(t *testing.T) {
 	s := newServer(t)
 	s.on("GET /v3/routes/r1/destinations", ok(twoDestinations), ok(`{"destinations":[]}`))
 	s.on("DELETE /v3/routes/r1/destinations/d1", unprocessable("Unable to unmap route from destination. Ensure the route has a destination with this guid."))
-	if err := s.open().UnmapRoute(writing(t), "r1", "blue"); err != nil {
+	if err := s.open().Routes.Unmap(writing(t), "r1", "blue"); err != nil {
 		t.Error(err)
 	}
 }
@@ -68,10 +68,10 @@ func TestMapRouteWithoutResponseIsCheckedByReading(t *testing.T) {
 	s := newServer(t)
 	s.on("POST /v3/routes/r1/destinations", cut())
 	s.on("GET /v3/routes/r1/destinations", ok(twoDestinations))
-	if err := s.open().MapRoute(writing(t), "r1", "green"); err != nil {
+	if err := s.open().Routes.Map(writing(t), "r1", "green"); err != nil {
 		t.Error(err)
 	}
-	if err := s.open().MapRoute(writing(t), "r1", "third"); runner.ClassOf(err) != runner.Unavailable {
+	if err := s.open().Routes.Map(writing(t), "r1", "third"); runner.ClassOf(err) != runner.Unavailable {
 		t.Errorf("got %v", err)
 	}
 }

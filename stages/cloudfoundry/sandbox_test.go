@@ -69,26 +69,26 @@ func sandbox(t *testing.T) (*cloudfoundry.Client, *platform.Platform, *faults.En
 func TestErrorsAgainstTheSandbox(t *testing.T) {
 	c, _, _ := sandbox(t)
 	ctx := writing(t)
-	plan := must[*cloudfoundry.Plan](t)(c.PlanByName(ctx, "elasticsearch", "small-ha-7.x"))
-	es := must[*cloudfoundry.ServiceInstance](t)(c.CreateServiceInstance(ctx, "es_new", plan.GUID, json.RawMessage(`{"wish":"impossible"}`), labelled("r1")))
-	if es = must[*cloudfoundry.ServiceInstance](t)(c.AwaitServiceInstance(ctx, es.GUID)); !es.LastOperation.Failed() || !strings.Contains(es.LastOperation.Description, "no such thing") {
+	plan := must[*cloudfoundry.Plan](t)(c.Services.PlanByName(ctx, "elasticsearch", "small-ha-7.x"))
+	es := must[*cloudfoundry.ServiceInstance](t)(c.Services.CreateServiceInstance(ctx, "es_new", plan.GUID, json.RawMessage(`{"wish":"impossible"}`), labelled("r1")))
+	if es = must[*cloudfoundry.ServiceInstance](t)(c.Services.AwaitServiceInstance(ctx, es.GUID)); !es.LastOperation.Failed() || !strings.Contains(es.LastOperation.Description, "no such thing") {
 		t.Errorf("got %+v", es.LastOperation)
 	}
-	if err := c.DeleteServiceInstance(ctx, es.GUID); err != nil {
+	if err := c.Services.DeleteServiceInstance(ctx, es.GUID); err != nil {
 		t.Errorf("delete a failed instance: %v", err)
 	}
-	app := must[*cloudfoundry.App](t)(c.CreateApp(ctx, "green", labelled("r1")))
-	pkg := must[*cloudfoundry.Package](t)(c.CreateDockerPackage(ctx, app.GUID, "missing:1", "", ""))
-	if _, err := c.Build(ctx, pkg.GUID); !errors.Is(err, cloudfoundry.ErrStaging) {
+	app := must[*cloudfoundry.App](t)(c.Apps.Create(ctx, "green", labelled("r1")))
+	pkg := must[*cloudfoundry.Package](t)(c.Apps.CreateDockerPackage(ctx, app.GUID, "missing:1", "", ""))
+	if _, err := c.Apps.Build(ctx, pkg.GUID); !errors.Is(err, cloudfoundry.ErrStaging) {
 		t.Errorf("stage a missing image: %v", err)
 	}
-	if err := c.ApplyManifest(ctx, []byte("applications:\n- name: green\n  services: [no-such-service]\n")); err == nil || !strings.Contains(err.Error(), "no-such-service") {
+	if err := c.Apps.ApplyManifest(ctx, []byte("applications:\n- name: green\n  services: [no-such-service]\n")); err == nil || !strings.Contains(err.Error(), "no-such-service") {
 		t.Errorf("bind to a missing service: %v", err)
 	}
-	if _, err := c.CreateApp(ctx, "search-api", labelled("r1")); runner.ClassOf(err) != runner.Refused {
+	if _, err := c.Apps.Create(ctx, "search-api", labelled("r1")); runner.ClassOf(err) != runner.Refused {
 		t.Errorf("create an app whose name is taken: %v", err)
 	}
-	if _, err := c.App(ctx, "nobody"); !cloudfoundry.IsNotFound(err) {
+	if _, err := c.Apps.Get(ctx, "nobody"); !cloudfoundry.IsNotFound(err) {
 		t.Errorf("read a missing app: %v", err)
 	}
 }
@@ -97,7 +97,7 @@ func TestErrorsAgainstTheSandbox(t *testing.T) {
 func waitUntilServing(t *testing.T, c *cloudfoundry.Client, app string, want int) {
 	t.Helper()
 	eventually(t, func() (bool, any) {
-		all := must[[]cloudfoundry.Instance](t)(c.Instances(t.Context(), app))
+		all := must[[]cloudfoundry.Instance](t)(c.Apps.Instances(t.Context(), app))
 		return len(all) == want && !slices.ContainsFunc(all, func(i cloudfoundry.Instance) bool { return !i.Serving() }), all
 	})
 }
@@ -106,7 +106,7 @@ func waitUntilServing(t *testing.T, c *cloudfoundry.Client, app string, want int
 func waitForLog(t *testing.T, c *cloudfoundry.Client, app, text string) {
 	t.Helper()
 	eventually(t, func() (bool, any) {
-		all := must[[]cloudfoundry.LogLine](t)(c.RecentLogs(t.Context(), app, 100))
+		all := must[[]cloudfoundry.LogLine](t)(c.Apps.RecentLogs(t.Context(), app, 100))
 		return slices.ContainsFunc(all, func(l cloudfoundry.LogLine) bool { return strings.Contains(l.Text, text) }), all
 	})
 }

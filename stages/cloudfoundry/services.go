@@ -57,9 +57,9 @@ func serviceInstanceOf(s resource.ServiceInstance) ServiceInstance {
 }
 
 // ServiceInstance reads one service instance.
-func (c *Client) ServiceInstance(ctx context.Context, guid string) (*ServiceInstance, error) {
+func (c *Services) ServiceInstance(ctx context.Context, guid string) (*ServiceInstance, error) {
 	var s resource.ServiceInstance
-	if err := c.get(ctx, "/v3/service_instances/"+guid, nil, &s); err != nil {
+	if err := c.client.get(ctx, "/v3/service_instances/"+guid, nil, &s); err != nil {
 		return nil, fmt.Errorf("read service instance %s: %w", guid, err)
 	}
 	instance := serviceInstanceOf(s)
@@ -68,7 +68,7 @@ func (c *Client) ServiceInstance(ctx context.Context, guid string) (*ServiceInst
 
 // ServiceInstanceByName finds the service instance with that name in the space; nil
 // if there is none.
-func (c *Client) ServiceInstanceByName(ctx context.Context, name string) (*ServiceInstance, error) {
+func (c *Services) ServiceInstanceByName(ctx context.Context, name string) (*ServiceInstance, error) {
 	found, err := c.serviceInstances(ctx, "names", name)
 	if err != nil {
 		return nil, fmt.Errorf("find service instance %s: %w", name, err)
@@ -78,7 +78,7 @@ func (c *Client) ServiceInstanceByName(ctx context.Context, name string) (*Servi
 
 // ServiceInstancesByLabel lists the service instances in the space that have the
 // label with that value.
-func (c *Client) ServiceInstancesByLabel(ctx context.Context, label, value string) ([]ServiceInstance, error) {
+func (c *Services) ServiceInstancesByLabel(ctx context.Context, label, value string) ([]ServiceInstance, error) {
 	found, err := c.serviceInstances(ctx, "label_selector", label+"="+value)
 	if err != nil {
 		return nil, fmt.Errorf("list service instances with label %s=%s: %w", label, value, err)
@@ -87,7 +87,7 @@ func (c *Client) ServiceInstancesByLabel(ctx context.Context, label, value strin
 }
 
 // AllServiceInstances lists the service instances in the space, sorted by name.
-func (c *Client) AllServiceInstances(ctx context.Context) ([]ServiceInstance, error) {
+func (c *Services) AllServiceInstances(ctx context.Context) ([]ServiceInstance, error) {
 	found, err := c.serviceInstances(ctx, "order_by", "name")
 	if err != nil {
 		return nil, fmt.Errorf("list service instances: %w", err)
@@ -95,20 +95,20 @@ func (c *Client) AllServiceInstances(ctx context.Context) ([]ServiceInstance, er
 	return found, nil
 }
 
-func (c *Client) serviceInstances(ctx context.Context, key, value string) ([]ServiceInstance, error) {
-	t, err := c.Target(ctx)
+func (c *Services) serviceInstances(ctx context.Context, key, value string) ([]ServiceInstance, error) {
+	t, err := c.client.Space.Target(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all, err := list[resource.ServiceInstance](ctx, c, "/v3/service_instances", filter(key, value, "space_guids", t.SpaceGUID))
+	all, err := list[resource.ServiceInstance](ctx, c.client, "/v3/service_instances", filter(key, value, "space_guids", t.SpaceGUID))
 	return convert(all, serviceInstanceOf), err
 }
 
 // CreateServiceInstance creates a managed instance. It does not wait until the
 // instance is ready: a broker may take hours, and any later process can read the
 // state in the instance's LastOperation.
-func (c *Client) CreateServiceInstance(ctx context.Context, name, plan string, parameters json.RawMessage, labels map[string]string) (*ServiceInstance, error) {
-	t, err := c.Target(ctx)
+func (c *Services) CreateServiceInstance(ctx context.Context, name, plan string, parameters json.RawMessage, labels map[string]string) (*ServiceInstance, error) {
+	t, err := c.client.Space.Target(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -124,8 +124,8 @@ func (c *Client) CreateServiceInstance(ctx context.Context, name, plan string, p
 
 // CreateUserProvided creates a user-provided service instance without credentials:
 // only a name, which is unique in the space, with labels and annotations.
-func (c *Client) CreateUserProvided(ctx context.Context, name string, labels, annotations map[string]string) (*ServiceInstance, error) {
-	t, err := c.Target(ctx)
+func (c *Services) CreateUserProvided(ctx context.Context, name string, labels, annotations map[string]string) (*ServiceInstance, error) {
+	t, err := c.client.Space.Target(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -136,14 +136,14 @@ func (c *Client) CreateUserProvided(ctx context.Context, name string, labels, an
 	return c.createInstance(ctx, name, body, labels, annotations)
 }
 
-func (c *Client) createInstance(ctx context.Context, name string, body map[string]any, labels, annotations map[string]string) (*ServiceInstance, error) {
+func (c *Services) createInstance(ctx context.Context, name string, body map[string]any, labels, annotations map[string]string) (*ServiceInstance, error) {
 	if m := newMetadata(labels, annotations); m != nil {
 		body["metadata"] = m
 	}
 	byName := func(ctx context.Context) (*ServiceInstance, error) { return c.ServiceInstanceByName(ctx, name) }
 	instance, err := create(ctx, labels, func() (*ServiceInstance, error) {
 		var s resource.ServiceInstance
-		job, err := c.write(ctx, http.MethodPost, "/v3/service_instances", body, &s)
+		job, err := c.client.write(ctx, http.MethodPost, "/v3/service_instances", body, &s)
 		if err != nil {
 			return nil, err
 		}
@@ -156,7 +156,7 @@ func (c *Client) createInstance(ctx context.Context, name string, body map[strin
 		// (cloud_controller_ng: app/controllers/v3/service_instances_controller.rb).
 		created, err := byName(ctx)
 		if err == nil && created == nil {
-			err = c.waitForJob(ctx, job)
+			err = c.client.waitForJob(ctx, job)
 			if err == nil {
 				err = errors.New("the platform accepted the request, but there is no instance with that name")
 			}
@@ -171,9 +171,9 @@ func (c *Client) createInstance(ctx context.Context, name string, body map[strin
 
 // AwaitServiceInstance waits until the last operation of an instance has ended, and
 // returns the instance. The operation may have failed: see LastOperation.
-func (c *Client) AwaitServiceInstance(ctx context.Context, guid string) (*ServiceInstance, error) {
+func (c *Services) AwaitServiceInstance(ctx context.Context, guid string) (*ServiceInstance, error) {
 	var now *ServiceInstance
-	err := c.poll(ctx, func(ctx context.Context) (bool, string, error) {
+	err := c.client.poll(ctx, func(ctx context.Context) (bool, string, error) {
 		found, err := c.ServiceInstance(ctx, guid)
 		if err != nil {
 			return false, "", err
@@ -188,14 +188,14 @@ func (c *Client) AwaitServiceInstance(ctx context.Context, guid string) (*Servic
 // DeleteServiceInstance deletes an instance, its bindings and its keys
 // (cloud_controller_ng: app/actions/v3/service_instance_delete.rb), and waits until
 // it is gone. It does not check whether an app is bound: check Bindings first.
-func (c *Client) DeleteServiceInstance(ctx context.Context, guid string) error {
-	return c.remove(ctx, "/v3/service_instances/"+guid, "delete service instance "+guid)
+func (c *Services) DeleteServiceInstance(ctx context.Context, guid string) error {
+	return c.client.remove(ctx, "/v3/service_instances/"+guid, "delete service instance "+guid)
 }
 
 // RenameServiceInstance changes an instance's name and nothing else. Apps that are
 // bound to it see the new name when they are started next.
-func (c *Client) RenameServiceInstance(ctx context.Context, guid, name string) error {
-	err := c.patch(ctx, "/v3/service_instances/"+guid, map[string]any{"name": name}, func(now object) bool { return now.Name == name })
+func (c *Services) RenameServiceInstance(ctx context.Context, guid, name string) error {
+	err := c.client.Space.patch(ctx, "/v3/service_instances/"+guid, map[string]any{"name": name}, func(now object) bool { return now.Name == name })
 	if err != nil {
 		return fmt.Errorf("rename service instance %s to %s: %w", guid, name, err)
 	}

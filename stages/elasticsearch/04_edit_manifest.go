@@ -40,7 +40,7 @@ func (e *editManifest) guards(ctx context.Context, o *runner.Observation) error 
 	}
 	var guarded []string
 	for _, route := range b.Routes {
-		service, err := e.platform.RouteService(ctx, route.GUID)
+		service, err := e.platform.Routes.ServiceOf(ctx, route.GUID)
 		if err != nil {
 			return err
 		}

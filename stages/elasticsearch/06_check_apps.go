@@ -79,7 +79,7 @@ func (c *checkApps) greenBound(ctx context.Context, o *runner.Observation) error
 
 // only checks that an app is bound to the one service and not to the other.
 func (c *checkApps) only(ctx context.Context, o *runner.Observation, app, want, not string) error {
-	bindings, err := c.pair.Platform.Bindings(ctx, cloudfoundry.BindingFilter{App: app})
+	bindings, err := c.pair.Platform.Services.Bindings(ctx, cloudfoundry.BindingFilter{App: app})
 	if err != nil {
 		return err
 	}

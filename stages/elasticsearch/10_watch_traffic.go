@@ -50,7 +50,7 @@ func (w *watchTraffic) Plan(ctx context.Context) ([]runner.Task, error) {
 // send asks often enough that each router, which takes the apps' instances in turn,
 // sends some to both.
 func (w *watchTraffic) send(ctx context.Context, o *runner.Observation) error {
-	w.probe = fmt.Sprintf("cutover-probe-%s-%d", w.pair.Run.ID(), w.platform.Now().UnixNano())
+	w.probe = fmt.Sprintf("cutover-probe-%s-%d", w.pair.Run.ID(), w.platform.Space.Now().UnixNano())
 	n := 4 * proof.Requests(w.routers)
 	for i := range n {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.address, nil)
@@ -94,7 +94,7 @@ func (w *watchTraffic) Verify() []runner.Task {
 // logged counts the probes among an app's router lines. The log may be late and may
 // lose lines, so one is enough; how many there are is reported.
 func (w *watchTraffic) logged(ctx context.Context, o *runner.Observation, app, name string) error {
-	lines, err := w.platform.RecentLogs(ctx, app, 1000)
+	lines, err := w.platform.Apps.RecentLogs(ctx, app, 1000)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func (u *unmapTemporaryRoute) Plan(ctx context.Context) ([]runner.Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	route, err := u.platform.RouteByAddress(ctx, u.address)
+	route, err := u.platform.Routes.ByAddress(ctx, u.address)
 	if err != nil || route == nil {
 		return nil, err
 	}
@@ -59,14 +59,14 @@ func (u *unmapTemporaryRoute) unmap(route *cloudfoundry.Route, app string) runne
 			if err != nil {
 				return err
 			}
-			return u.platform.UnmapRoute(ctx, route.GUID, green.GUID)
+			return u.platform.Routes.Unmap(ctx, route.GUID, green.GUID)
 		},
 	}
 }
 
 func (u *unmapTemporaryRoute) Verify() []runner.Task {
 	return []runner.Task{{Name: "the temporary route is gone", Do: func(ctx context.Context, o *runner.Observation) error {
-		route, err := u.platform.RouteByAddress(ctx, u.address)
+		route, err := u.platform.Routes.ByAddress(ctx, u.address)
 		if err != nil {
 			return err
 		}

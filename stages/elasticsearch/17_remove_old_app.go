@@ -1,3 +1,5 @@
+// Longer than other stages: its undo starts blue, or rebuilds one that was deleted.
+
 package elasticsearch
 
 import (
@@ -8,6 +10,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/bluegreen/backing"
 	"github.com/digitalmarketplace/cutover/stages/bluegreen/clone"
 	"github.com/digitalmarketplace/cutover/stages/bluegreen/names"
+	"github.com/digitalmarketplace/cutover/stages/bluegreen/situation"
 	"github.com/digitalmarketplace/cutover/stages/bluegreen/traffic"
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
@@ -23,25 +26,24 @@ By hand: cf stop search-api-old; with REMOVE_OLD_APP=delete: cf delete search-ap
 // removeOldApp ends what runs of blue. To undo it by hand: cf start search-api-old;
 // check that DM_ELASTICSEARCH_SERVICE_NAME is the name that its service has now.
 type removeOldApp struct {
-	checks   *upgrade.Checks
-	live     *upgrade.Live
-	traffic  *traffic.Traffic
-	apps     *clone.Apps
-	rebuild  *clone.Rebuild
-	services *backing.Services
-	variable *backing.Variable
-	names    *names.Names
+	checks    *upgrade.Checks
+	live      *upgrade.Live
+	traffic   *traffic.Traffic
+	apps      *clone.Apps
+	rebuild   *clone.Rebuild
+	services  *backing.Services
+	variable  *backing.Variable
+	names     *names.Names
+	situation *situation.Reader
 	// delete is REMOVE_OLD_APP=delete.
 	delete       bool
 	startTimeout time.Duration
-	// cost says what a rollback costs.
-	cost func(context.Context) (runner.Situation, error)
 }
 
 func newRemoveOldApp(s *Site) runner.Stage {
 	return &removeOldApp{
 		checks: s.checks, live: s.live, traffic: s.traffic, apps: s.apps, rebuild: s.rebuild, services: s.services, variable: s.variable, names: s.renamer,
-		delete: s.Settings.RemoveOldApp == deleteOldApp, startTimeout: s.Settings.StartTimeout, cost: s.situation.Now,
+		delete: s.Settings.RemoveOldApp == deleteOldApp, startTimeout: s.Settings.StartTimeout, situation: s.situation,
 	}
 }
 
@@ -99,11 +101,7 @@ func (r *removeOldApp) Plan(ctx context.Context) ([]runner.Task, error) {
 func (r *removeOldApp) Verify() []runner.Task {
 	return append(r.checks.Common(upgrade.ToGreen),
 		runner.Task{Name: "no instance of blue is left", Wait: r.startTimeout, Do: r.nothingRuns},
-		runner.Task{Name: "what a rollback costs from here, for the record", Do: func(ctx context.Context, o *runner.Observation) error {
-			now, err := r.cost(ctx)
-			o.Say("%s", now.Back)
-			return err
-		}},
+		r.situation.RollbackCost(),
 	)
 }
 
@@ -119,17 +117,8 @@ func (r *removeOldApp) nothingRuns(ctx context.Context, o *runner.Observation) e
 	if r.delete || app.State != cloudfoundry.Stopped {
 		return fmt.Errorf("app %s exists, %s", app.Name, app.State)
 	}
-	instances, err := r.pair().Platform.Instances(ctx, app.GUID)
-	if err != nil {
-		return err
-	}
-	for _, i := range instances {
-		if i.State != "DOWN" {
-			return fmt.Errorf("instance %d of %s is %s", i.Index, app.Name, i.State)
-		}
-	}
 	o.Say("%s is stopped, and kept", app.Name)
-	return nil
+	return r.apps.NothingRuns(ctx, app)
 }
 
 // Undo starts blue again, after its variable has the name that its service has at this

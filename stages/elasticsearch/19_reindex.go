@@ -64,7 +64,7 @@ func (r *reindex) oneServes(ctx context.Context, o *runner.Observation) error {
 		}
 		return r.checks.RoutesLeadTo(ctx, o, upgrade.ToBlue, upgrade.ToGreen)
 	}
-	route, err := r.platform.RouteByAddress(ctx, r.liveRoute)
+	route, err := r.platform.Routes.ByAddress(ctx, r.liveRoute)
 	if err != nil {
 		return err
 	}

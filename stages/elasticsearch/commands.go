@@ -94,7 +94,7 @@ func (s *Site) Status(ctx context.Context, command string) (report.Status, error
 }
 
 func (s *Site) leaseReport() *report.Lease {
-	return &report.Lease{Lease: s.lease, Run: s.run, StaleAfter: s.Settings.Lease.StaleAfter, Now: s.platform.Now}
+	return &report.Lease{Lease: s.lease, Run: s.run, StaleAfter: s.Settings.Lease.StaleAfter, Now: s.platform.Space.Now}
 }
 
 // Holder says who holds the lease.

@@ -102,7 +102,7 @@ func (s *Space) String() string {
 
 // Export reads the space and writes nothing.
 func (s *Site) Export(ctx context.Context) (*Space, error) {
-	target, err := s.platform.Target(ctx)
+	target, err := s.platform.Space.Target(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ type exporter struct {
 }
 
 func (x *exporter) market(ctx context.Context) error {
-	plans, err := x.platform.Plans(ctx, x.out.Offering)
+	plans, err := x.platform.Services.Plans(ctx, x.out.Offering)
 	if err != nil {
 		return err
 	}
@@ -148,14 +148,14 @@ func (x *exporter) market(ctx context.Context) error {
 		x.out.Plans = append(x.out.Plans, p.Name)
 	}
 	slices.Sort(x.out.Plans)
-	room, err := x.platform.Headroom(ctx)
+	room, err := x.platform.Space.Headroom(ctx)
 	x.out.Room = SpaceRoom{room.MemoryMB, room.Instances, room.Services, room.Routes}
 	return err
 }
 
 // services leaves out the records of our own runs.
 func (x *exporter) services(ctx context.Context) error {
-	all, err := x.platform.AllServiceInstances(ctx)
+	all, err := x.platform.Services.AllServiceInstances(ctx)
 	if err != nil {
 		return err
 	}
@@ -166,7 +166,7 @@ func (x *exporter) services(ctx context.Context) error {
 		x.names[i.GUID] = i.Name
 		service := SpaceService{Name: i.Name, Type: i.Type, Tags: i.Tags}
 		if i.PlanGUID != "" {
-			plan, err := x.platform.Plan(ctx, i.PlanGUID)
+			plan, err := x.platform.Services.Plan(ctx, i.PlanGUID)
 			if err != nil {
 				return err
 			}
@@ -178,7 +178,7 @@ func (x *exporter) services(ctx context.Context) error {
 }
 
 func (x *exporter) apps(ctx context.Context) error {
-	all, err := x.platform.AllApps(ctx)
+	all, err := x.platform.Apps.All(ctx)
 	if err != nil {
 		return err
 	}
@@ -195,20 +195,20 @@ func (x *exporter) apps(ctx context.Context) error {
 
 func (x *exporter) app(ctx context.Context, a cloudfoundry.App) (SpaceApp, error) {
 	out := SpaceApp{Name: a.Name, Stopped: a.State != cloudfoundry.Started}
-	process, err := x.platform.Process(ctx, a.GUID)
+	process, err := x.platform.Apps.Process(ctx, a.GUID)
 	if err != nil {
 		return out, err
 	}
 	out.Instances, out.MemoryMB, out.DiskMB = process.Instances, process.MemoryMB, process.DiskMB
 	out.HealthCheck, out.Endpoint = process.HealthCheck, process.HealthCheckEndpoint
-	droplet, err := x.platform.CurrentDroplet(ctx, a.GUID)
+	droplet, err := x.platform.Apps.CurrentDroplet(ctx, a.GUID)
 	if err != nil {
 		return out, err
 	}
 	if droplet != nil {
 		out.Image = droplet.Image
 	}
-	bindings, err := x.platform.Bindings(ctx, cloudfoundry.BindingFilter{App: a.GUID})
+	bindings, err := x.platform.Services.Bindings(ctx, cloudfoundry.BindingFilter{App: a.GUID})
 	if err != nil {
 		return out, err
 	}
@@ -216,7 +216,7 @@ func (x *exporter) app(ctx context.Context, a cloudfoundry.App) (SpaceApp, error
 		out.Services = append(out.Services, SpaceBinding{x.names[b.InstanceGUID], b.Name})
 	}
 	if a.Name == x.out.LiveApp {
-		env, err := x.platform.Environment(ctx, a.GUID)
+		env, err := x.platform.Apps.Environment(ctx, a.GUID)
 		if err != nil {
 			return out, err
 		}
@@ -226,7 +226,7 @@ func (x *exporter) app(ctx context.Context, a cloudfoundry.App) (SpaceApp, error
 }
 
 func (x *exporter) routes(ctx context.Context, app string, out *SpaceApp) error {
-	routes, err := x.platform.RoutesOfApp(ctx, app)
+	routes, err := x.platform.Routes.OfApp(ctx, app)
 	if err != nil {
 		return err
 	}
@@ -234,7 +234,7 @@ func (x *exporter) routes(ctx context.Context, app string, out *SpaceApp) error 
 		out.Routes = append(out.Routes, r.Address)
 		host, _, _ := strings.Cut(r.Address, "/")
 		x.domains[strings.TrimPrefix(host, r.Host+".")] = true
-		bound, err := x.platform.RouteService(ctx, r.GUID)
+		bound, err := x.platform.Routes.ServiceOf(ctx, r.GUID)
 		if err != nil {
 			return err
 		}
@@ -246,11 +246,11 @@ func (x *exporter) routes(ctx context.Context, app string, out *SpaceApp) error 
 }
 
 func (x *exporter) policies(ctx context.Context) error {
-	live, err := x.platform.AppByName(ctx, x.out.LiveApp)
+	live, err := x.platform.Apps.ByName(ctx, x.out.LiveApp)
 	if err != nil || live == nil {
 		return err
 	}
-	all, err := x.platform.NetworkPolicies(ctx, live.GUID)
+	all, err := x.platform.Space.NetworkPolicies(ctx, live.GUID)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func (f *filler) begin() runner.Task {
 		}
 		at := f.data.Date()
 		if at.IsZero() {
-			at = f.pace.platform.Now()
+			at = f.pace.platform.Space.Now()
 		}
 		o.Say("%s", at.UTC().Format("15:04:05 MST"))
 		return f.run.Set(ctx, factBegan, at)

@@ -70,14 +70,14 @@ func (p *pacer) serves() bool {
 // serving counts the workers behind the live route: half of them stay people's, whatever
 // happens.
 func (p *pacer) serving(ctx context.Context, target *searchapi.Client) (*indexer.Serving, error) {
-	route, err := p.platform.RouteByAddress(ctx, p.liveRoute)
+	route, err := p.platform.Routes.ByAddress(ctx, p.liveRoute)
 	if err != nil {
 		return nil, err
 	}
 	workers := 0
 	if route != nil {
 		for _, d := range route.Destinations {
-			process, err := p.platform.Process(ctx, d.AppGUID)
+			process, err := p.platform.Apps.Process(ctx, d.AppGUID)
 			if err != nil {
 				return nil, err
 			}

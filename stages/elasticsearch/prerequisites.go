@@ -126,7 +126,7 @@ func (p *prerequisites) room(ctx context.Context, o *runner.Observation) error {
 	if err != nil {
 		return err
 	}
-	room, err := p.platform.Headroom(ctx)
+	room, err := p.platform.Space.Headroom(ctx)
 	if err != nil {
 		return err
 	}
@@ -158,10 +158,10 @@ func (p *prerequisites) rights(ctx context.Context, o *runner.Observation) error
 	if err != nil {
 		return err
 	}
-	if _, err := p.platform.Environment(ctx, b.App); err != nil {
+	if _, err := p.platform.Apps.Environment(ctx, b.App); err != nil {
 		return err
 	}
-	lines, err := p.platform.RecentLogs(ctx, b.App, 10)
+	lines, err := p.platform.Apps.RecentLogs(ctx, b.App, 10)
 	if err != nil {
 		return err
 	}
@@ -173,7 +173,7 @@ func (p *prerequisites) rights(ctx context.Context, o *runner.Observation) error
 func (p *prerequisites) namesAreFree(ctx context.Context, o *runner.Observation) error {
 	var all []error
 	for _, name := range []string{p.names.NewApp, p.names.OldApp} {
-		app, err := p.platform.AppByName(ctx, name)
+		app, err := p.platform.Apps.ByName(ctx, name)
 		if err != nil {
 			return err
 		}
@@ -182,7 +182,7 @@ func (p *prerequisites) namesAreFree(ctx context.Context, o *runner.Observation)
 		}
 	}
 	for _, name := range []string{p.names.NewService, p.names.OldService} {
-		instance, err := p.platform.ServiceInstanceByName(ctx, name)
+		instance, err := p.platform.Services.ServiceInstanceByName(ctx, name)
 		if err != nil {
 			return err
 		}
@@ -191,7 +191,7 @@ func (p *prerequisites) namesAreFree(ctx context.Context, o *runner.Observation)
 		}
 	}
 	for _, address := range []string{p.names.TemporaryRoute, p.names.PrivateRoute} {
-		route, err := p.platform.RouteByAddress(ctx, address)
+		route, err := p.platform.Routes.ByAddress(ctx, address)
 		if err != nil {
 			return err
 		}

@@ -92,8 +92,8 @@ func Open(ctx context.Context, settings Settings, o Options) (*Site, error) {
 		return nil, err
 	}
 	s.clients = newClients(settings, s.agent)
-	s.journal = journal.New(s.platform, settings.LiveApp)
-	s.lease = journal.NewLease(s.platform, settings.LiveApp, settings.Lease, o.Log)
+	s.journal = journal.New(journal.On(s.platform), settings.LiveApp)
+	s.lease = journal.NewLease(journal.On(s.platform), settings.LiveApp, settings.Lease, o.Log)
 	s.run = upgrade.NewRun(upgrade.RunOptions{
 		Journal: s.journal, Platform: s.platform, Settings: settings.fixed(), Milestones: milestones(), DryRun: o.DryRun,
 	})
@@ -210,7 +210,7 @@ func (s *Site) wireBluegreen() {
 type oldAndNew struct{ services *backing.Services }
 
 func (o oldAndNew) Old(ctx context.Context, b upgrade.Blue) (*cloudfoundry.ServiceInstance, error) {
-	return upgrade.GoneIfNotFound(o.services.Live.Pair.Platform.ServiceInstance(ctx, b.Service))
+	return upgrade.GoneIfNotFound(o.services.Live.Pair.Platform.Services.ServiceInstance(ctx, b.Service))
 }
 
 func (o oldAndNew) New(ctx context.Context) (*cloudfoundry.ServiceInstance, error) {

@@ -31,6 +31,14 @@ type Platform interface {
 	Now() time.Time
 }
 
+// On is the platform of a client.
+func On(client *cloudfoundry.Client) Platform { return platform{client.Services, client.Space} }
+
+type platform struct {
+	*cloudfoundry.Services
+	*cloudfoundry.Space
+}
+
 // Directions of a run.
 const (
 	Forward = "forward"
@@ -217,7 +225,7 @@ func (j *Journal) GoBack(ctx context.Context, run *Run) error {
 }
 
 func (j *Journal) patch(ctx context.Context, run *Run, annotations map[string]*string) error {
-	err := j.platform.SetMetadata(ctx, cloudfoundry.ServiceInstances, run.GUID, nil, annotations)
+	err := j.platform.SetMetadata(ctx, cloudfoundry.ServiceInstanceKind, run.GUID, nil, annotations)
 	if err != nil {
 		return fmt.Errorf("record in run %s: %w", run.ID, err)
 	}

@@ -19,8 +19,6 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 )
 
-var _ journal.Platform = (*cloudfoundry.Client)(nil)
-
 // brisk lets a test wait for a stale lease in real time.
 var brisk = journal.LeaseSettings{Heartbeat: 200 * time.Millisecond, StaleAfter: 3 * time.Second}
 
@@ -69,8 +67,8 @@ func add(t *testing.T, e *faults.Engine, f faults.Fault) string {
 
 func TestRunAndLeaseOnTheRehearsalPlatform(t *testing.T) {
 	c, engine := rehearsal(t)
-	lease := journal.NewLease(c, "search-api", brisk, nil)
-	j := journal.New(c, "search-api")
+	lease := journal.NewLease(journal.On(c), "search-api", brisk, nil)
+	j := journal.New(journal.On(c), "search-api")
 	ctx := httpclient.WithPermit(t.Context(), lease.Permit)
 	if err := j.Create(ctx, newRun()); !errors.Is(err, journal.ErrNotHeld) {
 		t.Errorf("a run was recorded without the lease: %v", err)
@@ -92,7 +90,7 @@ func TestRunAndLeaseOnTheRehearsalPlatform(t *testing.T) {
 	if diff := cmp.Diff(run, loaded(t, j)); diff != "" {
 		t.Error(diff)
 	}
-	refused(t, journal.NewLease(c, "search-api", brisk, nil).Acquire(t.Context(), who("42")), "https://jenkins.invalid/41")
+	refused(t, journal.NewLease(journal.On(c), "search-api", brisk, nil).Acquire(t.Context(), who("42")), "https://jenkins.invalid/41")
 
 	if err := j.Retire(ctx, run); err != nil {
 		t.Fatal(err)
@@ -110,14 +108,14 @@ func TestRunAndLeaseOnTheRehearsalPlatform(t *testing.T) {
 
 func TestAHeartbeatThatArrivesAfterATakeoverHarmsNobodyOnTheRehearsalPlatform(t *testing.T) {
 	c, engine := rehearsal(t)
-	first := journal.NewLease(c, "search-api", brisk, nil)
+	first := journal.NewLease(journal.On(c), "search-api", brisk, nil)
 	take(t, first, "41")
 	defer first.Abandon()
 	held := add(t, engine, faults.Fault{Method: "PATCH", Path: "^/v3/service_instances/", Kind: faults.Hold, N: 1})
 	if _, err := engine.Wait(t.Context(), held, faults.Held); err != nil {
 		t.Fatal(err)
 	}
-	second := journal.NewLease(c, "search-api", brisk, nil)
+	second := journal.NewLease(journal.On(c), "search-api", brisk, nil)
 	take(t, second, "42")
 	defer second.Abandon()
 	if err := engine.Release(t.Context(), held, true, 0); err != nil {
@@ -128,7 +126,7 @@ func TestAHeartbeatThatArrivesAfterATakeoverHarmsNobodyOnTheRehearsalPlatform(t 
 	<-lost
 	writes := engine.Count()
 	ctx := httpclient.WithPermit(t.Context(), first.Permit)
-	if _, err := c.CreateUserProvided(ctx, "too-late", nil, nil); runner.ClassOf(err) != runner.Refused {
+	if _, err := c.Services.CreateUserProvided(ctx, "too-late", nil, nil); runner.ClassOf(err) != runner.Refused {
 		t.Errorf("a write of the first holder: %v", err)
 	}
 	for _, w := range engine.Writes(writes) {

@@ -73,7 +73,7 @@ func (r *Run) Retire(ctx context.Context) error {
 
 // removeLabels takes our labels off what a run owns, except its record.
 func removeLabels(ctx context.Context, platform *cloudfoundry.Client, owns func(cloudfoundry.Metadata) bool) error {
-	found, err := platform.Labelled(ctx, cloudfoundry.RunLabel)
+	found, err := platform.Space.Labelled(ctx, cloudfoundry.RunLabel)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func removeLabels(ctx context.Context, platform *cloudfoundry.Client, owns func(
 			continue
 		}
 		none := map[string]*string{cloudfoundry.RunLabel: nil, RoleLabel: nil}
-		if err := platform.SetMetadata(ctx, one.Kind, one.GUID, none, nil); err != nil {
+		if err := platform.Space.SetMetadata(ctx, one.Kind, one.GUID, none, nil); err != nil {
 			return err
 		}
 	}
@@ -112,7 +112,7 @@ func (r *Run) Services(ctx context.Context) ([]cloudfoundry.ServiceInstance, err
 	if r.now == nil {
 		return nil, nil
 	}
-	all, err := r.o.Platform.ServiceInstancesByLabel(ctx, cloudfoundry.RunLabel, r.now.ID)
+	all, err := r.o.Platform.Services.ServiceInstancesByLabel(ctx, cloudfoundry.RunLabel, r.now.ID)
 	if err != nil {
 		return nil, fmt.Errorf("find the service of run %s: %w", r.now.ID, err)
 	}

@@ -109,7 +109,7 @@ func (l *Live) BlueInstances(ctx context.Context) (string, int, error) {
 }
 
 func (l *Live) instances(ctx context.Context, app string) (string, int, error) {
-	process, err := l.Pair.Platform.Process(ctx, app)
+	process, err := l.Pair.Platform.Apps.Process(ctx, app)
 	if err != nil {
 		return "", 0, err
 	}

@@ -28,7 +28,7 @@ func TestBluesVariableFollowsItsServicesName(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			b := w.blue()
-			w.ok(w.cf.SetEnvironment(w.ctx, b.App, map[string]*string{variable: before}))
+			w.ok(w.cf.Apps.SetEnvironment(w.ctx, b.App, map[string]*string{variable: before}))
 			_, app, instance, err := w.services.NeedBlue(w.ctx)
 			w.ok(err)
 			want := []string{"record what " + variable + " of search-api was", "set " + variable + " of search-api", "rename service search_api_elasticsearch to search_api_elasticsearch_old"}
@@ -48,7 +48,7 @@ func TestBluesVariableFollowsItsServicesName(t *testing.T) {
 
 			w.apply(w.renaming.UndoBlue(w.ctx))
 			w.planned()(w.renaming.UndoBlue(w.ctx))
-			if now, set := must(w.cf.Environment(w.ctx, b.App))(w).User[variable]; set != (before != nil) || set && now != *before {
+			if now, set := must(w.cf.Apps.Environment(w.ctx, b.App))(w).User[variable]; set != (before != nil) || set && now != *before {
 				t.Errorf("after undo the variable is %q, set %t", now, set)
 			}
 			if _, now, err := w.services.Blue(w.ctx); err != nil || now.Name != "search_api_elasticsearch" {
@@ -73,7 +73,7 @@ func TestTheVariableIsRecordedOnce(t *testing.T) {
 	w.ok(err)
 	tasks := must(w.renaming.Blue(w.ctx, w.blue(), app, instance))(w)
 	w.apply(tasks[:1], nil)
-	w.ok(w.cf.SetEnvironment(w.ctx, app.GUID, map[string]*string{variable: ptr("half_way")}))
+	w.ok(w.cf.Apps.SetEnvironment(w.ctx, app.GUID, map[string]*string{variable: ptr("half_way")}))
 	w.apply(w.renaming.Blue(w.ctx, w.blue(), app, instance))
 	if was := must(backing.Recorded(w.run))(w); was == nil || was.Value != nil {
 		t.Errorf("recorded is %v, and it was not set", was)
@@ -95,7 +95,7 @@ func TestABindingWithANameNeedsNoVariable(t *testing.T) {
 func TestAnAppThatWouldNotFindItsService(t *testing.T) {
 	w := newWorld(t)
 	b := w.blue()
-	w.ok(w.cf.SetEnvironment(w.ctx, b.App, map[string]*string{variable: ptr("somewhere_else")}))
+	w.ok(w.cf.Apps.SetEnvironment(w.ctx, b.App, map[string]*string{variable: ptr("somewhere_else")}))
 	_, err := w.variable.Finds(w.ctx, b.App, b.Service)
 	if !runner.IsFinal(err) || !strings.Contains(err.Error(), "cf set-env search-api "+variable+" search_api_elasticsearch") {
 		t.Errorf("it is %v", err)
@@ -108,7 +108,7 @@ func TestAnAppThatWouldNotFindItsService(t *testing.T) {
 // A service that somebody renamed is not renamed again.
 func TestARenamedServiceIsRefused(t *testing.T) {
 	w := newWorld(t)
-	w.ok(w.cf.RenameServiceInstance(w.ctx, w.blue().Service, "mine"))
+	w.ok(w.cf.Services.RenameServiceInstance(w.ctx, w.blue().Service, "mine"))
 	_, app, instance, err := w.services.NeedBlue(w.ctx)
 	w.ok(err)
 	_, err = w.renaming.Blue(w.ctx, w.blue(), app, instance)
@@ -123,8 +123,8 @@ func TestGreensServiceGetsTheFinalName(t *testing.T) {
 	if now, tasks, err := w.renaming.New(w.ctx); err != nil || len(tasks) > 0 || now.Name != "search_api_elasticsearch" {
 		t.Errorf("it is %+v, with %d tasks: %v", now, len(tasks), err)
 	}
-	green := must(w.cf.CreateApp(w.ctx, "elasticsearch-migration", w.run.Labels(upgrade.RoleGreen)))(w)
-	must(w.cf.Bind(w.ctx, green.GUID, instance.GUID, "search_api_elasticsearch", nil))(w)
+	green := must(w.cf.Apps.Create(w.ctx, "elasticsearch-migration", w.run.Labels(upgrade.RoleGreen)))(w)
+	must(w.cf.Services.Bind(w.ctx, green.GUID, instance.GUID, "search_api_elasticsearch", nil))(w)
 	w.ok(w.renaming.GreenFinds(w.ctx, runner.NewObservation(nil)))
 	w.ok(w.renaming.BlueFinds(w.ctx, runner.NewObservation(nil)))
 

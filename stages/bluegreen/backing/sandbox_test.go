@@ -54,7 +54,7 @@ func newWorld(t *testing.T) *world {
 	w.cf = must(cloudfoundry.Open(t.Context(), cloudfoundry.Settings{
 		API: env["CF_API"], Org: env["CF_ORG"], Space: env["CF_SPACE"], Username: env["CF_USERNAME"], Password: environ.Secret(env["CF_PASSWORD"]),
 	}, cloudfoundry.Options{Poll: 5 * time.Millisecond}))(w)
-	w.run = upgrade.NewRun(upgrade.RunOptions{Journal: journal.New(w.cf, "search-api"), Platform: w.cf, Milestones: milestones()})
+	w.run = upgrade.NewRun(upgrade.RunOptions{Journal: journal.New(journal.On(w.cf), "search-api"), Platform: w.cf, Milestones: milestones()})
 	pair := &upgrade.Pair{Platform: w.cf, Run: w.run, NewApp: "elasticsearch-migration", OldApp: "search-api-old"}
 	called := names.New(w.cf)
 	w.services = &backing.Services{Live: &upgrade.Live{Pair: pair}, Of: bluegreen.Names{
@@ -182,8 +182,8 @@ func (w *world) created() *cloudfoundry.ServiceInstance {
 // app makes an app that is bound to a service.
 func (w *world) app(name, service string, labels map[string]string) *cloudfoundry.App {
 	w.Helper()
-	app := must(w.cf.CreateApp(w.ctx, name, labels))(w)
-	must(w.cf.Bind(w.ctx, app.GUID, service, "", nil))(w)
+	app := must(w.cf.Apps.Create(w.ctx, name, labels))(w)
+	must(w.cf.Services.Bind(w.ctx, app.GUID, service, "", nil))(w)
 	return app
 }
 
@@ -197,7 +197,7 @@ func (w *world) servedBy(app *cloudfoundry.App) {
 	w.Helper()
 	b := w.blue()
 	for _, route := range b.Routes {
-		w.ok(w.cf.MapRoute(w.ctx, route.GUID, app.GUID))
-		w.ok(w.cf.UnmapRoute(w.ctx, route.GUID, b.App))
+		w.ok(w.cf.Routes.Map(w.ctx, route.GUID, app.GUID))
+		w.ok(w.cf.Routes.Unmap(w.ctx, route.GUID, b.App))
 	}
 }

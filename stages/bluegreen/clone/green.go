@@ -68,14 +68,14 @@ func (g *Green) services(ctx context.Context) ([]Binding, error) {
 	if err != nil {
 		return nil, err
 	}
-	bindings, err := g.Apps.platform().Bindings(ctx, cloudfoundry.BindingFilter{App: b.App})
+	bindings, err := g.Apps.platform().Services.Bindings(ctx, cloudfoundry.BindingFilter{App: b.App})
 	if err != nil {
 		return nil, err
 	}
 	var all []Binding
 	var problems []error
 	for _, binding := range bindings {
-		instance, err := g.Apps.platform().ServiceInstance(ctx, binding.InstanceGUID)
+		instance, err := g.Apps.platform().Services.ServiceInstance(ctx, binding.InstanceGUID)
 		if err != nil {
 			return nil, err
 		}
@@ -147,7 +147,7 @@ func (g *Green) Undo(ctx context.Context) ([]runner.Task, error) {
 	if app != nil {
 		tasks = append(tasks, g.Apps.Stop(app), g.Apps.Delete(app))
 	}
-	route, err := g.Apps.platform().RouteByAddress(ctx, g.TemporaryRoute)
+	route, err := g.Apps.platform().Routes.ByAddress(ctx, g.TemporaryRoute)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +162,7 @@ func (g *Green) DeleteRoute(route *cloudfoundry.Route) runner.Task {
 	return runner.Task{
 		Effect: runner.Deletes, Name: "delete route " + route.Address, ByHand: "cf delete-route " + upgrade.RouteArguments(route.Address) + " -f",
 		Do: func(ctx context.Context, _ *runner.Observation) error {
-			now, err := upgrade.GoneIfNotFound(g.Apps.platform().Route(ctx, route.GUID))
+			now, err := upgrade.GoneIfNotFound(g.Apps.platform().Routes.Get(ctx, route.GUID))
 			if err != nil || now == nil {
 				return err
 			}
@@ -175,7 +175,7 @@ func (g *Green) DeleteRoute(route *cloudfoundry.Route) runner.Task {
 					return runner.Refuse("route %s leads to another app as well", now.Address)
 				}
 			}
-			return g.Apps.platform().DeleteRoute(ctx, route.GUID)
+			return g.Apps.platform().Routes.Delete(ctx, route.GUID)
 		},
 	}
 }
@@ -197,7 +197,7 @@ func (g *Green) Built() runner.Task {
 			if err != nil {
 				return err
 			}
-			bindings, err := pair.Platform.Bindings(ctx, cloudfoundry.BindingFilter{App: app.GUID, Instance: instance.GUID})
+			bindings, err := pair.Platform.Services.Bindings(ctx, cloudfoundry.BindingFilter{App: app.GUID, Instance: instance.GUID})
 			if err != nil {
 				return err
 			}
@@ -206,7 +206,7 @@ func (g *Green) Built() runner.Task {
 			}
 			said = append(said, instance.Name)
 		}
-		route, err := pair.Platform.RouteByAddress(ctx, g.TemporaryRoute)
+		route, err := pair.Platform.Routes.ByAddress(ctx, g.TemporaryRoute)
 		if err != nil {
 			return err
 		}

@@ -41,7 +41,7 @@ func TestBlueIsRebuiltAsItWas(t *testing.T) {
 	if diff := cmp.Diff(was, w.madeOf(app.GUID)); diff != "" {
 		t.Error(diff)
 	}
-	if routes := must(w.cf.RoutesOfApp(w.ctx, app.GUID))(w); len(routes) > 0 {
+	if routes := must(w.cf.Routes.OfApp(w.ctx, app.GUID))(w); len(routes) > 0 {
 		t.Errorf("it is on %+v", routes)
 	}
 	after := w.blue()
@@ -54,7 +54,7 @@ func TestBlueIsRebuiltAsItWas(t *testing.T) {
 // Blue looks for its service by the name that it has at the time.
 func TestARebuiltBlueFindsARenamedService(t *testing.T) {
 	w := newWorld(t)
-	w.ok(w.cf.RenameServiceInstance(w.ctx, w.blue().Service, "search_api_elasticsearch_old"))
+	w.ok(w.cf.Services.RenameServiceInstance(w.ctx, w.blue().Service, "search_api_elasticsearch_old"))
 	w.deleted()
 	w.apply(w.rebuild.Tasks(w.ctx, w.blue()))
 	made := w.madeOf(w.blue().App)
@@ -84,16 +84,16 @@ func TestBlueIsCompletedAfterEachOfItsTasks(t *testing.T) {
 func TestWhatIsLostIsNamed(t *testing.T) {
 	w := newWorld(t)
 	extra := "blue alone has this"
-	w.ok(w.cf.SetEnvironment(w.ctx, w.blue().App, map[string]*string{"ONLY_BLUE": &extra}))
-	gone := must(w.cf.CreateUserProvided(w.ctx, "notes", nil, nil))(w)
-	must(w.cf.Bind(w.ctx, w.blue().App, gone.GUID, "", nil))(w)
+	w.ok(w.cf.Apps.SetEnvironment(w.ctx, w.blue().App, map[string]*string{"ONLY_BLUE": &extra}))
+	gone := must(w.cf.Services.CreateUserProvided(w.ctx, "notes", nil, nil))(w)
+	must(w.cf.Services.Bind(w.ctx, w.blue().App, gone.GUID, "", nil))(w)
 	w.deleted()
 	green := must(w.pair.NeedGreen(w.ctx))(w)
-	w.ok(w.cf.SetEnvironment(w.ctx, green.GUID, map[string]*string{"ONLY_BLUE": nil}))
-	for _, b := range must(w.cf.Bindings(w.ctx, cloudfoundry.BindingFilter{Instance: gone.GUID}))(w) {
-		w.ok(w.cf.Unbind(w.ctx, b.GUID))
+	w.ok(w.cf.Apps.SetEnvironment(w.ctx, green.GUID, map[string]*string{"ONLY_BLUE": nil}))
+	for _, b := range must(w.cf.Services.Bindings(w.ctx, cloudfoundry.BindingFilter{Instance: gone.GUID}))(w) {
+		w.ok(w.cf.Services.Unbind(w.ctx, b.GUID))
 	}
-	w.ok(w.cf.DeleteServiceInstance(w.ctx, gone.GUID))
+	w.ok(w.cf.Services.DeleteServiceInstance(w.ctx, gone.GUID))
 
 	o := w.apply(w.rebuild.Tasks(w.ctx, w.blue()))
 	if want := "left out: variable ONLY_BLUE, which elasticsearch-migration does not have, service notes, which is gone"; o.Said() != want {
@@ -104,7 +104,7 @@ func TestWhatIsLostIsNamed(t *testing.T) {
 // The record of blue holds no value of a variable.
 func TestTheRecordHoldsNoSecret(t *testing.T) {
 	w := newWorld(t)
-	env := must(w.cf.Environment(w.ctx, w.blue().App))(w).User
+	env := must(w.cf.Apps.Environment(w.ctx, w.blue().App))(w).User
 	w.deleted()
 	record := w.run.Fact(upgrade.FactBlueMadeOf)
 	for _, name := range []string{"DM_SEARCH_API_AUTH_TOKENS", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"} {
@@ -123,7 +123,7 @@ func TestARecordThatDoesNotFit(t *testing.T) {
 	for _, letter := range "ABCDEFGH" {
 		short := "x"
 		name := strings.Repeat(string(letter), 900)
-		w.ok(w.cf.SetEnvironment(w.ctx, w.blue().App, map[string]*string{name: &short}))
+		w.ok(w.cf.Apps.SetEnvironment(w.ctx, w.blue().App, map[string]*string{name: &short}))
 	}
 	_, app, err := w.pair.NeedBlue(w.ctx)
 	w.ok(err)
@@ -142,7 +142,7 @@ func TestARecordThatDoesNotFit(t *testing.T) {
 func TestAStrangerWithBluesNameIsRefused(t *testing.T) {
 	w := newWorld(t)
 	w.deleted()
-	must(w.cf.CreateApp(w.ctx, "search-api-old", nil))(w)
+	must(w.cf.Apps.Create(w.ctx, "search-api-old", nil))(w)
 	_, err := w.rebuild.Tasks(w.ctx, w.blue())
 	w.refused(err, "app search-api-old exists and was not made by this run")
 }

@@ -89,7 +89,7 @@ func (r *Release) record() runner.Task {
 		if app == nil {
 			return r.notReleased(ctx)
 		}
-		droplet, err := r.platform().CurrentDroplet(ctx, app.GUID)
+		droplet, err := r.platform().Apps.CurrentDroplet(ctx, app.GUID)
 		if err != nil {
 			return err
 		}

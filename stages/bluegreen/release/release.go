@@ -111,7 +111,7 @@ func (r *Release) notReleased(ctx context.Context) error {
 	case len(serving) > 1:
 		return fmt.Errorf("the live routes lead to %s: a release is under way, or stopped half-way", strings.Join(names, " and "))
 	}
-	next, err := r.platform().AppByName(ctx, r.Names.LiveApp+inProgress)
+	next, err := r.platform().Apps.ByName(ctx, r.Names.LiveApp+inProgress)
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func (r *Release) usesNewService(ctx context.Context, o *runner.Observation) err
 	if err != nil {
 		return err
 	}
-	env, err := r.platform().Environment(ctx, app.GUID)
+	env, err := r.platform().Apps.Environment(ctx, app.GUID)
 	if err != nil {
 		return err
 	}

@@ -4,8 +4,19 @@ import (
 	"context"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
+	"github.com/digitalmarketplace/cutover/stages/runner"
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
 )
+
+// RollbackCost is the task that reports what a rollback costs at this point, for the
+// record.
+func (r *Reader) RollbackCost() runner.Task {
+	return runner.Task{Name: "what a rollback costs from here, for the record", Do: func(ctx context.Context, o *runner.Observation) error {
+		now, err := r.Now(ctx)
+		o.Say("%s", now.Back)
+		return err
+	}}
+}
 
 // rollbackCost says what a rollback costs and where it ends, by what is left of blue.
 func (r *Reader) rollbackCost(ctx context.Context, b upgrade.Blue, traffic upgrade.Traffic) (string, error) {

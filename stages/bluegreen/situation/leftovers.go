@@ -12,7 +12,7 @@ import (
 // RemovedBy says what removes an object that this run made, or its label.
 func (r *Reader) RemovedBy(one cloudfoundry.Labelled) string {
 	end := r.Called(r.run().StageOf(upgrade.Ended))
-	isApp, isRoute := one.Kind == cloudfoundry.Apps, one.Kind == cloudfoundry.Routes
+	isApp, isRoute := one.Kind == cloudfoundry.AppKind, one.Kind == cloudfoundry.RouteKind
 	switch {
 	case isRoute && one.Name == r.Names.TemporaryRoute:
 		return r.Called(r.run().StageOf(upgrade.TemporaryOff)) + " deletes it"

@@ -12,14 +12,14 @@ import (
 // withoutRun is the situation before a run, and after one that is complete.
 func (r *Reader) withoutRun(ctx context.Context) (runner.Situation, error) {
 	none := situation(upgrade.Unknown, runner.Situation{Detail: "no run has begun", Back: "nothing to roll back"})
-	lost, err := r.platform().AppsByLabel(ctx, upgrade.RoleLabel, upgrade.RoleGreen)
+	lost, err := r.platform().Apps.ByLabel(ctx, upgrade.RoleLabel, upgrade.RoleGreen)
 	if err != nil {
 		return none, err
 	}
 	if len(lost) > 0 {
 		return r.withoutRecord(lost[0]), nil
 	}
-	route, err := r.platform().RouteByAddress(ctx, r.Names.LiveRoute)
+	route, err := r.platform().Routes.ByAddress(ctx, r.Names.LiveRoute)
 	if err != nil {
 		return none, err
 	}
@@ -31,7 +31,7 @@ func (r *Reader) withoutRun(ctx context.Context) (runner.Situation, error) {
 		none.Detail = fmt.Sprintf("%s leads to %s; no run has begun", route.Address, runner.Count(len(route.Destinations), "app", "apps"))
 		return none, nil
 	}
-	app, err := r.platform().App(ctx, route.Destinations[0].AppGUID)
+	app, err := r.platform().Apps.Get(ctx, route.Destinations[0].AppGUID)
 	if err != nil {
 		return none, err
 	}

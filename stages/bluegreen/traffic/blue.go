@@ -69,7 +69,7 @@ func wait(ctx context.Context, d time.Duration) error {
 
 func (t *Traffic) recordOff() runner.Task {
 	return runner.Task{Name: "record that blue is off the live routes", Effect: runner.Creates, Do: func(ctx context.Context, o *runner.Observation) error {
-		return t.run().Set(ctx, factBlueOff, t.platform().Now())
+		return t.run().Set(ctx, factBlueOff, t.platform().Space.Now())
 	}}
 }
 
@@ -86,7 +86,7 @@ func (t *Traffic) Drained() runner.Task {
 			return runner.Refuse("the run does not record when blue was taken off the live routes")
 		}
 		o.Say("off the live routes since %s", off.UTC().Format("2006-01-02 15:04:05 MST"))
-		return wait(ctx, t.Drain-t.platform().Now().Sub(off))
+		return wait(ctx, t.Drain-t.platform().Space.Now().Sub(off))
 	}}
 }
 

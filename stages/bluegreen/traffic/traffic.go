@@ -50,7 +50,7 @@ func (t *Traffic) mapRoute(name, app string, route upgrade.LiveRoute) runner.Tas
 				return err
 			}
 			t.enter(during)
-			return t.platform().MapRoute(ctx, now.GUID, app)
+			return t.platform().Routes.Map(ctx, now.GUID, app)
 		},
 	}
 }
@@ -72,7 +72,7 @@ func (t *Traffic) unmapRoute(name, app string, route upgrade.LiveRoute, allowed 
 				}
 			}
 			t.enter(during)
-			return t.platform().UnmapRoute(ctx, now.GUID, app)
+			return t.platform().Routes.Unmap(ctx, now.GUID, app)
 		},
 	}
 }

@@ -122,7 +122,9 @@ func TestALeaseWithoutARunIsUnlockedByTheRunThatBegan(t *testing.T) {
 	r.must(r.lease.Acquire(r.ctx, journal.Holder{Build: "https://ci/42/", Process: "vm, process 7"}))
 	defer r.lease.Abandon()
 	r.begin()
-	if who, err := r.reporter.Lease.Unlock(r.ctx, r.run.ID()); err != nil || !strings.HasPrefix(who, "https://ci/42/ since ") {
+	id := r.run.ID()
+	r.reporter.Lease.Run = upgrade.NewRun(upgrade.RunOptions{Journal: journal.New(journal.On(r.cf), "search-api"), Platform: r.cf})
+	if who, err := r.reporter.Lease.Unlock(r.ctx, id); err != nil || !strings.HasPrefix(who, "https://ci/42/ since ") {
 		t.Errorf("unlocked from %q, %v", who, err)
 	}
 }
@@ -177,11 +179,12 @@ func TestWhatOthersChangeIsReported(t *testing.T) {
 	b, err := r.run.Blue()
 	r.must(err)
 	r.reporter.Others.Account.Username = "somebody-else@example.com"
-	r.must(r.cf.ScaleApp(r.ctx, b.App, 5))
-	r.must(r.cf.ScaleApp(r.ctx, b.App, 6))
-	r.must(r.cf.MapRoute(r.ctx, b.Routes[0].GUID, r.app("stranger", nil)))
-	r.must(r.cf.MapRoute(r.ctx, b.Routes[1].GUID, r.app("not-watched", nil)))
-	r.must(r.cf.DeleteApp(r.ctx, r.app("green", nil)))
+	r.must(r.cf.Apps.Scale(r.ctx, b.App, 5))
+	r.must(r.cf.Apps.Scale(r.ctx, b.App, 6))
+	r.must(r.cf.Routes.Unmap(r.ctx, b.Routes[0].GUID, b.App))
+	r.must(r.cf.Routes.Map(r.ctx, b.Routes[0].GUID, r.app("stranger", nil)))
+	r.must(r.cf.Routes.Map(r.ctx, b.Routes[1].GUID, r.app("not-watched", nil)))
+	r.must(r.cf.Apps.Delete(r.ctx, r.app("green", nil)))
 	s := r.status()
 	type change struct {
 		Event, Object string
@@ -195,13 +198,14 @@ func TestWhatOthersChangeIsReported(t *testing.T) {
 		}
 	}
 	want := []change{
-		{"audit.app.process.scale", "app search-api", 2}, {"audit.app.map-route", "app stranger", 1}, {"audit.app.delete-request", "app green", 1},
+		{"audit.app.process.scale", "app search-api", 2}, {"audit.app.unmap-route", "app search-api", 1},
+		{"audit.app.map-route", "app stranger", 1}, {"audit.app.delete-request", "app green", 1},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || s.Others.Ours != 0 {
 		t.Errorf("%d of ours; changes (-want +got):\n%s", s.Others.Ours, diff)
 	}
 
-	// The account of this program, while nothing worked, and while it holds the lease.
+	// The account of this program, while nothing worked, while it holds the lease, and while a stage worked.
 	r.reporter.Others.Account.Username = r.box.Env()["CF_USERNAME"]
 	for _, c := range r.status().Others.Changes {
 		if c.Unsure == "" {
@@ -209,7 +213,11 @@ func TestWhatOthersChangeIsReported(t *testing.T) {
 		}
 	}
 	others, err := r.reporter.Others.Changes(r.ctx, report.LeaseStatus{Held: true, Since: r.run.Started()})
-	if err != nil || len(others.Changes) > 0 || others.Ours != 4 {
+	if err != nil || len(others.Changes) > 0 || others.Ours != 5 {
 		t.Errorf("while the lease is held: %+v, %v", others, err)
+	}
+	r.worked("work", r.run.Started(), r.run.Started().Add(time.Hour))
+	if others, err = r.reporter.Others.Changes(r.ctx, report.LeaseStatus{}); err != nil || len(others.Changes) > 0 || others.Ours != 5 {
+		t.Errorf("while a stage worked: %+v, %v", others, err)
 	}
 }

@@ -58,14 +58,14 @@ func open(t *testing.T) *runOfTest {
 	}
 	r := &runOfTest{t: t, ctx: ctx, box: box, cf: cf}
 	r.run = upgrade.NewRun(upgrade.RunOptions{
-		Journal: journal.New(cf, "search-api"), Platform: cf,
+		Journal: journal.New(journal.On(cf), "search-api"), Platform: cf,
 		Milestones: map[upgrade.Milestone]string{upgrade.Begun: "check", upgrade.Ended: "finish"},
 	})
-	r.lease = journal.NewLease(cf, "search-api", journal.LeaseSettings{}, nil)
+	r.lease = journal.NewLease(journal.On(cf), "search-api", journal.LeaseSettings{}, nil)
 	called := func(stage string) string { return book().Named(stage).Called() }
 	r.reporter = &report.Reporter{
 		Environment: "preview", Runbook: "elasticsearch", App: "search-api", Command: "cutover toy", Book: book(), Run: r.run,
-		Lease: &report.Lease{Lease: r.lease, Run: r.run, StaleAfter: 2 * time.Minute, Now: cf.Now},
+		Lease: &report.Lease{Lease: r.lease, Run: r.run, StaleAfter: 2 * time.Minute, Now: cf.Space.Now},
 		Situation: func(context.Context) (runner.Situation, error) {
 			return runner.Situation{Traffic: "blue", Detail: "search-api", Back: "safe"}, nil
 		},
@@ -105,7 +105,13 @@ func (r *runOfTest) begin() {
 func (r *runOfTest) complete(stage string, took time.Duration) {
 	r.t.Helper()
 	ended := r.run.Started().UTC().Truncate(time.Second)
-	r.must(r.run.Complete(r.ctx, stage, runner.Completion{Verdict: runner.Done, Build: "https://ci/41/", Started: ended.Add(-took), Ended: ended}))
+	r.worked(stage, ended.Add(-took), ended)
+}
+
+// worked records a stage as complete, with when it was at work.
+func (r *runOfTest) worked(stage string, from, to time.Time) {
+	r.t.Helper()
+	r.must(r.run.Complete(r.ctx, stage, runner.Completion{Verdict: runner.Done, Build: "https://ci/41/", Started: from, Ended: to}))
 }
 
 func (r *runOfTest) status() report.Status {
@@ -118,7 +124,7 @@ func (r *runOfTest) status() report.Status {
 // app makes an app with labels.
 func (r *runOfTest) app(name string, labels map[string]string) string {
 	r.t.Helper()
-	app, err := r.cf.CreateApp(r.ctx, name, labels)
+	app, err := r.cf.Apps.Create(r.ctx, name, labels)
 	r.must(err)
 	return app.GUID
 }
