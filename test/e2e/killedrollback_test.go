@@ -47,7 +47,7 @@ func killRollback(t *testing.T, begin func(*testing.T) *world, fates []string) {
 	}
 }
 
-// Law 3, for step 17 with OLD_APP=delete.
+// Law 3, for step 17 with REMOVE_OLD_APP=delete.
 func TestTheDeletionOfTheOldAppKilledAtEveryWriteComesToTheSameEnd(t *testing.T) {
 	t.Parallel()
 	begin := func(t *testing.T) *world {

@@ -100,7 +100,7 @@ func TestABlueThatCannotBeRecordedIsNotDeleted(t *testing.T) {
 	}}, nil)
 	w.run(0, "elasticsearch", "run", "--to", "rename-new-app")
 	p := w.with(map[string]string{"REMOVE_OLD_APP": "delete"}, 1, "elasticsearch", "remove-old-app")
-	p.wantLog("REMOVE_OLD_APP=stop")
+	p.wantLog("without that there would be no way back (REMOVE_OLD_APP=stop needs none)")
 	w.app("search-api-old")
 	w.forward("")
 }
