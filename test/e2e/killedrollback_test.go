@@ -31,6 +31,7 @@ func TestARollbackKilledAtEveryWriteComesToTheSameEnd(t *testing.T) {
 }
 
 func killRollback(t *testing.T, begin func(*testing.T) *world, fates []string) {
+	t.Helper()
 	ref := begin(t)
 	n := len(ref.writes())
 	ref.with(noHeartbeat(), 0, "elasticsearch", "rollback")
@@ -51,6 +52,7 @@ func killRollback(t *testing.T, begin func(*testing.T) *world, fates []string) {
 func TestTheDeletionOfTheOldAppKilledAtEveryWriteComesToTheSameEnd(t *testing.T) {
 	t.Parallel()
 	begin := func(t *testing.T) *world {
+		t.Helper()
 		w := start(t, few())
 		w.Env["REMOVE_OLD_APP"] = "delete"
 		w.forward("rename-new-app")
@@ -84,6 +86,7 @@ func (k *killing) compare(want string, all []faults.Write) {
 
 // beforeRollback is a sandbox on which a run can be rolled back.
 func beforeRollback(t *testing.T, until, then string) *world {
+	t.Helper()
 	o := few()
 	o.Drift = -1
 	w := start(t, o)

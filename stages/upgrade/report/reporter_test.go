@@ -198,8 +198,10 @@ func TestWhatOthersChangeIsReported(t *testing.T) {
 		}
 	}
 	want := []change{
-		{"audit.app.process.scale", "app search-api", 2}, {"audit.app.unmap-route", "app search-api", 1},
-		{"audit.app.map-route", "app stranger", 1}, {"audit.app.delete-request", "app green", 1},
+		{"audit.app.process.scale", "app search-api", 2},
+		{"audit.app.unmap-route", "app search-api", 1},
+		{"audit.app.map-route", "app stranger", 1},
+		{"audit.app.delete-request", "app green", 1},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || s.Others.Ours != 0 {
 		t.Errorf("%d of ours; changes (-want +got):\n%s", s.Others.Ours, diff)
