@@ -25,7 +25,11 @@ func TestARollbackKilledAtEveryWriteComesToTheSameEnd(t *testing.T) {
 	} {
 		t.Run(c.until+" "+c.then, func(t *testing.T) {
 			t.Parallel()
-			killRollback(t, func(t *testing.T) *world { return beforeRollback(t, c.until, c.then) }, c.fates)
+			begin := func(t *testing.T) *world {
+				t.Helper()
+				return beforeRollback(t, c.until, c.then)
+			}
+			killRollback(t, begin, c.fates)
 		})
 	}
 }
