@@ -29,7 +29,7 @@ func TestWhatOthersChangeAfterTheApprovalIsRefusedAndNamed(t *testing.T) {
 				{"another app on a live route", "routes was another .* leads to app somebody", func() { w.mapTo(liveHost, somebody) }, nil},
 				{"an app on the old service", "old-service-users was another .* now app somebody", func() { w.bind("app", somebody, names["old"]) }, nil},
 				{"a key of the new service", "new-service-users was another .* now key backup", func() { w.bind("key", "backup", names["new"]) }, nil},
-				{"a variable of blue", "old-variables was another .* now .*DM_LOG_PATH", func() { w.setVariable(blue, "DM_LOG_PATH", "/tmp/changed") }, nil},
+				{"a variable of blue", "blue-variables was another .* now .*DM_LOG_PATH", func() { w.setVariable(blue, "DM_LOG_PATH", "/tmp/changed") }, nil},
 				{"a new variable of green", "new-app was another .*EXTRA", func() { w.setVariable(green, "EXTRA", "yes") }, nil},
 				{"green on another route", "other-routes was another .* leads to the new app", func() {
 					w.createRoute("elsewhere")

@@ -85,7 +85,7 @@ func TestAFailedRequestDuringTheRollbackIsReported(t *testing.T) {
 	w.eventually("the witness has seen both failures", func() bool { return w.hits(some) == 2 })
 	w.release(id, rig.Do)
 	p.wantExit(1)
-	p.wantLog("FAILED verify the live address answered all the time: ", "cutover: the way back is complete, but http://dm-search-api-preview")
+	p.wantLog("FAILED verify the live address answered all the time: ", "cutover: the rollback is complete, but live requests failed meanwhile: http://dm-search-api-preview")
 	if out := w.run(0, "elasticsearch", "status").Stdout(); !strings.Contains(out, "no run has begun") {
 		t.Errorf("status:\n%s", out)
 	}

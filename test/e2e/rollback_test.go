@@ -57,7 +57,7 @@ func TestALostRecordIsReported(t *testing.T) {
 	w.run(0, "elasticsearch", "run", "--to", "map-live-route")
 	w.cf("DELETE", "/v3/service_instances/"+w.instance(recordName), nil, nil)
 	p := w.run(0, "elasticsearch", "status")
-	if out := p.Stdout(); !strings.Contains(out, "whose record (service cutover-search-api) is gone") || strings.Contains(out, "nothing to go back from") {
+	if out := p.Stdout(); !strings.Contains(out, "whose record (service cutover-search-api) is gone") || strings.Contains(out, "nothing to roll back") {
 		t.Errorf("status:\n%s", out)
 	}
 	w.run(3, "elasticsearch", "guard")
@@ -73,7 +73,7 @@ func TestARollbackWithARecreatedRouteAndASmallerBlue(t *testing.T) {
 	w.cf("POST", "/v3/apps/"+w.app("search-api")+"/processes/web/actions/scale", map[string]any{"instances": 1}, nil)
 	w.deleteRoute(liveHost)
 
-	w.refused(nil, "live route dm-search-api-preview.cloudapps.digital is deleted: make it again", "elasticsearch", "rename-old-service")
+	w.refused(nil, "live route dm-search-api-preview.cloudapps.digital is deleted: create it again", "elasticsearch", "rename-old-service")
 	w.run(3, "elasticsearch", "rollback")
 	says := w.run(0, "elasticsearch", "status").Stdout()
 	if want := "next         cf map-route elasticsearch-migration cloudapps.digital --hostname dm-search-api-preview\n"; !strings.Contains(says, want) || !strings.Contains(says, "12. unmap-temporary-route") {
