@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Logger is for what is told outside of a stage's tasks, such as the wait for a
-// lease: the same lines as the rest of the log.
+// Logger is for what is logged outside of a stage's tasks, such as the wait for a lease. It
+// writes the same lines as the rest of the log.
 func (l *Log) Logger() *slog.Logger {
 	if l.JSON != nil {
 		return l.JSON
@@ -17,8 +17,7 @@ func (l *Log) Logger() *slog.Logger {
 	return slog.New(handler{log: l})
 }
 
-// handler writes a record as one line: the message, and what belongs to it behind
-// it in brackets.
+// handler writes a record as one line: the message, then its attributes in brackets.
 type handler struct {
 	log   *Log
 	attrs []slog.Attr

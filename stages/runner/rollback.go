@@ -76,7 +76,7 @@ func undoing(ctx context.Context, step Step) (tasks []Task, why string, err erro
 	case errors.As(err, &none) && none.Covered:
 		return nil, none.Why, nil
 	case none != nil:
-		return nil, "", Refuse("it cannot be undone, so there is no rollback from here: %w", err)
+		return nil, "", Refuse("%w", err)
 	case err == nil && len(tasks) == 0:
 		return nil, "nothing is left of it", nil
 	}

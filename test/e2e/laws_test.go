@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -83,7 +86,7 @@ func TestAppliedTwiceIsAppliedOnce(t *testing.T) {
 	w := start(t, small())
 	for _, step := range steps {
 		w.before(step)
-		w.run(0, "elasticsearch", step.Name)
+		w.run(0, "elasticsearch", step.Name).wantUniqueTasks()
 		if slices.Contains(alwaysActs(), step.Name) {
 			continue
 		}
@@ -102,6 +105,32 @@ func TestAppliedTwiceIsAppliedOnce(t *testing.T) {
 			t.Errorf("%s, done but not recorded as complete, wrote %+v", step.Name, some)
 		}
 		w.wantState(was)
+	}
+}
+
+// wantUniqueTasks wants the tasks of each stage to have names of their own: Jenkins follows a test case by its name.
+func (p *process) wantUniqueTasks() {
+	p.t.Helper()
+	paths, err := filepath.Glob(filepath.Join(p.dir, "reports", "*.json"))
+	if err != nil || len(paths) == 0 {
+		p.t.Fatalf("%d reports: %v", len(paths), err)
+	}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		var result runner.Result
+		if err == nil {
+			err = json.Unmarshal(text, &result)
+		}
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		seen := map[string]bool{}
+		for _, task := range result.Tasks {
+			if seen[task.Name] {
+				p.t.Errorf("%s has two tasks %q", result.Stage, task.Name)
+			}
+			seen[task.Name] = true
+		}
 	}
 }
 
