@@ -132,7 +132,7 @@ func TestTheOldServiceIsRemovedOnlyAfterAReindexSinceTheRelease(t *testing.T) {
 	// The approval of the deletion does not cover a later release either.
 	approved := map[string]string{"PLAN_DIGEST": w.digest()}
 	w.deploy(laterImage)
-	released := "and is now app " + w.app("search-api") + ", image " + laterImage + "; look at a new plan"
+	released := "and is now app " + w.app("search-api") + ", image " + laterImage + "; make a new plan"
 	w.refused(approved, released, "elasticsearch", "remove-old-service")
 	w.uncomplete("await-release")
 	w.run(0, "elasticsearch", "await-release")
