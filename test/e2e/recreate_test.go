@@ -61,7 +61,7 @@ func TestARecreatedBlueHasEveryChange(t *testing.T) {
 	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
 	w.edits()
 	out := w.run(0, "elasticsearch", "status").Stdout()
-	if !strings.Contains(out, "safe, minutes: the old app is pushed anew, image digitalmarketplace/search-api:release-1234") {
+	if !strings.Contains(out, "safe, minutes: blue is rebuilt from image digitalmarketplace/search-api:release-1234") {
 		t.Errorf("status does not say how long a rollback takes:\n%s", out)
 	}
 	w.run(0, "elasticsearch", "rollback")
@@ -100,7 +100,7 @@ func TestABlueThatCannotBeRecordedIsNotDeleted(t *testing.T) {
 	}}, nil)
 	w.run(0, "elasticsearch", "run", "--to", "rename-new-app")
 	p := w.with(map[string]string{"REMOVE_OLD_APP": "delete"}, 1, "elasticsearch", "remove-old-app")
-	p.wantLog("without that there would be no way back (REMOVE_OLD_APP=stop needs none)")
+	p.wantLog("without that there would be no rollback (REMOVE_OLD_APP=stop needs none)")
 	w.app("search-api-old")
 	w.forward("")
 }
@@ -125,7 +125,7 @@ func TestABlueThatSomebodyDeletedCannotBeRolledBackTo(t *testing.T) {
 	w.deleteApp(w.app("search-api-old"))
 	was := w.state()
 	for _, args := range [][]string{{"elasticsearch", "rollback"}, {"elasticsearch", "rollback", "--dry-run"}} {
-		w.refused(nil, "17. remove-old-app: somebody deleted the old app; by hand: push image", args...)
+		w.refused(nil, "17. remove-old-app: somebody deleted blue; by hand: push image", args...)
 	}
 	w.wantState(was)
 }
