@@ -149,7 +149,7 @@ func leftovers(left []report.Leftover) branch {
 	}
 	b := branch{head: "leftovers"}
 	for _, one := range left {
-		b.leaves = append(b.leaves, fmt.Sprintf("%s %s, since %s: %s", one.Kind, one.Name, minute(one.Since), one.Goes))
+		b.leaves = append(b.leaves, fmt.Sprintf("%s %s, since %s: %s", one.Kind, one.Name, minute(one.Since), one.RemovedBy))
 	}
 	return b
 }

@@ -27,7 +27,7 @@ func TestTheStatusIsATreeThatFolds(t *testing.T) {
 		Others: report.OthersStatus{Since: at, Ours: 1, Changes: []report.Change{
 			{Event: "audit.app.stop", Object: "app search-api", Actor: "x@example.com", Times: 2, Last: at, Unsure: "perhaps"},
 		}},
-		Leftovers: []report.Leftover{{Kind: "route", Name: "r.example.com", Since: at, Goes: "12. deletes it"}},
+		Leftovers: []report.Leftover{{Kind: "route", Name: "r.example.com", Since: at, RemovedBy: "12. deletes it"}},
 		Card:      runner.Card{Traffic: "blue: search-api", Again: "yes", Onward: "yes", Rollback: "safe", Next: "cutover toy three"},
 	}
 	var out bytes.Buffer

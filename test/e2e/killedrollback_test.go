@@ -25,12 +25,17 @@ func TestARollbackKilledAtEveryWriteComesToTheSameEnd(t *testing.T) {
 	} {
 		t.Run(c.until+" "+c.then, func(t *testing.T) {
 			t.Parallel()
-			killRollback(t, func(t *testing.T) *world { return beforeRollback(t, c.until, c.then) }, c.fates)
+			begin := func(t *testing.T) *world {
+				t.Helper()
+				return beforeRollback(t, c.until, c.then)
+			}
+			killRollback(t, begin, c.fates)
 		})
 	}
 }
 
 func killRollback(t *testing.T, begin func(*testing.T) *world, fates []string) {
+	t.Helper()
 	ref := begin(t)
 	n := len(ref.writes())
 	ref.with(noHeartbeat(), 0, "elasticsearch", "rollback")
@@ -51,6 +56,7 @@ func killRollback(t *testing.T, begin func(*testing.T) *world, fates []string) {
 func TestTheDeletionOfTheOldAppKilledAtEveryWriteComesToTheSameEnd(t *testing.T) {
 	t.Parallel()
 	begin := func(t *testing.T) *world {
+		t.Helper()
 		w := start(t, few())
 		w.Env["REMOVE_OLD_APP"] = "delete"
 		w.forward("rename-new-app")
@@ -84,6 +90,7 @@ func (k *killing) compare(want string, all []faults.Write) {
 
 // beforeRollback is a sandbox on which a run can be rolled back.
 func beforeRollback(t *testing.T, until, then string) *world {
+	t.Helper()
 	o := few()
 	o.Drift = -1
 	w := start(t, o)
