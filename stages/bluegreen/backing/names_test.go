@@ -38,7 +38,7 @@ func TestBluesVariableFollowsItsServicesName(t *testing.T) {
 			_, _, now, err := w.services.NeedBlue(w.ctx)
 			w.ok(err)
 			w.planned()(w.renaming.Blue(w.ctx, b, app, now))
-			w.ok(backing.Renamed(runner.NewObservation(nil), now, "search_api_elasticsearch_old", instance.Tags))
+			w.ok(backing.Renamed(&runner.Observation{}, now, "search_api_elasticsearch_old", instance.Tags))
 			if name := must(w.variable.Finds(w.ctx, b.App, b.Service))(w); name != "search_api_elasticsearch_old" {
 				t.Errorf("blue finds it as %s", name)
 			}
@@ -125,8 +125,8 @@ func TestGreensServiceGetsTheFinalName(t *testing.T) {
 	}
 	green := must(w.cf.Apps.Create(w.ctx, "elasticsearch-migration", w.run.Labels(upgrade.RoleGreen)))(w)
 	must(w.cf.Services.Bind(w.ctx, green.GUID, instance.GUID, "search_api_elasticsearch", nil))(w)
-	w.ok(w.renaming.GreenFinds(w.ctx, runner.NewObservation(nil)))
-	w.ok(w.renaming.BlueFinds(w.ctx, runner.NewObservation(nil)))
+	w.ok(w.renaming.GreenFinds(w.ctx, &runner.Observation{}))
+	w.ok(w.renaming.BlueFinds(w.ctx, &runner.Observation{}))
 
 	w.apply(w.renaming.UndoNew(w.ctx))
 	w.planned()(w.renaming.UndoNew(w.ctx))
