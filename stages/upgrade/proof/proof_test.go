@@ -49,7 +49,7 @@ func TestWhichAnswersAreWanted(t *testing.T) {
 		"the router knows no such instance on a path":  {400, "unknown_route", "/_metrics", "answered 400 unknown_route from the router", ""},
 		"the router knows no such route":               {404, "unknown_route", "", "answered 404 unknown_route from the router", "still reached: answered 404 unknown_route from the router, not 400 unknown_route"},
 		"the router knows the instance, which is gone": {502, "endpoint_failure", "", "answered 502 endpoint_failure from the router", "still reached: answered 502 endpoint_failure from the router, not 400 unknown_route"},
-		"the router redirects":                         {200, "some_fault", "", "answered 200 some_fault from the router", "still reached: answered 200 some_fault from the router, not 400 unknown_route"},
+		"the router faults with 200":                   {200, "some_fault", "", "answered 200 some_fault from the router", "still reached: answered 200 some_fault from the router, not 400 unknown_route"},
 		"the app itself says 400":                      {400, "", "", "answered 400", "still reached: answered 400, not 400 unknown_route"},
 	} {
 		t.Run(name, func(t *testing.T) {
