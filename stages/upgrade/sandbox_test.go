@@ -2,6 +2,8 @@ package upgrade_test
 
 import (
 	"context"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -170,24 +172,28 @@ func (w *world) try(t runner.Task) (*runner.Observation, error) {
 	return o, t.Do(httpclient.WithoutPermit(w.ctx), o)
 }
 
-// outcome is the outcome of a check, for comparing: what it said, the class of its
-// error, its text, and the stage that it waits for.
+// outcome is how a check ended, for comparing: what it said, the class of its error,
+// its text with GUID for each GUID, and the stage that it waits for.
 type outcome struct {
-	Said    string
-	Class   runner.Class
-	Error   string
-	WaitFor string
+	Said, Error, WaitsFor string
+	Class                 runner.Class
 }
 
 func outcomeOf(o *runner.Observation, err error) outcome {
 	out := outcome{Said: o.Said(), Class: runner.ClassOf(err)}
-	if err == nil {
-		return out
-	}
 	if wait, is := err.(*runner.NotYet); is {
-		out.WaitFor, out.Error = wait.Stage, wait.Why
-		return out
+		out.WaitsFor, out.Error = wait.Stage, wait.Why
+	} else if err != nil {
+		out.Error = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`).ReplaceAllString(err.Error(), "GUID")
 	}
-	out.Error = err.Error()
 	return out
+}
+
+// failed is the outcome of what only returned an error.
+func failed(err error) outcome { return outcomeOf(runner.NewObservation(nil), err) }
+
+// withoutID replaces the run's id, which is random, by ID.
+func (w *world) withoutID(o outcome) outcome {
+	o.Said, o.Error = strings.ReplaceAll(o.Said, w.run.ID(), "ID"), strings.ReplaceAll(o.Error, w.run.ID(), "ID")
+	return o
 }

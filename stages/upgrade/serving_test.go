@@ -65,6 +65,10 @@ func TestWhoServesBeforeTheRelease(t *testing.T) {
 			func(w *world) { w.other(greenApp) },
 			serving{Traffic: "blue, blue", Fallback: liveApp},
 		},
+		"a blue that a rollback rebuilt is not green": {
+			func(w *world) { w.built(); must(w.cf.Apps.Create(w.ctx, "rebuilt", w.run.Labels(upgrade.RoleBlue)))(w) },
+			serving{Traffic: "blue, blue", Replacement: greenApp, Fallback: liveApp},
+		},
 		"an app that another run made is not green": {
 			func(w *world) {
 				labels := map[string]string{cloudfoundry.RunLabel: "20260101-0000-aaaa", upgrade.RoleLabel: upgrade.RoleGreen}
@@ -189,6 +193,10 @@ func TestWhoServesOnceAReleaseIsAllowed(t *testing.T) {
 				w.mapped(green)
 			},
 			serving{Traffic: "another app, another app", Replacement: "somebody", Released: "somebody", Fallback: liveApp, Stranger: greenApp},
+		},
+		"green is mapped again instead of the recorded app, and a release is under way": {
+			func(w *world, _ string) { w.recorded(w.other("first")); w.mapped(w.other("second")) },
+			serving{Traffic: "another app, another app", Replacement: greenApp, Fallback: liveApp, Stranger: "second"},
 		},
 		"a rollback unmapped the released app, which is recorded": {
 			func(w *world, green string) {
@@ -329,8 +337,8 @@ func TestADeletedLiveRouteIsNamed(t *testing.T) {
 func TestHowManyInstancesAnAppShouldHave(t *testing.T) {
 	w := begun(t)
 	_, _, err := w.live.ReplacementInstances(w.ctx)
-	want := outcome{Class: runner.Failed, Error: "there is no " + greenApp, WaitFor: "push"}
-	if diff := cmp.Diff(want, outcomeOf(runner.NewObservation(nil), err)); diff != "" {
+	want := outcome{Class: runner.Failed, Error: "there is no " + greenApp, WaitsFor: "push"}
+	if diff := cmp.Diff(want, failed(err)); diff != "" {
 		t.Error("before green is built:", diff)
 	}
 	green, blue := w.built(), w.blue().App
@@ -349,7 +357,7 @@ func TestHowManyInstancesAnAppShouldHave(t *testing.T) {
 	w.deleted(blue)
 	_, _, err = w.live.FallbackInstances(w.ctx)
 	want = outcome{Class: runner.Refused, Error: "blue, once " + liveApp + ", is gone, and no other app has the live routes to itself"}
-	if diff := cmp.Diff(want, outcomeOf(runner.NewObservation(nil), err)); diff != "" {
+	if diff := cmp.Diff(want, failed(err)); diff != "" {
 		t.Error("once blue is deleted:", diff)
 	}
 }
