@@ -14,13 +14,14 @@ import (
 
 // prerequisites are what has to hold before a run begins.
 type prerequisites struct {
-	platform *cloudfoundry.Client
-	run      *upgrade.Run
-	names    bluegreen.Names
-	creation *backing.Creation
-	counts   *counts
-	mappings *mappings
-	release  newestRelease
+	platform  *cloudfoundry.Client
+	run       *upgrade.Run
+	beginning *upgrade.Beginning
+	names     bluegreen.Names
+	creation  *backing.Creation
+	counts    *counts
+	mappings  *mappings
+	release   newestRelease
 	// otherImage says that green gets another image than blue, so that blue's mappings
 	// say nothing of green's.
 	otherImage bool
@@ -30,7 +31,7 @@ type prerequisites struct {
 
 func (p *prerequisites) checks() []runner.Task {
 	return []runner.Task{
-		{Name: "the live route leads to the live app", Do: p.liveApp},
+		p.beginning.Found(),
 		{Name: "the live release is the newest of its main branch", Do: p.newest},
 		{Name: "the data API answers", Do: p.mappings.listed},
 		{Name: "the search API answers, and accepts our token", Do: p.searchAPI},
@@ -62,23 +63,6 @@ func findBlue(ctx context.Context, platform *cloudfoundry.Client, names bluegree
 		return b, err
 	}
 	return b, backing.FindBlue(ctx, platform, names.Service, &b)
-}
-
-func (p *prerequisites) liveApp(ctx context.Context, o *runner.Observation) error {
-	b, err := p.findBlue(ctx)
-	if err != nil {
-		return err
-	}
-	if p.run.Exists() {
-		was, err := p.run.Blue()
-		if err == nil && was.App != b.App {
-			return runner.Refuse("run %s began with app %s, and the live route leads to %s now: somebody released since", p.run.ID(), was.App, b.App)
-		}
-	}
-	o.Say("%s, %s of %d MB, image %s, %s, service %s", b.Name, runner.Count(b.Instances, "instance", "instances"), b.MemoryMB, b.Image,
-		runner.Count(len(b.Routes), "route", "routes"), b.ServiceName)
-	o.Set("instances", b.Instances)
-	return nil
 }
 
 func (p *prerequisites) newest(ctx context.Context, o *runner.Observation) error {
