@@ -204,7 +204,7 @@ func (s *Site) wireBluegreen() {
 	}
 	s.release = &release.Release{Live: s.live, Names: s.names, NewService: s.services.New, Timeout: settings.ReleaseTimeout}
 	s.situation = &situation.Reader{
-		Live: s.live, Names: s.names, Backing: oldAndNew{s.services},
+		Live: s.live, Names: s.names, Backing: oldAndNew{s.services}, CatchUp: true,
 		FindBlue: func(ctx context.Context) (upgrade.Blue, error) { return findBlue(ctx, s.platform, s.names) },
 		Called:   called, AppDeleted: upgrade.Refreshed, ServiceDeleted: upgrade.Refreshed,
 	}
@@ -246,7 +246,7 @@ func (s *Site) witness() *witness.Witness {
 
 func (s *Site) prerequisites() *prerequisites {
 	p := &prerequisites{
-		platform: s.platform, run: s.run, names: s.names, creation: s.creation, counts: s.counts, mappings: s.mappings,
+		platform: s.platform, run: s.run, names: s.names, renamer: s.renamer, creation: s.creation, counts: s.counts, mappings: s.mappings,
 		release:    newestRelease{s.Settings.Repository, s.Settings.MainBranch},
 		otherImage: s.Settings.Release != "" || s.Settings.Image != "",
 	}
