@@ -135,3 +135,40 @@ func (r *Removal) End(ctx context.Context) ([]runner.Task, error) {
 	}
 	return []runner.Task{r.Rebuild.RecordIfItFits(app), r.Apps.DeleteUnmapped(app)}, nil
 }
+
+// EndGreen is the task that deletes green where the release replaced it and left it;
+// left finds that app, nil where the release deleted it.
+func (r *Removal) EndGreen(left func(context.Context) (*cloudfoundry.App, error)) runner.Task {
+	return runner.Task{
+		Name: "delete green where the release left it", Effect: runner.Deletes, Wait: r.Timeout, ByHand: "cf delete <green>",
+		Do: func(ctx context.Context, o *runner.Observation) error {
+			app, err := left(ctx)
+			if err != nil {
+				return err
+			}
+			if app == nil {
+				o.Say("the release deleted it")
+				return nil
+			}
+			if err := r.Apps.Stop(app).Do(ctx, o); err != nil {
+				return err
+			}
+			return r.Apps.DeleteUnmapped(app).Do(ctx, o)
+		},
+	}
+}
+
+// BlueIsGone is the postcondition of End.
+func (r *Removal) BlueIsGone() runner.Task {
+	return runner.Task{Name: "blue is deleted", Do: func(ctx context.Context, o *runner.Observation) error {
+		_, app, err := r.pair().Blue(ctx)
+		if err != nil {
+			return err
+		}
+		if app != nil {
+			return fmt.Errorf("app %s exists", app.Name)
+		}
+		o.Say("there is no rollback from here")
+		return nil
+	}}
+}
