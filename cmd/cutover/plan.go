@@ -46,8 +46,8 @@ func (p *program) plan(ctx context.Context, c *runbookCommand, as, asked string)
 	if failed == nil && unread == nil {
 		gathered.World = world
 	}
-	print := map[string]func(io.Writer) error{"text": gathered.Print, "cf": gathered.AsCommands, "json": gathered.JSON}[as]
-	err = print(p.stdout)
+	write := map[string]func(io.Writer) error{"text": gathered.Print, "cf": gathered.AsCommands, "json": gathered.JSON}[as]
+	err = write(p.stdout)
 	if failed == nil {
 		failed = unread
 	}

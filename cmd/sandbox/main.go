@@ -161,10 +161,17 @@ func (f flags) options() (sandbox.Options, error) {
 		flag  string
 		value float64
 	}{
-		{"documents", float64(valueOr(f.Documents, 1))}, {"briefs", float64(valueOr(f.Briefs, 1))}, {"drift", float64(f.Drift)},
-		{"put-time", float64(f.PutTime)}, {"provision-time", float64(f.ProvisionTime)}, {"rate-limit", float64(f.RateLimit)},
-		{"readers", f.Readers}, {"live-writer", f.LiveWriter},
-		{"instances", float64(valueOr(f.Instances, 1)) - 1}, {"slots", float64(f.Slots) - 1}, {"routers", float64(f.Routers) - 1},
+		{"documents", float64(valueOr(f.Documents, 1))},
+		{"briefs", float64(valueOr(f.Briefs, 1))},
+		{"drift", float64(f.Drift)},
+		{"put-time", float64(f.PutTime)},
+		{"provision-time", float64(f.ProvisionTime)},
+		{"rate-limit", float64(f.RateLimit)},
+		{"readers", f.Readers},
+		{"live-writer", f.LiveWriter},
+		{"instances", float64(valueOr(f.Instances, 1)) - 1},
+		{"slots", float64(f.Slots) - 1},
+		{"routers", float64(f.Routers) - 1},
 	} {
 		if n.value < 0 {
 			return sandbox.Options{}, fmt.Errorf("--%s is too small", n.flag)

@@ -31,6 +31,7 @@ func TestARunAgainstTheSandbox(t *testing.T) {
 
 // readBlue reads the live route and the app that is mapped to it.
 func readBlue(t *testing.T, c *cloudfoundry.Client) *cloudfoundry.Route {
+	t.Helper()
 	const live = "dm-search-api-preview.cloudapps.digital"
 	ctx := t.Context()
 	route := must[*cloudfoundry.Route](t)(c.Routes.ByAddress(ctx, live))
@@ -64,6 +65,7 @@ func readBlue(t *testing.T, c *cloudfoundry.Client) *cloudfoundry.Route {
 
 // readEnvironment reads blue's variables, bindings and network policies.
 func readEnvironment(t *testing.T, c *cloudfoundry.Client, blue *cloudfoundry.App) {
+	t.Helper()
 	ctx := t.Context()
 	env := must[*cloudfoundry.Environment](t)(c.Apps.Environment(ctx, blue.GUID))
 	if env.User["DM_ENVIRONMENT"] != "preview" || !slices.ContainsFunc(env.Services, func(s cloudfoundry.BoundService) bool { return s.Name == "search_api_elasticsearch" }) {
@@ -78,6 +80,7 @@ func readEnvironment(t *testing.T, c *cloudfoundry.Client, blue *cloudfoundry.Ap
 }
 
 func createService(t *testing.T, c *cloudfoundry.Client) *cloudfoundry.ServiceInstance {
+	t.Helper()
 	ctx := writing(t)
 	plan := must[*cloudfoundry.Plan](t)(c.Services.PlanByName(ctx, "elasticsearch", "small-ha-7.x"))
 	if p := must[*cloudfoundry.Plan](t)(c.Services.Plan(ctx, plan.GUID)); p.Offering != "elasticsearch" {
@@ -97,6 +100,7 @@ func createService(t *testing.T, c *cloudfoundry.Client) *cloudfoundry.ServiceIn
 }
 
 func createGreen(t *testing.T, c *cloudfoundry.Client, es *cloudfoundry.ServiceInstance) *cloudfoundry.App {
+	t.Helper()
 	ctx := writing(t)
 	green := must[*cloudfoundry.App](t)(c.Apps.Create(ctx, "green", labelled("r1")))
 	if found := must[[]cloudfoundry.App](t)(c.Apps.ByLabel(ctx, cloudfoundry.RunLabel, "r1")); len(found) != 1 || found[0].GUID != green.GUID {
@@ -130,6 +134,7 @@ func createGreen(t *testing.T, c *cloudfoundry.Client, es *cloudfoundry.ServiceI
 
 // mapAndUnmap maps and unmaps the live route and a temporary one, each twice.
 func mapAndUnmap(t *testing.T, c *cloudfoundry.Client, green *cloudfoundry.App, live *cloudfoundry.Route) *cloudfoundry.Route {
+	t.Helper()
 	ctx := writing(t)
 	temporary := must[*cloudfoundry.Route](t)(c.Routes.Create(ctx, "dm-green-preview.cloudapps.digital", labelled("r1")))
 	if again := must[*cloudfoundry.Route](t)(c.Routes.Create(ctx, "dm-green-preview.cloudapps.digital", labelled("r1"))); again.GUID != temporary.GUID {
@@ -150,6 +155,7 @@ func mapAndUnmap(t *testing.T, c *cloudfoundry.Client, green *cloudfoundry.App, 
 }
 
 func findByLabel(t *testing.T, c *cloudfoundry.Client, green *cloudfoundry.App, es *cloudfoundry.ServiceInstance, temporary *cloudfoundry.Route) {
+	t.Helper()
 	ctx := t.Context()
 	var found []string
 	for _, o := range must[[]cloudfoundry.Labelled](t)(c.Space.Labelled(ctx, cloudfoundry.RunLabel)) {
@@ -170,6 +176,7 @@ func findByLabel(t *testing.T, c *cloudfoundry.Client, green *cloudfoundry.App, 
 
 // renameGreen renames green and its service, and removes the run's label.
 func renameGreen(t *testing.T, c *cloudfoundry.Client, green *cloudfoundry.App, es *cloudfoundry.ServiceInstance) {
+	t.Helper()
 	ctx := writing(t)
 	for _, err := range []error{
 		c.Services.RenameServiceInstance(ctx, es.GUID, "es"), c.Apps.Rename(ctx, green.GUID, "green-two"),
@@ -186,6 +193,7 @@ func renameGreen(t *testing.T, c *cloudfoundry.Client, green *cloudfoundry.App, 
 
 // removeAll deletes what the run created; the app and the service twice.
 func removeAll(t *testing.T, c *cloudfoundry.Client, green *cloudfoundry.App, es *cloudfoundry.ServiceInstance, temporary *cloudfoundry.Route) {
+	t.Helper()
 	ctx := writing(t)
 	for _, err := range []error{
 		c.Apps.Stop(ctx, green.GUID), c.Apps.Delete(ctx, green.GUID), c.Apps.Delete(ctx, green.GUID), c.Routes.Delete(ctx, temporary.GUID),

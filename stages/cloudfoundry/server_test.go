@@ -177,10 +177,12 @@ func (s *server) open() *cloudfoundry.Client {
 
 // writing returns a context with a permit to write.
 func writing(t *testing.T) context.Context {
+	t.Helper()
 	return httpclient.WithPermit(t.Context(), func(context.Context) error { return nil })
 }
 
 func must[T any](t *testing.T) func(T, error) T {
+	t.Helper()
 	return func(v T, err error) T {
 		t.Helper()
 		if err != nil {

@@ -19,8 +19,10 @@ func planned() *console.Plan {
 		Took: func(string) time.Duration { return 2 * time.Second },
 		Runbook: runner.Runbook{
 			Steps: []runner.Step{
-				{Number: 11, Name: "unmap-old-app"}, {Number: 12, Name: "unmap-temporary-route"},
-				{Number: 19, Name: "reindex"}, {Number: 20, Name: "remove-old-service", Final: true},
+				{Number: 11, Name: "unmap-old-app"},
+				{Number: 12, Name: "unmap-temporary-route"},
+				{Number: 19, Name: "reindex"},
+				{Number: 20, Name: "remove-old-service", Final: true},
 			},
 			RollbackCosts: []runner.RollbackCost{
 				{After: runner.Range{First: "unmap-old-app", Last: "unmap-temporary-route"}, Cost: "seconds", End: "as it was"},

@@ -233,7 +233,7 @@ func (o oldAndNew) VariableBefore() (name string, value *string, err error) {
 }
 
 // witness asks the live address while traffic moves. The status asks the backend too,
-// also when told to ignore what it depends on (search API: app/status/views.py).
+// also when asked to ignore what it depends on (search API: app/status/views.py).
 func (s *Site) witness() *witness.Witness {
 	w := witness.New(witness.Options{
 		URL:  s.Settings.RouteScheme + "://" + s.names.LiveRoute + statusPath,

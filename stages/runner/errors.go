@@ -73,10 +73,10 @@ func ClassOf(err error) Class {
 		}
 		return heaviest
 	}
-	if c, ok := err.(Classified); ok {
+	if c, ok := err.(Classified); ok { //nolint:errorlint // It walks the tree itself, one error at a time.
 		return c.Class()
 	}
-	switch err {
+	switch err { //nolint:errorlint // As above.
 	case context.Canceled:
 		return Interrupted
 	case context.DeadlineExceeded:

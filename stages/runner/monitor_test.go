@@ -44,14 +44,15 @@ func TestABreachStopsTheStageAndPutsTheWorldBack(t *testing.T) {
 		code   int
 		want   []string
 	}{
-		"the old app is put back": {
+		"blue is mapped again": {
 			func(w *world) ([]Task, error) {
 				return []Task{{Name: "back", Effect: Changes, Do: func(context.Context, *Observation) error { w.say("put back"); return nil }}}, nil
 			}, 1, []string{"acquire lease", "companion starts", "apply a", "complete a", "put back", "companion ends", "release lease"},
 		},
 		"or both stay": {
 			func(*world) ([]Task, error) { return nil, Refuse("blue is sick") },
-			3, []string{"acquire lease", "companion starts", "apply a", "complete a", "companion ends", "release lease"},
+			3,
+			[]string{"acquire lease", "companion starts", "apply a", "complete a", "companion ends", "release lease"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -88,12 +89,16 @@ func TestOnTheWayBackTheVerdictComesAfterTheTrafficAndStopsNothing(t *testing.T)
 	}{
 		"nothing failed": {companion{}, nil, []string{"companion starts", "undo c", "undo b", "verdict", "undo a", "retire", "companion ends"}, 0},
 		"something failed": {
-			companion{bad: errors.New("a reader failed")}, nil,
-			[]string{"companion starts", "undo c", "undo b", "verdict", "undo a", "retire", "companion ends"}, 1,
+			companion{bad: errors.New("a reader failed")},
+			nil,
+			[]string{"companion starts", "undo c", "undo b", "verdict", "undo a", "retire", "companion ends"},
+			1,
 		},
 		"it cannot start": {
-			companion{sick: errors.New("nobody answers")}, nil,
-			[]string{"companion starts", "undo c", "undo b", "undo a", "retire"}, 0,
+			companion{sick: errors.New("nobody answers")},
+			nil,
+			[]string{"companion starts", "undo c", "undo b", "undo a", "retire"},
+			0,
 		},
 		"the traffic is where it was": {companion{}, &Irreversible{Why: "nothing moved", Covered: true}, []string{"undo a", "retire"}, 0},
 	} {

@@ -75,7 +75,7 @@ func (p Progress) Rate() float64 {
 	return float64(p.SinceStart) / p.Elapsed.Seconds()
 }
 
-// Left estimates the time left; zero where it cannot be told.
+// Left estimates the time left; zero where it is not known.
 func (p Progress) Left() time.Duration {
 	rate := p.Rate()
 	if rate == 0 || p.Total <= p.Done {

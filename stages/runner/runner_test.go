@@ -445,8 +445,11 @@ func (provedChanges) Plan(context.Context) ([]Task, error) {
 	well := func(context.Context, *Observation) error { return nil }
 	no := func(context.Context, *Observation) error { return errors.New("no") }
 	return []Task{
-		{Name: "one", Effect: Changes, Do: well}, {Name: "it is seen", Do: well}, {Name: "two", Effect: Changes, Do: no},
-		{Name: "it is seen again", Do: well}, {Name: "three", Effect: Changes, Do: well},
+		{Name: "one", Effect: Changes, Do: well},
+		{Name: "it is seen", Do: well},
+		{Name: "two", Effect: Changes, Do: no},
+		{Name: "it is seen again", Do: well},
+		{Name: "three", Effect: Changes, Do: well},
 	}, nil
 }
 

@@ -11,7 +11,7 @@ import (
 type Task struct {
 	// Name is what a person would say, without counts, dates or identifiers,
 	// since Jenkins follows a case from build to build by its name:
-	// "the live route reaches the new app".
+	// "the live route reaches green".
 	Name string
 	// ByHand is the command a person would type for a change, or "".
 	ByHand string

@@ -27,8 +27,10 @@ func changes() []change {
 	return []change{
 		{name: "change-slower", what: "8 slots, 25 ms become 50 ms", slots: 8, after: rig.SearchCapacity{PutTime: "50ms"}},
 		{name: "change-fewer", what: "16 slots become 8", slots: 16, after: rig.SearchCapacity{Slots: 8}},
-		{name: "change-faster", what: "8 slots, 50 ms become 25 ms", slots: 8,
-			before: rig.SearchCapacity{PutTime: "50ms"}, after: rig.SearchCapacity{PutTime: "25ms"}},
+		{
+			name: "change-faster", what: "8 slots, 50 ms become 25 ms", slots: 8,
+			before: rig.SearchCapacity{PutTime: "50ms"}, after: rig.SearchCapacity{PutTime: "25ms"},
+		},
 		{name: "change-more", what: "8 slots become 16", slots: 8, after: rig.SearchCapacity{Slots: 16}},
 	}
 }

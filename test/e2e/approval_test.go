@@ -44,7 +44,7 @@ func TestAnApprovedPlanIsValidInEveryStateOfItsRun(t *testing.T) {
 		t.Run(then, func(t *testing.T) {
 			t.Parallel()
 			w := start(t, few())
-			w.Env["OLD_APP"] = then
+			w.Env["REMOVE_OLD_APP"] = then
 			var names, digests []string
 			states := 0
 			agree := func(when string) {
@@ -159,7 +159,7 @@ func TestAPlanIsApprovedAndCarriedOut(t *testing.T) {
 	if !strings.HasSuffix(files["stdout"], "plan digest "+files["plan.digest"]+"\n") || files["plan.txt"] != files["stdout"] {
 		t.Errorf("the output does not end with the digest %q, or plan.txt differs from it:\n%s", files["plan.digest"], files["stdout"])
 	}
-	for _, want := range []string{"9. Map the live route: ", "16. Rename the new app: rename app elasticsearch-migration to search-api", "Going back after 16: seconds to minutes"} {
+	for _, want := range []string{"9. Map the live route: ", "16. Rename the new app: rename app elasticsearch-migration to search-api", "Rolling back after 16: seconds to minutes"} {
 		if !strings.Contains(files["plan.question"], want) {
 			t.Errorf("the question does not say %q:\n%s", want, files["plan.question"])
 		}
@@ -185,7 +185,7 @@ func TestOnlyStagesNeedAnApproval(t *testing.T) {
 	w.Env["PLAN_DIGEST"] = w.digest()
 	w.run(0, "elasticsearch", "run", "--to", "create-service")
 	w.setVariable(w.app("search-api"), "DM_LOG_PATH", "/tmp/changed")
-	w.refused(nil, "old-variables was another", "elasticsearch", "generate-manifest")
+	w.refused(nil, "blue-variables was another", "elasticsearch", "generate-manifest")
 	w.run(0, "elasticsearch", "plan")
 	w.run(0, "elasticsearch", "status")
 	w.run(3, "elasticsearch", "guard")

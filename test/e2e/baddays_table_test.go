@@ -146,7 +146,7 @@ func apps() map[string]badDay {
 		"green stops while both serve": {
 			upTo: "watch-traffic", command: "unmap-old-app", exit: 3, verdict: runner.Failure, traffic: "both", left: built(),
 			wrong: func(w *world) { w.actOn("elasticsearch-migration", "stop") },
-			says:  []string{"the new app is stopped: somebody stopped it; cf start elasticsearch-migration"},
+			says:  []string{"green is stopped: somebody stopped it; cf start elasticsearch-migration"},
 			again: 3,
 		},
 		"green stops during the switch: blue is mapped again": {
@@ -167,7 +167,7 @@ func apps() map[string]badDay {
 				w.actOn("search-api", "stop")
 				w.fault(on("search-api", faults.ErrorBefore, faults.Fault{Status: 500, App: "elasticsearch-migration", Path: "/_status", Times: 1}))
 			},
-			says: []string{"the old app has 0 of 2 instances that are routable"},
+			says: []string{"0 of 2 instances of blue are routable"},
 		},
 		"a router that never gets the route to green": {
 			upTo: "verify-indices", command: "map-live-route", exit: 1, verdict: runner.Failure, traffic: "blue", left: built(),
@@ -246,14 +246,14 @@ func people() map[string]badDay {
 		"somebody maps another app to the live route": {
 			upTo: "verify-indices", command: "switch", exit: 3, verdict: runner.Failure, traffic: "another app", again: 3, left: built(),
 			wrong: func(w *world) { w.mapTo(liveHost, w.createApp("elsewhere")) },
-			says:  []string{"which is none of this run"},
+			says:  []string{"which is not of this run"},
 		},
 		"somebody releases while both serve": {
 			upTo: "watch-traffic", command: "unmap-old-app", exit: 3, verdict: runner.Failure, traffic: "another app", again: 3, left: built(),
 			wrong: func(w *world) {
 				w.deploy(nextImage)
 			},
-			says: []string{"somebody released in between"},
+			says: []string{"somebody released since the run began"},
 		},
 		"somebody deletes the lease of a running stage": {
 			upTo: "verify-indices", command: "map-live-route", exit: 3, verdict: runner.Failure, traffic: "both", left: built(),

@@ -73,6 +73,7 @@ func TestBadDays(t *testing.T) {
 }
 
 func (d badDay) run(t *testing.T) {
+	t.Helper()
 	o := small()
 	if d.world != nil {
 		d.world(&o)

@@ -67,7 +67,7 @@ func TestWhereNoAppServesBlueIsMappedFirst(t *testing.T) {
 			if created := first(all, func(one faults.Write) bool { return one.Method == "POST" && one.Path == "/v3/routes" }); created < len(all) {
 				t.Error("a private route was created, which takes time")
 			}
-			p.wantLog("it is not: nobody answers on the live routes")
+			p.wantLog("not monitored: nobody answers on the live routes")
 			w.wantIndices("search_api_elasticsearch")
 		})
 	}
@@ -85,7 +85,7 @@ func TestAFailedRequestDuringTheRollbackIsReported(t *testing.T) {
 	w.eventually("the witness has seen both failures", func() bool { return w.hits(some) == 2 })
 	w.release(id, rig.Do)
 	p.wantExit(1)
-	p.wantLog("FAILED verify the live address answered all the time: ", "cutover: the way back is complete, but http://dm-search-api-preview")
+	p.wantLog("FAILED verify the live address answered all the time: ", "cutover: the rollback is complete, but live requests failed meanwhile: http://dm-search-api-preview")
 	if out := w.run(0, "elasticsearch", "status").Stdout(); !strings.Contains(out, "no run has begun") {
 		t.Errorf("status:\n%s", out)
 	}

@@ -31,7 +31,7 @@ func (p *process) abort() {
 		p.t.Errorf("it took %s to end:\n%s", took, p.Stderr())
 	}
 	p.wantExit(130)
-	p.wantLog("run again    yes: it goes on from here", "traffic ")
+	p.wantLog("run again    yes: it continues from here", "traffic ")
 	junitxsd.ValidateJUnit(p.t, p.reports()...)
 }
 
@@ -124,7 +124,7 @@ func TestInterruptedWhileRequestsDrain(t *testing.T) {
 	w.run(0, "elasticsearch", "run", "--to", "watch-traffic")
 	w.startReaders(50)
 	victim := w.begin(map[string]string{"DRAIN": "40s"}, "elasticsearch", "unmap-old-app")
-	w.awaitReported(victim, "11-unmap-old-app", "off on dm-search-api-preview.cloudapps.digital/_metrics")
+	w.awaitReported(victim, "11-unmap-old-app", "is unmapped on dm-search-api-preview.cloudapps.digital/_metrics")
 	victim.abort()
 	w.wantNoLease()
 	// Traffic stays where it is: an interrupt reverts nothing.
@@ -133,7 +133,7 @@ func TestInterruptedWhileRequestsDrain(t *testing.T) {
 	}
 	victim.wantLog("traffic      green")
 	next := w.run(0, "elasticsearch", "unmap-old-app")
-	next.wantLog("carry over what was written to the old app last")
+	next.wantLog("catch up green with the last writes to blue")
 	if tally := w.stopReaders(); tally.Sent == 0 || tally.Failed > 0 {
 		t.Errorf("%d live requests, %d failed: %+v", tally.Sent, tally.Failed, tally.Failures)
 	}

@@ -25,12 +25,17 @@ func TestARollbackKilledAtEveryWriteComesToTheSameEnd(t *testing.T) {
 	} {
 		t.Run(c.until+" "+c.then, func(t *testing.T) {
 			t.Parallel()
-			killRollback(t, func(t *testing.T) *world { return beforeRollback(t, c.until, c.then) }, c.fates)
+			begin := func(t *testing.T) *world {
+				t.Helper()
+				return beforeRollback(t, c.until, c.then)
+			}
+			killRollback(t, begin, c.fates)
 		})
 	}
 }
 
 func killRollback(t *testing.T, begin func(*testing.T) *world, fates []string) {
+	t.Helper()
 	ref := begin(t)
 	n := len(ref.writes())
 	ref.with(noHeartbeat(), 0, "elasticsearch", "rollback")
@@ -47,12 +52,13 @@ func killRollback(t *testing.T, begin func(*testing.T) *world, fates []string) {
 	}
 }
 
-// Law 3, for step 17 with OLD_APP=delete.
+// Law 3, for step 17 with REMOVE_OLD_APP=delete.
 func TestTheDeletionOfTheOldAppKilledAtEveryWriteComesToTheSameEnd(t *testing.T) {
 	t.Parallel()
 	begin := func(t *testing.T) *world {
+		t.Helper()
 		w := start(t, few())
-		w.Env["OLD_APP"] = "delete"
+		w.Env["REMOVE_OLD_APP"] = "delete"
 		w.forward("rename-new-app")
 		return w
 	}
@@ -84,10 +90,11 @@ func (k *killing) compare(want string, all []faults.Write) {
 
 // beforeRollback is a sandbox on which a run can be rolled back.
 func beforeRollback(t *testing.T, until, then string) *world {
+	t.Helper()
 	o := few()
 	o.Drift = -1
 	w := start(t, o)
-	w.Env["OLD_APP"] = then
+	w.Env["REMOVE_OLD_APP"] = then
 	w.forward(until)
 	w.edits()
 	return w

@@ -57,7 +57,7 @@ func TestAServiceThatOthersUseIsRenamedOnlyIfAllowedAndNeverDeleted(t *testing.T
 	w.run(0, "elasticsearch", "run", "--to", "unmap-temporary-route")
 	old := w.instance("search_api_elasticsearch")
 	w.bind("key", "backup", "search_api_elasticsearch")
-	w.refused(nil, "the old service is used by key backup", "elasticsearch", "rename-old-service")
+	w.refused(nil, "blue's service is used by key backup", "elasticsearch", "rename-old-service")
 	w.with(map[string]string{"ALSO_BOUND": "another, backup"}, 0, "elasticsearch", "rename-old-service")
 	w.forward("reindex")
 	// ALSO_BOUND allows the rename, not the deletion.
@@ -74,7 +74,7 @@ func TestTheOldServiceIsHeldForTheTimeThatIsSet(t *testing.T) {
 	w := start(t, small())
 	w.Env["HOLD_OLD_SERVICE_FOR"] = "24h"
 	w.forward("reindex")
-	w.refused(nil, "(HOLD_OLD_SERVICE_FOR=24h0m0s after step 17)", "elasticsearch", "remove-old-service")
+	w.refused(nil, "(HOLD_OLD_SERVICE_FOR=24h0m0s after remove-old-app)", "elasticsearch", "remove-old-service")
 	w.moveClock(25 * time.Hour)
 	w.run(0, "elasticsearch", "remove-old-service")
 }

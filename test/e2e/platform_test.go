@@ -169,8 +169,10 @@ func (w *world) repush(app, image string) {
 			GUID string `json:"guid"`
 		} `json:"droplet"`
 	}
-	w.cf("POST", "/v3/packages", map[string]any{"type": "docker", "relationships": map[string]any{"app": to(app)},
-		"data": map[string]any{"image": image, "username": w.Env["DOCKER_USERNAME"], "password": w.Env["CF_DOCKER_PASSWORD"]}}, &pack)
+	w.cf("POST", "/v3/packages", map[string]any{
+		"type": "docker", "relationships": map[string]any{"app": to(app)},
+		"data": map[string]any{"image": image, "username": w.Env["DOCKER_USERNAME"], "password": w.Env["CF_DOCKER_PASSWORD"]},
+	}, &pack)
 	w.cf("POST", "/v3/builds", map[string]any{"package": map[string]any{"guid": pack.GUID}}, &build)
 	w.eventually("the image is staged", func() bool {
 		w.cf("GET", "/v3/builds/"+build.GUID, nil, &build)

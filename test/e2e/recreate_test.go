@@ -26,7 +26,7 @@ func TestADeletedBlueIsRecreated(t *testing.T) {
 	t.Parallel()
 	w := start(t, undrifted())
 	w.customise()
-	w.Env["OLD_APP"] = "delete"
+	w.Env["REMOVE_OLD_APP"] = "delete"
 	was := w.state()
 	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
 	if found := indented(t, w.record()); strings.Contains(found, "of-blue") || !strings.Contains(found, "DM_PARTICULAR_TOKEN") {
@@ -57,17 +57,17 @@ func TestADeletedBlueIsRecreated(t *testing.T) {
 func TestARecreatedBlueHasEveryChange(t *testing.T) {
 	t.Parallel()
 	w := start(t, undrifted())
-	w.Env["OLD_APP"] = "delete"
+	w.Env["REMOVE_OLD_APP"] = "delete"
 	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
 	w.edits()
 	out := w.run(0, "elasticsearch", "status").Stdout()
-	if !strings.Contains(out, "safe, minutes: the old app is pushed anew, image digitalmarketplace/search-api:release-1234") {
+	if !strings.Contains(out, "safe, minutes: blue is rebuilt from image digitalmarketplace/search-api:release-1234") {
 		t.Errorf("status does not say how long a rollback takes:\n%s", out)
 	}
 	w.run(0, "elasticsearch", "rollback")
 	w.wantIndices("search_api_elasticsearch")
 	// Nothing is left of the rolled back run that would stop the next migration.
-	w.Env["OLD_APP"] = "stop"
+	w.Env["REMOVE_OLD_APP"] = "stop"
 	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
 }
 
@@ -76,7 +76,7 @@ func TestARecreatedBlueHasEveryChange(t *testing.T) {
 func TestADeletedBlueIsRecreatedAfterARelease(t *testing.T) {
 	t.Parallel()
 	w := start(t, undrifted())
-	w.Env["OLD_APP"] = "delete"
+	w.Env["REMOVE_OLD_APP"] = "delete"
 	was := w.state()
 	w.setVariable(w.app("search-api"), "DM_PARTICULAR_TOKEN", "aws-secret-access-key-of-blue")
 	w.forward("reindex")
@@ -99,8 +99,8 @@ func TestABlueThatCannotBeRecordedIsNotDeleted(t *testing.T) {
 		"annotations": map[string]any{"contact": strings.Repeat("x", 4900)},
 	}}, nil)
 	w.run(0, "elasticsearch", "run", "--to", "rename-new-app")
-	p := w.with(map[string]string{"OLD_APP": "delete"}, 1, "elasticsearch", "remove-old-app")
-	p.wantLog("without that there would be no way back (OLD_APP=stop needs none)")
+	p := w.with(map[string]string{"REMOVE_OLD_APP": "delete"}, 1, "elasticsearch", "remove-old-app")
+	p.wantLog("without that there would be no rollback (REMOVE_OLD_APP=stop needs none)")
 	w.app("search-api-old")
 	w.forward("")
 }
@@ -125,7 +125,7 @@ func TestABlueThatSomebodyDeletedCannotBeRolledBackTo(t *testing.T) {
 	w.deleteApp(w.app("search-api-old"))
 	was := w.state()
 	for _, args := range [][]string{{"elasticsearch", "rollback"}, {"elasticsearch", "rollback", "--dry-run"}} {
-		w.refused(nil, "17. remove-old-app: somebody deleted the old app; by hand: push image", args...)
+		w.refused(nil, "17. remove-old-app: somebody deleted blue; by hand: push image", args...)
 	}
 	w.wantState(was)
 }

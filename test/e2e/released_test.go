@@ -20,7 +20,7 @@ func TestARollbackKeepsTheReleasedApp(t *testing.T) {
 			t.Parallel()
 			w := start(t, small())
 			if name == "blue deleted" {
-				w.Env["OLD_APP"] = "delete"
+				w.Env["REMOVE_OLD_APP"] = "delete"
 			}
 			was := w.state()
 			if until == "rename-new-app" {
@@ -83,13 +83,13 @@ func TestARollbackIsRefusedDuringAReleaseAndWhereItsNameIsInUse(t *testing.T) {
 	half := w.fault(faults.Fault{Kind: faults.Hold, Place: "cloud-controller", Method: "POST", Path: "/destinations$", N: 2})
 	w.startDeployment(laterImage)
 	w.awaitHeld(half)
-	w.refused(nil, "a release is under way, or was left half-way", "elasticsearch", "rollback")
-	w.refused(nil, "a release is under way, or was left half-way; run this again when it has ended", "elasticsearch", "reindex")
+	w.refused(nil, "a release is under way, or stopped half-way", "elasticsearch", "rollback")
+	w.refused(nil, "a release is under way, or stopped half-way; run this again when it has ended", "elasticsearch", "reindex")
 	w.release(half, rig.Do)
 	w.deploymentEnds("done")
 
 	other := w.createApp("search-api-released")
-	w.refused(nil, "the released app would be called search-api-released, and another app is", "elasticsearch", "rollback")
+	w.refused(nil, "the released app would get the name search-api-released, and another app has it", "elasticsearch", "rollback")
 	w.deleteApp(other)
 	w.run(0, "elasticsearch", "rollback")
 
@@ -132,11 +132,11 @@ func TestTheOldServiceIsRemovedOnlyAfterAReindexSinceTheRelease(t *testing.T) {
 	// The approval of the deletion does not cover a later release either.
 	approved := map[string]string{"PLAN_DIGEST": w.digest()}
 	w.deploy(laterImage)
-	released := "and is now app " + w.app("search-api") + ", image " + laterImage + "; look at a new plan"
+	released := "and is now app " + w.app("search-api") + ", image " + laterImage + "; make a new plan, and approve that"
 	w.refused(approved, released, "elasticsearch", "remove-old-service")
 	w.uncomplete("await-release")
 	w.run(0, "elasticsearch", "await-release")
-	w.refused(nil, "no reindex has ended since the release was seen", "elasticsearch", "remove-old-service")
+	w.refused(nil, "no reindex has ended since the release:", "elasticsearch", "remove-old-service")
 	w.run(0, "elasticsearch", "reindex")
 	w.run(0, "elasticsearch", "remove-old-service")
 }
@@ -169,7 +169,7 @@ func TestAReleaseBeforeTheNamesAreFinalIsUnmappedByHand(t *testing.T) {
 	w.run(0, "elasticsearch", "run", "--to", "rename-old-app")
 	w.deploy(nextImage)
 	app := w.app("search-api")
-	w.refused(nil, "status tells how to take it off", "elasticsearch", "rollback")
+	w.refused(nil, "status says how to unmap it", "elasticsearch", "rollback")
 	says := w.run(0, "elasticsearch", "status").Stdout()
 	for _, want := range []string{
 		"and beside it elasticsearch-migration",

@@ -57,11 +57,11 @@ func TestALostRecordIsReported(t *testing.T) {
 	w.run(0, "elasticsearch", "run", "--to", "map-live-route")
 	w.cf("DELETE", "/v3/service_instances/"+w.instance(recordName), nil, nil)
 	p := w.run(0, "elasticsearch", "status")
-	if out := p.Stdout(); !strings.Contains(out, "whose record (service cutover-search-api) is gone") || strings.Contains(out, "nothing to go back from") {
+	if out := p.Stdout(); !strings.Contains(out, "whose record (service cutover-search-api) is deleted") || strings.Contains(out, "nothing to roll back") {
 		t.Errorf("status:\n%s", out)
 	}
 	w.run(3, "elasticsearch", "guard")
-	w.refused(nil, "whose record (service cutover-search-api) is gone", "elasticsearch", "rollback")
+	w.refused(nil, "whose record (service cutover-search-api) is deleted", "elasticsearch", "rollback")
 }
 
 // Others delete a live route and stop an instance of blue. For the route status has the command to type; the instance is started
@@ -73,7 +73,7 @@ func TestARollbackWithARecreatedRouteAndASmallerBlue(t *testing.T) {
 	w.cf("POST", "/v3/apps/"+w.app("search-api")+"/processes/web/actions/scale", map[string]any{"instances": 1}, nil)
 	w.deleteRoute(liveHost)
 
-	w.refused(nil, "live route dm-search-api-preview.cloudapps.digital is deleted: make it again", "elasticsearch", "rename-old-service")
+	w.refused(nil, "live route dm-search-api-preview.cloudapps.digital is deleted: create it again", "elasticsearch", "rename-old-service")
 	w.run(3, "elasticsearch", "rollback")
 	says := w.run(0, "elasticsearch", "status").Stdout()
 	if want := "next         cf map-route elasticsearch-migration cloudapps.digital --hostname dm-search-api-preview\n"; !strings.Contains(says, want) || !strings.Contains(says, "12. unmap-temporary-route") {

@@ -67,8 +67,8 @@ func (o Options) domains() []string {
 // this pace.
 func makeEnv(o Options, a Addresses) map[string]string {
 	suffix := "_" + strings.ToUpper(o.Stage)
-	scaled := func(real, atLeast time.Duration) string {
-		return max(time.Duration(float64(real)*o.Pace), atLeast).String()
+	scaled := func(undelayed, atLeast time.Duration) string {
+		return max(time.Duration(float64(undelayed)*o.Pace), atLeast).String()
 	}
 	env := map[string]string{
 		"STAGE":                        o.Stage,

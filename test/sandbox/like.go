@@ -112,8 +112,10 @@ func (l *Like) world() platform.World {
 		limit      *int
 		used, room int
 	}{
-		{&q.MemoryMB, usedMemory, l.Room.MemoryMB}, {&q.Instances, usedInstances, l.Room.Instances},
-		{&q.Services, managed, l.Room.Services}, {&q.Routes, len(routes), l.Room.Routes},
+		{&q.MemoryMB, usedMemory, l.Room.MemoryMB},
+		{&q.Instances, usedInstances, l.Room.Instances},
+		{&q.Services, managed, l.Room.Services},
+		{&q.Routes, len(routes), l.Room.Routes},
 	} {
 		if part.room >= 0 {
 			*part.limit = part.used + part.room

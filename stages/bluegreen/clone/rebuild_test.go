@@ -127,7 +127,7 @@ func TestARecordThatDoesNotFit(t *testing.T) {
 	}
 	_, app, err := w.pair.NeedBlue(w.ctx)
 	w.ok(err)
-	if _, err := w.try(w.rebuild.Record(app)); err == nil || !strings.Contains(err.Error(), "OLD_APP=stop") {
+	if _, err := w.try(w.rebuild.Record(app)); err == nil || !strings.Contains(err.Error(), "REMOVE_OLD_APP=stop") {
 		t.Errorf("it is recorded: %v", err)
 	}
 	if o, err := w.try(w.rebuild.RecordIfItFits(app)); err != nil || !strings.Contains(o.Said(), "not recorded") {

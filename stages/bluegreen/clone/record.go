@@ -43,7 +43,7 @@ func (r *Rebuild) Record(app *cloudfoundry.App) runner.Task {
 			}
 			o.Say("no value of a variable is recorded")
 			if err := r.Apps.run().SetAll(ctx, facts); err != nil {
-				return fmt.Errorf("without that there would be no rollback (OLD_APP=stop needs none): %w", err)
+				return fmt.Errorf("without that there would be no rollback (REMOVE_OLD_APP=stop needs none): %w", err)
 			}
 			return nil
 		},

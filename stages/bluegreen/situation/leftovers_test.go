@@ -52,8 +52,8 @@ func TestBlueIsALeftoverOnceGreenServesAlone(t *testing.T) {
 	const removal = "7. delete deletes it; until then a rollback needs it"
 	b := u.blue()
 	want := []report.Leftover{
-		{Kind: "app", Name: "search-api", GUID: b.App, Since: since, Goes: removal},
-		{Kind: "service", Name: "search_api_elasticsearch", GUID: b.Service, Since: since, Goes: removal},
+		{Kind: "app", Name: "search-api", GUID: b.App, Since: since, RemovedBy: removal},
+		{Kind: "service", Name: "search_api_elasticsearch", GUID: b.Service, Since: since, RemovedBy: removal},
 	}
 	if diff := cmp.Diff(want, leftovers()); diff != "" {
 		t.Errorf("leftovers (-want +got):\n%s", diff)

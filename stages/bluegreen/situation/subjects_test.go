@@ -174,8 +174,10 @@ func TestWhatOthersChangeIsASubjectThatDiffers(t *testing.T) {
 		"green's service is deleted": {func(u *upgradeOfTest) {
 			u.must(u.cf.Services.DeleteServiceInstance(u.ctx, u.service("search_api_elasticsearch_new")))
 		}, []string{"green-service was another", "now not there"}},
-		"green is deleted": {func(u *upgradeOfTest) { u.must(u.cf.Apps.Delete(u.ctx, u.guid("elasticsearch-migration"))) },
-			[]string{"green was another", "now deleted"}},
+		"green is deleted": {
+			func(u *upgradeOfTest) { u.must(u.cf.Apps.Delete(u.ctx, u.guid("elasticsearch-migration"))) },
+			[]string{"green was another", "now deleted"},
+		},
 		"the run was rolled back": {func(u *upgradeOfTest) {
 			u.must(u.run.GoBack(u.ctx))
 			u.must(u.run.Retire(u.ctx))

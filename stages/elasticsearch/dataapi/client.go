@@ -24,7 +24,7 @@ type Options = dmapi.Options
 // was no usable response.
 type Error = dmapi.Error
 
-// ErrNoPage: the page is past the last page of the listing.
+// ErrNoPage means that the page is past the last page of the listing.
 var ErrNoPage = errors.New("there is no such page")
 
 // Client calls one data API. It is safe for concurrent use.

@@ -181,7 +181,7 @@ func TestTheServersClock(t *testing.T) {
 	if !c.Date().IsZero() {
 		t.Error("a time before the first response")
 	}
-	put(t.Context(), t, c)
+	_ = put(t.Context(), t, c)
 	if want := time.Date(2021, 3, 1, 10, 0, 0, 0, time.UTC); !c.Date().Equal(want) {
 		t.Errorf("got %s, want %s", c.Date(), want)
 	}

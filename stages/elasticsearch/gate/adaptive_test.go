@@ -115,6 +115,7 @@ func sendThrough(ctx context.Context, g *Gate, s *server) {
 func sleep(d time.Duration) { <-time.After(d) }
 
 func synctestRun(t *testing.T, name string, f func(*testing.T)) {
+	t.Helper()
 	t.Run(name, func(t *testing.T) { synctest.Test(t, f) })
 }
 
@@ -128,6 +129,7 @@ func varied(d time.Duration) func() time.Duration {
 
 // underLoad runs f while requests are sent through a gate to a server.
 func underLoad(t *testing.T, g *Gate, s *server, f func()) {
+	t.Helper()
 	ctx, end := context.WithCancel(t.Context())
 	sendThrough(ctx, g, s)
 	f()
@@ -146,6 +148,7 @@ func TestAdaptiveFindsTheWorkersAndKeepsThemBusy(t *testing.T) {
 	for name, takes := range map[string]func(time.Duration) func() time.Duration{"constant": always, "varied": varied} {
 		for _, workers := range []int{1, 2, 3, 8, 20, 64} {
 			synctestRun(t, fmt.Sprintf("%d workers, %s", workers, name), func(t *testing.T) {
+				t.Helper()
 				s, g := newServer(workers, takes(25*time.Millisecond)), Adaptive(128)
 				underLoad(t, g, s, func() {
 					ramp := s.busyShare(10 * time.Second)
@@ -190,6 +193,7 @@ func TestAdaptiveCopesWithAnUnorderedQueue(t *testing.T) {
 func TestAdaptiveIgnoresShortSlowdowns(t *testing.T) {
 	for _, every := range []time.Duration{3100 * time.Millisecond, 15100 * time.Millisecond} {
 		synctestRun(t, every.String(), func(t *testing.T) {
+			t.Helper()
 			began := time.Now()
 			s := newServer(20, func() time.Duration {
 				if time.Since(began)%every < 200*time.Millisecond {
@@ -221,6 +225,7 @@ func TestAdaptiveFollowsAServerThatChanges(t *testing.T) {
 		"one worker, and slower":               func(s *server) { s.workers = 1; s.takes = always(100 * time.Millisecond) },
 	} {
 		synctestRun(t, name, func(t *testing.T) {
+			t.Helper()
 			s, g := newServer(16, always(25*time.Millisecond)), Adaptive(128)
 			underLoad(t, g, s, func() {
 				sleep(10 * time.Second)

@@ -20,11 +20,11 @@ import (
 type Outcome int
 
 const (
-	// Answered: the response time counts.
+	// Answered means that the response time counts.
 	Answered Outcome = iota
-	// Overloaded: 429, 5xx or no response. The server is overloaded or broken.
+	// Overloaded means 429, 5xx or no response. The server is overloaded or broken.
 	Overloaded
-	// Ignored: the request was cancelled, refused or never sent. Its time says nothing
+	// Ignored means that the request was cancelled, refused or never sent. Its time says nothing
 	// about the server.
 	Ignored
 )

@@ -137,6 +137,7 @@ func TestPoliteIgnoresRandomVariation(t *testing.T) {
 		},
 	} {
 		synctestRun(t, name, func(t *testing.T) {
+			t.Helper()
 			s, g := newServer(4, takes), Polite(1)
 			underLoad(t, g, s, func() {
 				sleep(10 * time.Second)

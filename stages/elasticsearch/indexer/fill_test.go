@@ -261,6 +261,7 @@ func TestFillWithoutAPermitSendsNothing(t *testing.T) {
 // movingBriefs is a data API with five briefs, two to a page. When the second page is
 // read, the first brief is withdrawn, so that the third moves to the first page.
 func movingBriefs(t *testing.T) *dataapi.Client {
+	t.Helper()
 	withdrawn := false
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()

@@ -193,7 +193,10 @@ func (w *world) wantUpToDate(all []indexer.Target) {
 	}
 }
 
-func writing(t *testing.T) context.Context { return permit(t.Context()) }
+func writing(t *testing.T) context.Context {
+	t.Helper()
+	return permit(t.Context())
+}
 
 func permit(ctx context.Context) context.Context {
 	return httpclient.WithPermit(ctx, func(context.Context) error { return nil })

@@ -60,6 +60,7 @@ func routerSays(w http.ResponseWriter, _ *http.Request) {
 }
 
 func writing(t *testing.T) context.Context {
+	t.Helper()
 	return httpclient.WithPermit(t.Context(), func(context.Context) error { return nil })
 }
 

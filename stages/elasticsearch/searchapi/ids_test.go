@@ -15,6 +15,7 @@ import (
 // listing is a client of a search API with total documents, two to a page. read returns the ids on one page; nil: the page is
 // beyond max_result_window.
 func listing(t *testing.T, total int, read func(pass, page int, sorted bool) []string, queries answers) *searchapi.Client {
+	t.Helper()
 	pass := 0
 	answer := func(w http.ResponseWriter, r *http.Request) {
 		page, _ := strconv.Atoi(r.URL.Query().Get("page"))

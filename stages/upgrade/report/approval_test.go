@@ -45,17 +45,26 @@ func TestAStageRefusesAWorldThatWasNotApproved(t *testing.T) {
 func TestTheSettingsThatSayWhatIsDoneAreSubjects(t *testing.T) {
 	settings := report.Settings{
 		Values: []environ.Value{
-			{Name: "STAGE", Text: "preview", Default: true}, {Name: "DRAIN", Text: "1m0s", Default: true}, {Name: "ROUTERS", Text: "3"},
-			{Name: "SMOKE_TEST", Text: "curl -u me:s3cret"}, {Name: "SERVICE_PARAMETERS", Default: true},
-			{Name: "START_TIMEOUT", Text: "5m0s"}, {Name: "LEASE_HEARTBEAT", Text: "5s"}, {Name: "RATE", Text: "9"}, {Name: "WITNESS_RATE", Text: "9"},
+			{Name: "STAGE", Text: "preview", Default: true},
+			{Name: "DRAIN", Text: "1m0s", Default: true},
+			{Name: "ROUTERS", Text: "3"},
+			{Name: "SMOKE_TEST", Text: "curl -u me:s3cret"},
+			{Name: "SERVICE_PARAMETERS", Default: true},
+			{Name: "START_TIMEOUT", Text: "5m0s"},
+			{Name: "LEASE_HEARTBEAT", Text: "5s"},
+			{Name: "RATE", Text: "9"},
+			{Name: "WITNESS_RATE", Text: "9"},
 		},
 		NotApproved:    []string{"*_TIMEOUT", "LEASE_*", "RATE"},
 		MayHoldSecrets: []string{"SMOKE_TEST", "SERVICE_PARAMETERS"},
 	}
 	const none = "the default"
 	want := []report.Subject{
-		{Name: "STAGE", None: none, Now: `"preview"`}, {Name: "DRAIN", None: none}, {Name: "ROUTERS", None: none, Now: `"3"`},
-		{Name: "SMOKE_TEST", None: none, Now: "set", Hidden: "curl -u me:s3cret"}, {Name: "SERVICE_PARAMETERS", None: none},
+		{Name: "STAGE", None: none, Now: `"preview"`},
+		{Name: "DRAIN", None: none},
+		{Name: "ROUTERS", None: none, Now: `"3"`},
+		{Name: "SMOKE_TEST", None: none, Now: "set", Hidden: "curl -u me:s3cret"},
+		{Name: "SERVICE_PARAMETERS", None: none},
 		{Name: "WITNESS_RATE", None: none, Now: `"9"`},
 	}
 	if diff := cmp.Diff(want, settings.Subjects()); diff != "" {

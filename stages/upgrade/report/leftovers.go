@@ -35,7 +35,7 @@ func (l *Leftovers) List(ctx context.Context, lease LeaseStatus) ([]Leftover, er
 	for _, one := range found {
 		all = append(all, Leftover{
 			Kind: kindOf(one.Kind), Name: one.Name, GUID: one.GUID, Run: one.Run(), Since: one.Created.UTC(),
-			Goes: l.removedBy(one, lease),
+			RemovedBy: l.removedBy(one, lease),
 		})
 	}
 	slices.SortStableFunc(all, func(a, b Leftover) int { return strings.Compare(a.Kind+a.Name, b.Kind+b.Name) })

@@ -139,7 +139,7 @@ func TestEveryLeftoverSaysWhatRemovesIt(t *testing.T) {
 	r.must(r.lease.Acquire(r.ctx, journal.Holder{}))
 	defer r.lease.Abandon()
 	r.reporter.Leftovers.Unlabelled = func(context.Context) ([]report.Leftover, error) {
-		return []report.Leftover{{Kind: "app", Name: "a-blue", Goes: "later"}}, nil
+		return []report.Leftover{{Kind: "app", Name: "a-blue", RemovedBy: "later"}}, nil
 	}
 	want := map[string]string{
 		"app another-runs":                 "of a run that is not under way for search-api: no stage removes it",
@@ -153,7 +153,7 @@ func TestEveryLeftoverSaysWhatRemovesIt(t *testing.T) {
 	got := map[string]string{}
 	for _, one := range r.status().Leftovers {
 		order = append(order, one.Name)
-		got[one.Kind+" "+one.Name] = one.Goes
+		got[one.Kind+" "+one.Name] = one.RemovedBy
 		if isLabelled := one.Name != "a-blue"; isLabelled && (one.GUID == "" || one.Run == "" || one.Since.IsZero()) {
 			t.Errorf("%+v has no GUID, run or time", one)
 		}
@@ -168,8 +168,8 @@ func TestEveryLeftoverSaysWhatRemovesIt(t *testing.T) {
 	all, err := r.reporter.Leftovers.List(r.ctx, report.LeaseStatus{Held: true, Stale: true})
 	r.must(err)
 	const stale = "a lease whose holder is gone; the next process takes it over, or unlock --run deletes it"
-	if all[4].Goes != stale {
-		t.Errorf("a stale lease: %q; want %q", all[4].Goes, stale)
+	if all[4].RemovedBy != stale {
+		t.Errorf("a stale lease: %q; want %q", all[4].RemovedBy, stale)
 	}
 }
 
@@ -198,8 +198,10 @@ func TestWhatOthersChangeIsReported(t *testing.T) {
 		}
 	}
 	want := []change{
-		{"audit.app.process.scale", "app search-api", 2}, {"audit.app.unmap-route", "app search-api", 1},
-		{"audit.app.map-route", "app stranger", 1}, {"audit.app.delete-request", "app green", 1},
+		{"audit.app.process.scale", "app search-api", 2},
+		{"audit.app.unmap-route", "app search-api", 1},
+		{"audit.app.map-route", "app stranger", 1},
+		{"audit.app.delete-request", "app green", 1},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || s.Others.Ours != 0 {
 		t.Errorf("%d of ours; changes (-want +got):\n%s", s.Others.Ours, diff)

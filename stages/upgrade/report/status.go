@@ -112,8 +112,8 @@ type Leftover struct {
 	GUID  string    `json:"guid"`
 	Run   string    `json:"run,omitempty"`
 	Since time.Time `json:"since"`
-	// Goes says what removes it, or its label, for people.
-	Goes string `json:"goes"`
+	// RemovedBy says what removes it, or its label, for people.
+	RemovedBy string `json:"removed_by"`
 }
 
 // StatusOf makes the status of a runbook from its record and from where live

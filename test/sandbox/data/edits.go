@@ -121,8 +121,15 @@ func (a *API) RandomEdit(ctx context.Context) (Edited, error) {
 		kind   string
 		weight int
 	}{
-		{"update-service", 50}, {"unpublish-service", 12}, {"publish-service", 12}, {"publish-draft-service", 6},
-		{"rename-supplier", 4}, {"transfer-service", 2}, {"publish-brief", 6}, {"withdraw-brief", 2}, {"create-brief", 3},
+		{"update-service", 50},
+		{"unpublish-service", 12},
+		{"publish-service", 12},
+		{"publish-draft-service", 6},
+		{"rename-supplier", 4},
+		{"transfer-service", 2},
+		{"publish-brief", 6},
+		{"withdraw-brief", 2},
+		{"create-brief", 3},
 		{"award-brief", 3},
 	}
 	a.mu.Lock()

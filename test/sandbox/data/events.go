@@ -84,8 +84,10 @@ func (a *API) makeHistory() {
 			kind = "update_service_admin"
 		case r.chance(10):
 			// A copy to a draft: the service is named by its internal key.
-			a.record(event{Type: "create_draft_service", User: userOf(s.supplier), Created: at, ObjectType: "DraftService", ObjectID: r.n(90000),
-				Data: map[string]any{"serviceId": s.pk, "supplierId": s.supplier, "draftId": r.n(90000)}})
+			a.record(event{
+				Type: "create_draft_service", User: userOf(s.supplier), Created: at, ObjectType: "DraftService", ObjectID: r.n(90000),
+				Data: map[string]any{"serviceId": s.pk, "supplierId": s.supplier, "draftId": r.n(90000)},
+			})
 			continue
 		}
 		a.archive(s, kind, extra, at)

@@ -1,6 +1,9 @@
 package platform
 
-import "strings"
+import (
+	"errors"
+	"strings"
+)
 
 // States of a job (ccng: app/models/jobs/pollable_job_model.rb). POLLING is a job that waits for a broker.
 const (
@@ -30,11 +33,13 @@ func (p *Platform) endJob(j *job, err error) {
 		return
 	}
 	j.state = jobFailed
-	switch e := err.(type) {
-	case *apiError:
-		j.errors = apiErrors{e}
-	case apiErrors:
-		j.errors = e
+	var one *apiError
+	var several apiErrors
+	switch {
+	case errors.As(err, &one):
+		j.errors = apiErrors{one}
+	case errors.As(err, &several):
+		j.errors = several
 	default:
 		j.errors = apiErrors{{500, 10001, "UnknownError", "An unknown error occurred."}}
 	}

@@ -47,7 +47,8 @@ func applyManifest(c *call, s *space) error {
 }
 
 func prefixed(prefix string, err error) error {
-	if e, ok := err.(*apiError); ok {
+	var e *apiError
+	if errors.As(err, &e) {
 		return &apiError{e.status, e.code, e.title, prefix + e.detail}
 	}
 	return err
@@ -200,6 +201,7 @@ func (p *Platform) applyServices(by *uaa.Account, a *app, m *manifest) error {
 			return failed(errors.New("A binding is being " + old.last.kind + "d. Retry this operation later."))
 		}
 		if s.plan == nil && want.parameters != nil {
+			//nolint:staticcheck // The platform's own words.
 			return failed(errors.New("Binding parameters are not supported for user-provided service instances"))
 		}
 		b, err := p.newBinding(by, s, a, want.bindingName, want.parameters)

@@ -103,12 +103,18 @@ func TestAWrongBodyIsRefusedWithTheRealMessage(t *testing.T) {
 	}{
 		{status: 422, code: 10008, method: "POST", path: "/v3/apps", body: obj{"name": "x"}, detail: "Relationships 'relationships' is not an object"},
 		{status: 422, code: 10008, method: "POST", path: "/v3/apps", body: obj{"relationships": obj{}}, detail: "Relationships 'relationships' must include one or more valid relationships, Name must be a string"},
-		{status: 422, code: 10008, method: "POST", path: "/v3/apps", body: obj{"name": "x", "relationships": obj{"space": obj{"guid": "y"}}},
-			detail: `Relationships Space must be structured like this: "space: {"data": {"guid": "valid-guid"}}"`},
-		{status: 422, code: 10008, method: "POST", path: "/v3/apps", body: obj{"name": "x", "relationships": obj{"org": toOne("y")}},
-			detail: `Relationships Unknown field(s): 'org', Relationships Space can't be blank, Relationships Space must be structured like this: "space: {"data": {"guid": "valid-guid"}}"`},
-		{status: 422, code: 10008, method: "POST", path: "/v3/apps", body: obj{"name": "x", "relationships": obj{"space": toOne("none")}},
-			detail: "Invalid space. Ensure that the space exists and you have access to it."},
+		{
+			status: 422, code: 10008, method: "POST", path: "/v3/apps", body: obj{"name": "x", "relationships": obj{"space": obj{"guid": "y"}}},
+			detail: `Relationships Space must be structured like this: "space: {"data": {"guid": "valid-guid"}}"`,
+		},
+		{
+			status: 422, code: 10008, method: "POST", path: "/v3/apps", body: obj{"name": "x", "relationships": obj{"org": toOne("y")}},
+			detail: `Relationships Unknown field(s): 'org', Relationships Space can't be blank, Relationships Space must be structured like this: "space: {"data": {"guid": "valid-guid"}}"`,
+		},
+		{
+			status: 422, code: 10008, method: "POST", path: "/v3/apps", body: obj{"name": "x", "relationships": obj{"space": toOne("none")}},
+			detail: "Invalid space. Ensure that the space exists and you have access to it.",
+		},
 		{status: 422, code: 10008, method: "POST", path: "/v3/routes", body: route("bad host", ""), detail: `Host must be either "*" or contain only alphanumeric characters, "_", or "-"`},
 		{status: 422, code: 10008, method: "POST", path: "/v3/routes", body: route("x", "y?z"), detail: "Path must begin with /, Path cannot contain ?"},
 		{status: 422, code: 10008, method: "POST", path: "/v3/routes", body: route("x", "/"), detail: "Path cannot be exactly /"},
@@ -120,12 +126,16 @@ func TestAWrongBodyIsRefusedWithTheRealMessage(t *testing.T) {
 		{status: 422, code: 10008, method: "POST", path: "/v3/service_instances", body: provided("parameters", "x"), detail: "Unknown field(s): 'parameters'"},
 		{status: 422, code: 10008, method: "PATCH", path: es, body: obj{"relationships": obj{"service_plan": toOne(w.guid("/v3/service_plans?names=small-ha-7.x"))}}, detail: "The service does not support changing plans."},
 		{status: 403, code: 330002, method: "POST", path: es + "/relationships/shared_spaces", body: obj{"data": []obj{{"guid": w.space}}}, detail: "Feature Disabled: service_instance_sharing"},
-		{status: 422, code: 10008, method: "PATCH", path: app + "/processes/web", body: health(obj{"endpoint": "nope", "timeout": 0}),
-			detail: "Health check timeout must be greater than or equal to 1, Health check endpoint must be a valid URI path"},
+		{
+			status: 422, code: 10008, method: "PATCH", path: app + "/processes/web", body: health(obj{"endpoint": "nope", "timeout": 0}),
+			detail: "Health check timeout must be greater than or equal to 1, Health check endpoint must be a valid URI path",
+		},
 		{status: 422, code: 10008, method: "PATCH", path: app + "/processes/web", body: obj{"readiness_health_check": obj{"type": "tcp"}}, detail: `Readiness health check type must be "port", "process", or "http"`},
 		{status: 422, code: 10008, method: "POST", path: app + "/processes/web/actions/scale", body: obj{"memory_in_mb": 0}, detail: "Memory in mb must be greater than 0"},
-		{status: 422, code: 10008, method: "PATCH", path: app + "/environment_variables", body: obj{"var": obj{"VMC_X": "1", "vcap_x": "1", "PORT": "1"}},
-			detail: "Environment variables cannot set PORT, Environment variables cannot start with VMC_, Environment variables cannot start with VCAP_"},
+		{
+			status: 422, code: 10008, method: "PATCH", path: app + "/environment_variables", body: obj{"var": obj{"VMC_X": "1", "vcap_x": "1", "PORT": "1"}},
+			detail: "Environment variables cannot set PORT, Environment variables cannot start with VMC_, Environment variables cannot start with VCAP_",
+		},
 	} {
 		out := w.must(c.status, c.method, c.path, c.body)
 		e := out["errors"].([]any)[0].(obj)

@@ -136,13 +136,13 @@ func (v *revision) changes(next *revision) []string {
 		reasons = append(reasons, "New environment variables deployed.")
 	}
 	for _, kind := range sortedKeys(next.commands) {
-		old, new := v.commands[kind], next.commands[kind]
+		was, is := v.commands[kind], next.commands[kind]
 		switch {
-		case old == nil && new != nil:
+		case was == nil && is != nil:
 			reasons = append(reasons, "Custom start command added for '"+kind+"' process.")
-		case old != nil && new == nil:
+		case was != nil && is == nil:
 			reasons = append(reasons, "Custom start command removed for '"+kind+"' process.")
-		case old != nil && *old != *new:
+		case was != nil && *was != *is:
 			reasons = append(reasons, "Custom start command updated for '"+kind+"' process.")
 		}
 	}

@@ -61,7 +61,8 @@ func listServices(c *call) error {
 		filters: []string{"type", "fields", "names", "space_guids", "organization_guids", "service_plan_guids", "service_plan_names"},
 		order:   []string{"name"},
 		fields: []fieldset{
-			{"space", []string{"guid", "name", "relationships.organization"}}, {"space.organization", []string{"name", "guid"}},
+			{"space", []string{"guid", "name", "relationships.organization"}},
+			{"space.organization", []string{"name", "guid"}},
 			{"service_plan", []string{"guid", "name", "relationships.service_offering"}},
 			{"service_plan.service_offering", []string{"name", "guid", "description", "documentation_url", "tags", "relationships.service_broker"}},
 			{"service_plan.service_offering.service_broker", []string{"name", "guid"}},
@@ -90,7 +91,9 @@ func showService(c *call, s *service) error {
 	q, err := c.query(listing{
 		single: true, filters: []string{"fields"},
 		fields: []fieldset{
-			{"space", []string{"name", "guid"}}, {"space.organization", []string{"name", "guid"}}, {"service_plan", []string{"name", "guid"}},
+			{"space", []string{"name", "guid"}},
+			{"space.organization", []string{"name", "guid"}},
+			{"service_plan", []string{"name", "guid"}},
 			{"service_plan.service_offering", []string{"name", "guid", "description", "tags", "documentation_url"}},
 			{"service_plan.service_offering.service_broker", []string{"name", "guid"}},
 		},

@@ -18,7 +18,7 @@ func (c *call) root() {
 	}
 	k := c.cluster()
 	for range 2 { // get_mapping, cat.aliases
-		err, ok := c.engine(k, false)
+		ok, err := c.engine(k, false)
 		if !ok {
 			return
 		}
@@ -110,7 +110,7 @@ func (c *call) change(f func(*cluster) error) {
 		return
 	}
 	k := c.cluster()
-	err, ok := c.engine(k, false) // indices can be made and deleted on a full disk
+	ok, err := c.engine(k, false) // indices can be made and deleted on a full disk
 	if !ok {
 		return
 	}
@@ -132,7 +132,7 @@ func (c *call) deleteIndex(name string) {
 		return
 	}
 	k := c.cluster()
-	status, err, ok := c.statusFor(k, name)
+	status, ok, err := c.statusFor(k, name)
 	if !ok {
 		return
 	}
@@ -156,7 +156,7 @@ func (c *call) getIndex(name string) {
 	if !c.read() {
 		return
 	}
-	status, err, ok := c.statusFor(c.cluster(), name)
+	status, ok, err := c.statusFor(c.cluster(), name)
 	switch {
 	case !ok:
 	case err != nil:
@@ -167,29 +167,29 @@ func (c *call) getIndex(name string) {
 }
 
 // statusFor is status_for_index: two calls, stats and get.
-func (c *call) statusFor(k *cluster, name string) (map[string]any, error, bool) {
+func (c *call) statusFor(k *cluster, name string) (status map[string]any, ok bool, err error) {
 	for range 2 {
-		err, ok := c.engine(k, false)
+		ok, err := c.engine(k, false)
 		if err != nil || !ok {
-			return nil, err, ok
+			return nil, ok, err
 		}
 	}
 	list, err := k.lookup(name)
 	if err != nil {
-		return nil, err, true
+		return nil, true, err
 	}
 	all := map[string]any{}
 	for _, x := range list {
 		all[x.name] = indexStatus(k, x)
 	}
 	if name == "_all" {
-		return all, nil, true
+		return all, true, nil
 	}
-	status, _ := all[name].(map[string]any)
+	status, _ = all[name].(map[string]any)
 	if status == nil {
 		status = map[string]any{}
 	}
-	return status, nil, true
+	return status, true, nil
 }
 
 // indexStatus is _convert_es_index_status.
@@ -230,7 +230,7 @@ func (c *call) getStatus() {
 			body["version"] = v
 		}
 	}
-	status, err, ok := c.statusFor(c.cluster(), "_all")
+	status, ok, err := c.statusFor(c.cluster(), "_all")
 	if !ok {
 		return
 	}

@@ -59,7 +59,8 @@ func BenchmarkHTTP(b *testing.B) {
 	}
 	vcap, _ := json.Marshal(map[string]any{"es": []any{map[string]any{"name": "search_api_elasticsearch", "credentials": clusters.Credentials("green", "x")}}})
 	h, err := New(Options{Clock: c, Clusters: clusters, Slots: 8}).Boot(diego.Instance{
-		Env: map[string]string{"VCAP_SERVICES": string(vcap), "DM_SEARCH_API_AUTH_TOKENS": token}})
+		Env: map[string]string{"VCAP_SERVICES": string(vcap), "DM_SEARCH_API_AUTH_TOKENS": token},
+	})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func describe(err error) string {
 // catches its errors on a PUT or DELETE, so they become "Internal error"; a wrong type is a 400. If it returns nil, it has
 // answered.
 func (c *call) checkMapping(k *cluster, name, docType string) *index {
-	err, ok := c.engine(k, false)
+	ok, err := c.engine(k, false)
 	if !ok {
 		return nil
 	}
@@ -89,7 +89,7 @@ func (c *call) putDocument(name, docType, id string) {
 	if !work(c.w, c.r, takes/4) {
 		return
 	}
-	err, ok := c.engine(k, true)
+	ok, err := c.engine(k, true)
 	if !ok {
 		return
 	}
@@ -159,7 +159,7 @@ func (c *call) getDocument(name, docType, id string) {
 		return
 	}
 	k := c.cluster()
-	err, ok := c.engine(k, false)
+	ok, err := c.engine(k, false)
 	if !ok {
 		return
 	}
@@ -198,7 +198,7 @@ func (c *call) deleteDocument(name, docType, id string) {
 	if !work(c.w, c.r, takes/4) {
 		return
 	}
-	err, ok := c.engine(k, true)
+	ok, err := c.engine(k, true)
 	if !ok {
 		return
 	}

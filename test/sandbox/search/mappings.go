@@ -48,13 +48,17 @@ func mappings(b Build) map[string]*mapping {
 		"sortonly byte":    "statusOrder",
 	}
 	list := []*mapping{
-		define(mapping{name: "services", version: "10.2.1", framework: "g-cloud-9", docType: "services", window: 20000,
-			refused: "unknown parameter [include_in_all] on mapper [dmtext_id] of type [keyword]"}, services, serviceTransforms()),
+		define(mapping{
+			name: "services", version: "10.2.1", framework: "g-cloud-9", docType: "services", window: 20000,
+			refused: "unknown parameter [include_in_all] on mapper [dmtext_id] of type [keyword]",
+		}, services, serviceTransforms()),
 		define(mapping{name: "services-g-cloud-10", version: "15.0.0", framework: "g-cloud-10", docType: "services", window: 50000}, services, serviceTransforms()),
 		define(mapping{name: "services-g-cloud-11", version: "16.1.2", framework: "g-cloud-11", docType: "services", window: 50000}, services, serviceTransforms()),
 		define(mapping{name: "services-g-cloud-12", version: "18.0.0", framework: "g-cloud-12", docType: "services", window: 50000}, services, serviceTransforms()),
-		define(mapping{name: "briefs-digital-outcomes-and-specialists-2", version: "18.0.0", framework: "digital-outcomes-and-specialists-4",
-			docType: "briefs", window: 10000, byStatus: true}, briefs, briefTransforms()),
+		define(mapping{
+			name: "briefs-digital-outcomes-and-specialists-2", version: "18.0.0", framework: "digital-outcomes-and-specialists-4",
+			docType: "briefs", window: 10000, byStatus: true,
+		}, briefs, briefTransforms()),
 	}
 	byName := map[string]*mapping{}
 	for _, m := range list {
@@ -71,9 +75,14 @@ func serviceTransforms() []namedTransform {
 	for _, c := range data.Categories() {
 		list = append(list, namedTransform{"append_conditionally", "serviceCategories", "", quote(c.Children...), quote(c.Parent)})
 	}
-	for _, c := range [][2]string{{"planningService", "Planning"}, {"setupAndMigrationService", "Setup and migration"},
-		{"QAAndTesting", "Quality assurance and performance testing"}, {"securityTesting", "Security services"},
-		{"training", "Training"}, {"ongoingSupport", "Ongoing support"}} {
+	for _, c := range [][2]string{
+		{"planningService", "Planning"},
+		{"setupAndMigrationService", "Setup and migration"},
+		{"QAAndTesting", "Quality assurance and performance testing"},
+		{"securityTesting", "Security services"},
+		{"training", "Training"},
+		{"ongoingSupport", "Ongoing support"},
+	} {
 		list = append(list, namedTransform{"append_conditionally", c[0], "serviceCategories", []string{"true"}, quote(c[1])})
 	}
 	for _, field := range []string{"emailOrTicketingSupport", "webChatSupport", "onsiteSupport"} {

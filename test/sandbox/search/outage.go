@@ -9,18 +9,19 @@ import (
 type Outage string
 
 const (
+	// None means that the engine is well.
 	None Outage = ""
-	// Down: nothing listens. Every call fails at once, with the status "N/A".
+	// Down means that nothing listens. Every call fails at once, with the status "N/A".
 	Down Outage = "down"
-	// Hanging: the engine accepts connections and never answers. Every call fails after ten seconds, with the status "TIMEOUT".
+	// Hanging means that the engine accepts connections and never answers. Every call fails after ten seconds, with the status "TIMEOUT".
 	Hanging Outage = "hanging"
-	// Unavailable: the engine answers 503 to everything.
+	// Unavailable means that the engine answers 503 to everything.
 	Unavailable Outage = "unavailable"
-	// Full: the disk has passed the flood stage. Writes are refused with 429, up to version 6 with 403.
+	// Full means that the disk has passed the flood stage. Writes are refused with 429, up to version 6 with 403.
 	Full Outage = "full"
-	// ReadOnly: the whole cluster refuses writes, deletes included, with 403.
+	// ReadOnly means that the whole cluster refuses writes, deletes included, with 403.
 	ReadOnly Outage = "read-only"
-	// BadGateway: a proxy in front of the engine answers 502 with an HTML page.
+	// BadGateway means that a proxy in front of the engine answers 502 with an HTML page.
 	BadGateway Outage = "bad-gateway"
 	// LowDisk is of the app's disk, not the engine's: less than five percent is free. Then /_status answers 500; nothing else
 	// changes.

@@ -35,7 +35,7 @@ func (c *call) query(name, docType string, fields []string, aggregate bool) {
 		return
 	}
 	k := c.cluster()
-	err, ok := c.engine(k, false) // get_mapping, whose errors are caught here
+	ok, err := c.engine(k, false) // get_mapping, whose errors are caught here
 	if !ok {
 		return
 	}
@@ -57,7 +57,7 @@ func (c *call) query(name, docType string, fields []string, aggregate bool) {
 		c.json(http.StatusBadRequest, map[string]any{"error": problem})
 		return
 	}
-	if err, ok = c.engine(k, false); !ok {
+	if ok, err = c.engine(k, false); !ok {
 		return
 	}
 	if err == nil {

@@ -13,6 +13,7 @@ import (
 
 // hundred is an index x with services 1000 to 1000+n.
 func hundred(t *testing.T, n int) *app {
+	t.Helper()
 	a := start(t, Options{}, plan)
 	a.services("x")
 	for i := range n {

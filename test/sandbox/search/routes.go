@@ -83,15 +83,16 @@ func (c *call) json(status int, v any) { flask.JSON(c.w, c.r, status, v, true) }
 // read spends the time of a request that writes no document.
 func (c *call) read() bool { return work(c.w, c.r, time.Duration(c.program.readTime.Load())) }
 
-// engine makes one call to the engine. It returns false if the worker was killed. The error is an *engineError or nil.
-func (c *call) engine(k *cluster, write bool) (error, bool) {
-	err := k.call(c.r.Context(), write)
-	if e, is := err.(*engineError); is && e.code == "N/A" && c.program.opts.Build.Old {
+// engine makes one call to the engine. ok is false if the worker was killed. The error is an *engineError or nil.
+func (c *call) engine(k *cluster, write bool) (ok bool, err error) {
+	err = k.call(c.r.Context(), write)
+	var e *engineError
+	if errors.As(err, &e) && e.code == "N/A" && c.program.opts.Build.Old {
 		if ended := c.program.opts.Clock.Sleep(c.r.Context(), oldRetries); ended != nil {
 			err = ended
 		}
 	}
-	return err, alive(c.w, c.r, err)
+	return alive(c.w, c.r, err), err
 }
 
 // oldRetries is how long the old build's client (elasticsearch-py 6.8.1) keeps a worker busy while an engine refuses: it waits
