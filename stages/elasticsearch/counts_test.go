@@ -70,7 +70,7 @@ func TestHowFarCountsMayDiffer(t *testing.T) {
 			for _, d := range w.published(briefs)[:c.missingBriefs] {
 				w.remove(briefs, d)
 			}
-			o := runner.NewObservation(nil)
+			o := new(runner.Observation)
 			err := w.counts.compare(w.t.Context(), o, w.apis.live(), w.indices.Live(), since, c.known)
 			switch {
 			case c.want == "" && err != nil:
@@ -89,7 +89,7 @@ func TestHowFarCountsMayDiffer(t *testing.T) {
 func TestAnIndexThatIsMissingIsFound(t *testing.T) {
 	w := newWorld(t)
 	targets := w.indices.Dated(time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC))
-	o := runner.NewObservation(nil)
+	o := new(runner.Observation)
 	if err := w.counts.compare(t.Context(), o, w.apis.live(), targets, w.box.Clock().Now(), nil); err == nil {
 		t.Errorf("indices that are not there are right: %s", o.Said())
 	}
@@ -108,7 +108,7 @@ func TestADryRunComparesOnce(t *testing.T) {
 			counts := &counts{apis: &apis{run: upgrade.NewRun(upgrade.RunOptions{DryRun: c.dry})}, compared: map[string]comparison{}}
 			var done []string
 			for _, whose := range []string{"green", "green", "live", "green"} {
-				o := runner.NewObservation(nil)
+				o := new(runner.Observation)
 				err := counts.once(whose, func(_ context.Context, o *runner.Observation) error {
 					done = append(done, whose)
 					o.Say("the counts of %s", whose)
@@ -134,7 +134,7 @@ func TestADryRunComparesOnce(t *testing.T) {
 // What INDICES names must be there: a mapping with the app, a listing with the data API.
 func TestWhatINDICESNamesIsThere(t *testing.T) {
 	w := newWorld(t)
-	if err := w.mappings.listed(t.Context(), runner.NewObservation(nil)); err != nil {
+	if err := w.mappings.listed(t.Context(), new(runner.Observation)); err != nil {
 		t.Error(err)
 	}
 	known, err := w.apis.live().Mappings(t.Context())
@@ -149,7 +149,7 @@ func TestWhatINDICESNamesIsThere(t *testing.T) {
 	misspelt := w.indices[services]
 	misspelt.Frameworks = []string{"g-clowd-12"}
 	w.mappings.indices = append(w.mappings.indices[:0:0], misspelt)
-	err = w.mappings.listed(t.Context(), runner.NewObservation(nil))
+	err = w.mappings.listed(t.Context(), new(runner.Observation))
 	if runner.ClassOf(err) != runner.Misconfigured || !strings.Contains(err.Error(), string(dataapi.Services)+" of [g-clowd-12]") {
 		t.Errorf("a misspelt framework: %v", err)
 	}

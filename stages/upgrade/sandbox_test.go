@@ -168,7 +168,7 @@ func (w *world) imaged(app, image string) {
 
 // try runs a check as the runner does, without the right to write.
 func (w *world) try(t runner.Task) (*runner.Observation, error) {
-	o := runner.NewObservation(nil)
+	o := new(runner.Observation)
 	return o, t.Do(httpclient.WithoutPermit(w.ctx), o)
 }
 
@@ -190,7 +190,7 @@ func outcomeOf(o *runner.Observation, err error) outcome {
 }
 
 // failed is the outcome of what only returned an error.
-func failed(err error) outcome { return outcomeOf(runner.NewObservation(nil), err) }
+func failed(err error) outcome { return outcomeOf(new(runner.Observation), err) }
 
 // withoutID replaces the run's id, which is random, by ID.
 func (w *world) withoutID(o outcome) outcome {

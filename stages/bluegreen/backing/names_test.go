@@ -181,13 +181,13 @@ func TestGreensServiceKeepsItsNameDuringARelease(t *testing.T) {
 // A rename changes nothing but the name.
 func TestChangedTagsAreNotAccepted(t *testing.T) {
 	instance := &cloudfoundry.ServiceInstance{Name: "old", Tags: []string{"search"}}
-	if err := backing.Renamed(runner.NewObservation(nil), instance, "old", []string{"search"}); err != nil {
+	if err := backing.Renamed(new(runner.Observation), instance, "old", []string{"search"}); err != nil {
 		t.Error(err)
 	}
-	if err := backing.Renamed(runner.NewObservation(nil), instance, "old", nil); !runner.IsFinal(err) {
+	if err := backing.Renamed(new(runner.Observation), instance, "old", nil); !runner.IsFinal(err) {
 		t.Errorf("with other tags: %v", err)
 	}
-	if err := backing.Renamed(runner.NewObservation(nil), instance, "new", []string{"search"}); err == nil {
+	if err := backing.Renamed(new(runner.Observation), instance, "new", []string{"search"}); err == nil {
 		t.Error("with another name it is renamed")
 	}
 }

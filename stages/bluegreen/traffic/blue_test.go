@@ -246,7 +246,7 @@ func TestDrained(t *testing.T) {
 			w.Drain = c.drain
 			stopped, stop := context.WithCancel(t.Context())
 			stop()
-			err := w.Drained().Do(stopped, runner.NewObservation(nil))
+			err := w.Drained().Do(stopped, new(runner.Observation))
 			if waits := errors.Is(err, context.Canceled); waits != c.waits || !waits && err != nil {
 				t.Errorf("it waits: %t (%v)", waits, err)
 			}

@@ -144,7 +144,7 @@ func (w *world) once(t runner.Task) error {
 	if t.Effect == runner.Proves {
 		ctx = httpclient.WithoutPermit(ctx)
 	}
-	return t.Do(ctx, runner.NewObservation(nil))
+	return t.Do(ctx, new(runner.Observation))
 }
 
 func (w *world) apply(tasks []runner.Task, err error) {

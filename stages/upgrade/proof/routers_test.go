@@ -18,7 +18,7 @@ import (
 const instances = 2
 
 func (w *world) everyRouter(address string, want proof.Want) (*runner.Observation, error) {
-	o := runner.NewObservation(nil)
+	o := new(runner.Observation)
 	return o, w.EveryRouter(w.t.Context(), o, address, w.app, instances, want)
 }
 
@@ -107,7 +107,7 @@ func TestARouteThatEveryRouterHasForgotten(t *testing.T) {
 func TestAnInstanceThatIsMissingIsFound(t *testing.T) {
 	w := newWorld(t)
 	w.eventually(host, proof.Served)
-	err := w.EveryRouter(w.ctx, runner.NewObservation(nil), host, w.app, instances+1, proof.Served)
+	err := w.EveryRouter(w.ctx, new(runner.Observation), host, w.app, instances+1, proof.Served)
 	if err == nil || !strings.Contains(err.Error(), "instance 2 on "+host+": answered 400 unknown_route") {
 		t.Errorf("of three instances, where two run: %v", err)
 	}
@@ -131,7 +131,7 @@ func TestACancelledContextEndsIt(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(w.ctx)
 	cancel()
-	o := runner.NewObservation(nil)
+	o := new(runner.Observation)
 	if err := w.EveryRouter(ctx, o, host, w.app, instances, proof.Served); !errors.Is(err, context.Canceled) || runner.ClassOf(err) != runner.Interrupted {
 		t.Errorf("cancelled before: %v", err)
 	}
@@ -164,7 +164,7 @@ func TestTheTasksOfAProof(t *testing.T) {
 				if one.Effect != runner.Proves || one.Wait != w.Timeout {
 					t.Errorf("%s: effect %s, wait %s", one.Name, one.Effect, one.Wait)
 				}
-				if got := words(one.Do(t.Context(), runner.NewObservation(nil))); got != c.want {
+				if got := words(one.Do(t.Context(), new(runner.Observation))); got != c.want {
 					t.Errorf("%s: %q, not %q", one.Name, got, c.want)
 				}
 			}
