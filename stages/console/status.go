@@ -11,7 +11,7 @@ import (
 )
 
 // Status prints how far a run is, as a tree that has the same branches at any time:
-// traffic, lease, the stages, changes by others and leftovers; then the card.
+// traffic, lease, the stages, what others have done and leftovers; then the card.
 func Status(w io.Writer, s report.Status) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s · %s · %s\n", s.Environment, s.App, run(s))
@@ -125,7 +125,7 @@ func others(o report.OthersStatus) branch {
 	if o.Since.IsZero() {
 		return branch{head: "changes by others: not read, since no run is in progress"}
 	}
-	b := branch{head: fmt.Sprintf("changes by others: %d (%s by this program)", len(o.Changes), runner.Count(o.Ours, "event", "events"))}
+	b := branch{head: fmt.Sprintf("changes by others: %d (%s cutover's own)", len(o.Changes), runner.Count(o.Ours, "event is", "events are"))}
 	from := max(len(o.Changes)-shown, 0)
 	if from > 0 {
 		b.leaves = append(b.leaves, runner.Count(from, "earlier one", "earlier ones"))

@@ -42,7 +42,7 @@ func TestTheStatusIsATreeThatFolds(t *testing.T) {
 │   ├── next  3. three: make it
 │   ├── then  4. four
 │   └── done  5. five  2026-11-23 01:02:01 to 01:02:03
-├── changes by others: 1 (1 event by this program)
+├── changes by others: 1 (1 event is cutover's own)
 │   └── 2026-11-23 01:02:03  audit.app.stop of app search-api by x@example.com, 2 times: perhaps
 └── leftovers
     └── route r.example.com, since 2026-11-23 01:02 UTC: 12. deletes it

@@ -36,7 +36,7 @@ func (r *rewriter) task(t indexer.Target, caughtUp func(time.Time)) runner.Task 
 			})
 			observeFill(o, report.FillReport)
 			o.Set("removed", len(report.Removed))
-			o.Say("%s put, %d removed, %d failed, %.0f/s; then %s caught up with",
+			o.Say("%s put, %d removed, %d failed, %.0f/s; then %s caught up",
 				runner.Number(report.Documents), len(report.Removed), len(report.Failed), report.Rate(), runner.Count(report.CatchUp.Events, "event", "events"))
 			if len(report.Gone) > len(report.Removed) {
 				o.Detail("gone from the source, and not removed:\n" + strings.Join(report.Gone, "\n"))
@@ -60,7 +60,7 @@ func removals(setting int) int {
 
 // admitReindex decides from the record whether a reindex acts, and whether it completes
 // its step: it acts before the switch, and after the release; in between both apps may
-// serve, or blue be the way back.
+// serve, or a rollback may need blue.
 func admitReindex(record *runner.Record, earlier []runner.Step) runner.Admission {
 	if record == nil {
 		return runner.Admission{Act: true}

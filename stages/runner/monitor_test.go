@@ -44,7 +44,7 @@ func TestABreachStopsTheStageAndPutsTheWorldBack(t *testing.T) {
 		code   int
 		want   []string
 	}{
-		"the old app is put back": {
+		"blue is mapped again": {
 			func(w *world) ([]Task, error) {
 				return []Task{{Name: "back", Effect: Changes, Do: func(context.Context, *Observation) error { w.say("put back"); return nil }}}, nil
 			}, 1, []string{"acquire lease", "companion starts", "apply a", "complete a", "put back", "companion ends", "release lease"},

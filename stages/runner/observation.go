@@ -65,6 +65,9 @@ func (o *Observation) Said() string { o.mu.Lock(); defer o.mu.Unlock(); return o
 // Detailed returns what Detail set.
 func (o *Observation) Detailed() string { o.mu.Lock(); defer o.mu.Unlock(); return o.detail }
 
+// Facts returns the facts that Set set.
+func (o *Observation) Facts() []Fact { _, _, facts := o.measured(); return facts }
+
 // measured returns all that was set.
 func (o *Observation) measured() (said, detail string, facts []Fact) {
 	o.mu.Lock()

@@ -15,7 +15,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/witness"
 )
 
-// site is a live address that can be told to fail.
+// site is a live address that can be made to fail.
 type site struct {
 	*httptest.Server
 	asked  atomic.Int64

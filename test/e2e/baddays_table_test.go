@@ -253,7 +253,7 @@ func people() map[string]badDay {
 			wrong: func(w *world) {
 				w.deploy(nextImage)
 			},
-			says: []string{"somebody released since"},
+			says: []string{"somebody released since the run began"},
 		},
 		"somebody deletes the lease of a running stage": {
 			upTo: "verify-indices", command: "map-live-route", exit: 3, verdict: runner.Failure, traffic: "both", left: built(),

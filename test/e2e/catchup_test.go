@@ -67,7 +67,7 @@ func TestWhereNoAppServesBlueIsMappedFirst(t *testing.T) {
 			if created := first(all, func(one faults.Write) bool { return one.Method == "POST" && one.Path == "/v3/routes" }); created < len(all) {
 				t.Error("a private route was created, which takes time")
 			}
-			p.wantLog("it is not: nobody answers on the live routes")
+			p.wantLog("not monitored: nobody answers on the live routes")
 			w.wantIndices("search_api_elasticsearch")
 		})
 	}

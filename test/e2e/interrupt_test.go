@@ -124,7 +124,7 @@ func TestInterruptedWhileRequestsDrain(t *testing.T) {
 	w.run(0, "elasticsearch", "run", "--to", "watch-traffic")
 	w.startReaders(50)
 	victim := w.begin(map[string]string{"DRAIN": "40s"}, "elasticsearch", "unmap-old-app")
-	w.awaitReported(victim, "11-unmap-old-app", "off on dm-search-api-preview.cloudapps.digital/_metrics")
+	w.awaitReported(victim, "11-unmap-old-app", "is unmapped on dm-search-api-preview.cloudapps.digital/_metrics")
 	victim.abort()
 	w.wantNoLease()
 	// Traffic stays where it is: an interrupt reverts nothing.

@@ -82,7 +82,7 @@ func TestADeletedBlueIsRecreatedAfterARelease(t *testing.T) {
 	w.forward("reindex")
 	w.edits()
 	p := w.run(0, "elasticsearch", "rollback")
-	p.wantLog("left out: variable DM_PARTICULAR_TOKEN, which search-api has not")
+	p.wantLog("left out: variable DM_PARTICULAR_TOKEN, which search-api does not have")
 	w.wantIndices("search_api_elasticsearch")
 	w.removeRetired()
 	w.removeReleased()
@@ -100,7 +100,7 @@ func TestABlueThatCannotBeRecordedIsNotDeleted(t *testing.T) {
 	}}, nil)
 	w.run(0, "elasticsearch", "run", "--to", "rename-new-app")
 	p := w.with(map[string]string{"REMOVE_OLD_APP": "delete"}, 1, "elasticsearch", "remove-old-app")
-	p.wantLog("without that there would be no way back (REMOVE_OLD_APP=stop needs none)")
+	p.wantLog("without that there would be no rollback (REMOVE_OLD_APP=stop needs none)")
 	w.app("search-api-old")
 	w.forward("")
 }

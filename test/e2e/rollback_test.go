@@ -57,11 +57,11 @@ func TestALostRecordIsReported(t *testing.T) {
 	w.run(0, "elasticsearch", "run", "--to", "map-live-route")
 	w.cf("DELETE", "/v3/service_instances/"+w.instance(recordName), nil, nil)
 	p := w.run(0, "elasticsearch", "status")
-	if out := p.Stdout(); !strings.Contains(out, "whose record (service cutover-search-api) is gone") || strings.Contains(out, "nothing to roll back") {
+	if out := p.Stdout(); !strings.Contains(out, "whose record (service cutover-search-api) is deleted") || strings.Contains(out, "nothing to roll back") {
 		t.Errorf("status:\n%s", out)
 	}
 	w.run(3, "elasticsearch", "guard")
-	w.refused(nil, "whose record (service cutover-search-api) is gone", "elasticsearch", "rollback")
+	w.refused(nil, "whose record (service cutover-search-api) is deleted", "elasticsearch", "rollback")
 }
 
 // Others delete a live route and stop an instance of blue. For the route status has the command to type; the instance is started

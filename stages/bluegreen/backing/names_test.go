@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/digitalmarketplace/cutover/stages/bluegreen/backing"
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
 )
@@ -164,4 +165,29 @@ func TestOtherUsersAreNamed(t *testing.T) {
 
 	_, err = w.try(w.removal.Unused())
 	w.refused(err, "is used by app reporting")
+}
+
+// While an app that the run does not know is on the live routes, it may use green's
+// service by its final name.
+func TestGreensServiceKeepsItsNameDuringARelease(t *testing.T) {
+	w := newWorld(t)
+	w.created()
+	w.apply(w.rename())
+	w.servedBy(must(w.cf.Apps.Create(w.ctx, "search-api-release", nil))(w))
+	_, err := w.renaming.UndoNew(w.ctx)
+	w.stays(err, "the live routes lead to search-api-release")
+}
+
+// A rename changes nothing but the name.
+func TestChangedTagsAreNotAccepted(t *testing.T) {
+	instance := &cloudfoundry.ServiceInstance{Name: "old", Tags: []string{"search"}}
+	if err := backing.Renamed(new(runner.Observation), instance, "old", []string{"search"}); err != nil {
+		t.Error(err)
+	}
+	if err := backing.Renamed(new(runner.Observation), instance, "old", nil); !runner.IsFinal(err) {
+		t.Errorf("with other tags: %v", err)
+	}
+	if err := backing.Renamed(new(runner.Observation), instance, "new", []string{"search"}); err == nil {
+		t.Error("with another name it is renamed")
+	}
 }

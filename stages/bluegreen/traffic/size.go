@@ -11,7 +11,7 @@ import (
 )
 
 // Green is made with blue's size. Days may pass before it serves, and somebody may
-// scale blue meanwhile: green must be able to carry what blue does.
+// scale blue meanwhile: green must be able to serve what blue does.
 
 // Size is the size of an app, for people.
 func Size(p *cloudfoundry.Process) string {

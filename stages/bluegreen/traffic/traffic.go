@@ -26,7 +26,7 @@ type Traffic struct {
 	Names bluegreen.Names
 	// Follower, where set, is what must follow the traffic.
 	Follower bluegreen.Follower
-	// Entered is told of the phases of a change, for the witness; see package witness.
+	// Entered is called at each phase of a change, for the witness; see package witness.
 	Entered func(phase string)
 	// Drain is how long requests in flight may take after a route is unmapped.
 	Drain time.Duration
