@@ -90,7 +90,7 @@ func (l *Lease) outwait(ctx context.Context, held Held) (gone bool, err error) {
 		}
 		if said.IsZero() || time.Since(said) >= 10*time.Second {
 			said = time.Now()
-			l.log.Info("another process holds the lease: waiting for its heartbeat", "holder", held.String(),
+			l.log.Info("the lease is held: waiting for its holder's heartbeat", "holder", held.String(),
 				"waited", waited.Round(time.Second), "taken over after", l.settings.StaleAfter)
 		}
 		select {

@@ -61,7 +61,7 @@ func (r *Runner) forward(ctx context.Context, step Step, result *Result) error {
 // admit decides whether the stage runs, from the record alone.
 func (r *Runner) admit(ctx context.Context, step Step, stage Stage, record *Record) (Admission, error) {
 	if record != nil && record.Back {
-		return Admission{}, Refuse("run %s is being rolled back: finish that with %s rollback", record.Run, r.Command)
+		return Admission{}, Refuse("run %s is being rolled back: finish it with %s rollback", record.Run, r.Command)
 	}
 	earlier := r.Runbook.Between("", step.Name)
 	earlier = earlier[:len(earlier)-1]

@@ -108,7 +108,8 @@ func TestAppliedTwiceIsAppliedOnce(t *testing.T) {
 	}
 }
 
-// wantUniqueTasks wants the tasks of each stage to have names of their own: Jenkins follows a test case by its name.
+// wantUniqueTasks wants the tasks of each of a stage's lists to have names of their own: Jenkins follows a test case by its list
+// and name.
 func (p *process) wantUniqueTasks() {
 	p.t.Helper()
 	paths, err := filepath.Glob(filepath.Join(p.dir, "reports", "*.json"))
@@ -126,10 +127,11 @@ func (p *process) wantUniqueTasks() {
 		}
 		seen := map[string]bool{}
 		for _, task := range result.Tasks {
-			if seen[task.Name] {
-				p.t.Errorf("%s has two tasks %q", result.Stage, task.Name)
+			name := string(task.List) + ": " + task.Name
+			if seen[name] {
+				p.t.Errorf("%s has two tasks %q", result.Stage, name)
 			}
-			seen[task.Name] = true
+			seen[name] = true
 		}
 	}
 }
