@@ -77,6 +77,7 @@ func TestEachRunbookHasCommandsOfItsOwn(t *testing.T) {
 
 // reportsIn is the folder for reports of a command.
 func reportsIn(t *testing.T, args string) []string {
+	t.Helper()
 	if strings.HasSuffix(args, " switch") && strings.HasPrefix(args, "second") {
 		return nil
 	}

@@ -81,7 +81,7 @@ func TestTheJSONLogIsOneObjectALine(t *testing.T) {
 	}
 }
 
-func TestWhatIsToldOutsideOfATaskIsALineOfTheSameKind(t *testing.T) {
+func TestMessagesOutsideOfTasksAreLinesOfTheSameFormat(t *testing.T) {
 	var text bytes.Buffer
 	log := (&console.Log{To: &text, Now: func() time.Time { return time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC) }}).Logger()
 	log.With("run", "r").Info("the lease is held", "holder", "build 41", "waited", 3*time.Second)

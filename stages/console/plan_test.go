@@ -103,7 +103,7 @@ func TestAPlanAsCommands(t *testing.T) {
 	}
 }
 
-func TestWhatAPersonIsAskedToApprove(t *testing.T) {
+func TestTheQuestionForAnApproval(t *testing.T) {
 	p := planned()
 	want := `preview · search-api · run r1 · traffic: both
 11. Off: done by build 7
@@ -119,7 +119,7 @@ Rolling back after 12: seconds: as it was.
 	}
 }
 
-func TestAPlanThatIsNotWholeHasNoDigest(t *testing.T) {
+func TestAnIncompletePlanHasNoDigest(t *testing.T) {
 	p := planned()
 	p.World = nil
 	var text, object bytes.Buffer

@@ -12,7 +12,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/upgrade/report"
 )
 
-func TestTheStatusIsATreeThatFolds(t *testing.T) {
+func TestTheStatusIsATreeWithConsecutiveStagesFolded(t *testing.T) {
 	at := time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC)
 	done := func(n int, name string, ended time.Time) report.StageStatus {
 		return report.StageStatus{Number: n, Name: name, Complete: true, Ended: ended, Took: 2 * time.Second}

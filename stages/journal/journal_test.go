@@ -41,10 +41,10 @@ func TestWhatIsRecordedIsReadBack(t *testing.T) {
 	s := newSpace()
 	j, run := begun(t, s)
 	at := time.Date(2026, 11, 23, 15, 42, 0, 0, time.UTC)
-	mark := journal.Completion{Verdict: "done", Build: "https://jenkins.invalid/41", Started: at, Ended: at.Add(time.Minute), Facts: map[string]any{"documents": 36311.0}}
+	done := journal.Completion{Verdict: "done", Build: "https://jenkins.invalid/41", Started: at, Ended: at.Add(time.Minute), Facts: map[string]any{"documents": 36311.0}}
 	steps := map[string]error{
 		"a fact":       j.Set(t.Context(), run, "green-app", "a2"),
-		"a completion": j.Complete(t.Context(), run, "push-app", mark),
+		"a completion": j.Complete(t.Context(), run, "push-app", done),
 		"a direction":  j.GoBack(t.Context(), run),
 		"no fact":      j.Unset(t.Context(), run, "plan"),
 	}
@@ -56,11 +56,11 @@ func TestWhatIsRecordedIsReadBack(t *testing.T) {
 	if diff := cmp.Diff(run, loaded(t, j)); diff != "" {
 		t.Errorf("what is in memory and what is read differ:\n%s", diff)
 	}
-	if run.Direction != journal.Back || run.Facts["green-app"] != "a2" || run.Facts["plan"] != "" || run.Complete["push-app"].Build != mark.Build {
+	if run.Direction != journal.Back || run.Facts["green-app"] != "a2" || run.Facts["plan"] != "" || run.Complete["push-app"].Build != done.Build {
 		t.Errorf("got %+v", run)
 	}
 	if err := j.Reopen(t.Context(), run, "push-app"); err != nil || len(loaded(t, j).Complete) != 0 {
-		t.Errorf("the mark stays: %v", err)
+		t.Errorf("the stage is still complete: %v", err)
 	}
 }
 
@@ -92,12 +92,12 @@ func TestWhatDoesNotFitIsRefusedBeforeItIsSent(t *testing.T) {
 	j, run := begun(t, s)
 	sent := len(s.writes)
 	for name, err := range map[string]error{
-		"too long":               j.Set(t.Context(), run, "cursor", strings.Repeat("é", 5001)),
-		"a name of the journal":  j.Set(t.Context(), run, "id", "x"),
-		"a mark under its name":  j.Set(t.Context(), run, "stage-push-app", "x"),
-		"a domain in the key":    j.Set(t.Context(), run, "cutover.org/x", "x"),
-		"a key that ends in a -": j.Set(t.Context(), run, "x-", "x"),
-		"an empty key":           j.Set(t.Context(), run, "", "x"),
+		"too long":                j.Set(t.Context(), run, "cursor", strings.Repeat("é", 5001)),
+		"a name of the journal":   j.Set(t.Context(), run, "id", "x"),
+		"a completion by its key": j.Set(t.Context(), run, "stage-push-app", "x"),
+		"a domain in the key":     j.Set(t.Context(), run, "cutover.org/x", "x"),
+		"a key that ends in a -":  j.Set(t.Context(), run, "x-", "x"),
+		"an empty key":            j.Set(t.Context(), run, "", "x"),
 		"a run too long": j.Create(t.Context(), &journal.Run{
 			Facts: map[string]string{"manifest": strings.Repeat("m", 5001)},
 		}),
@@ -114,7 +114,7 @@ func TestWhatDoesNotFitIsRefusedBeforeItIsSent(t *testing.T) {
 	}
 }
 
-func TestAMarkWithTooManyFactsIsWrittenWithoutTheLongest(t *testing.T) {
+func TestACompletionWithTooManyFactsIsWrittenWithoutTheLongest(t *testing.T) {
 	s := newSpace()
 	j, run := begun(t, s)
 	m := journal.Completion{Verdict: "done", Facts: map[string]any{"documents": 36311, "ids": strings.Repeat("1234567 ", 700)}}
@@ -130,7 +130,7 @@ func TestAMarkWithTooManyFactsIsWrittenWithoutTheLongest(t *testing.T) {
 	}
 }
 
-func TestAnObjectOfThatNameThatIsNotOursIsRefused(t *testing.T) {
+func TestAnObjectOfThatNameThatHoldsNoRunIsRefused(t *testing.T) {
 	s := newSpace()
 	if _, err := s.CreateUserProvided(t.Context(), "cutover-search-api", nil, nil); err != nil {
 		t.Fatal(err)
@@ -143,7 +143,7 @@ func TestAnObjectOfThatNameThatIsNotOursIsRefused(t *testing.T) {
 
 // retire crashes at the n-th write, before or after it is carried out; then a
 // fresh process does it again.
-func TestRetireCanBeDoneAgainAfterACrashAtAnyPoint(t *testing.T) {
+func TestRetireCanBeRepeatedAfterACrashAtAnyPoint(t *testing.T) {
 	crash := errors.New("crash")
 	for _, after := range []bool{false, true} {
 		for n := 1; n <= 2; n++ {

@@ -35,7 +35,7 @@ func refused(t *testing.T, err error, words string) {
 	}
 }
 
-func TestALeaseWhoseHolderLivesIsRefusedAsSoonAsItsHeartbeatMoves(t *testing.T) {
+func TestALeaseWhoseHolderLivesIsRefusedAsSoonAsItsHeartbeatChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSpace()
 		first := newLease(s)
@@ -54,7 +54,7 @@ func TestALeaseWhoseHolderLivesIsRefusedAsSoonAsItsHeartbeatMoves(t *testing.T) 
 	})
 }
 
-func TestALeaseThatStandsStillIsTakenOver(t *testing.T) {
+func TestAStaleLeaseIsTakenOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSpace()
 		dead := newLease(s)
@@ -239,7 +239,7 @@ func TestALeaseThatWasDeletedIsLostAtTheNextHeartbeat(t *testing.T) {
 	})
 }
 
-func TestTheLeaseIsBrokenOnlyForTheRunThatHoldsIt(t *testing.T) {
+func TestTheLeaseIsDeletedOnlyForTheRunThatHoldsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSpace()
 		l := newLease(s)
@@ -254,7 +254,7 @@ func TestTheLeaseIsBrokenOnlyForTheRunThatHoldsIt(t *testing.T) {
 }
 
 // The process that begins a run holds the lease from before there is one.
-func TestALeaseFromBeforeTheRunIsBrokenByTheRunsId(t *testing.T) {
+func TestALeaseFromBeforeTheRunIsDeletedByTheRunsId(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, id := range []string{"20261123-0000-aaaa", who("41").Process} {
 			s := newSpace()
@@ -295,7 +295,7 @@ func TestAReleasedLeaseIsFree(t *testing.T) {
 	})
 }
 
-func TestAnAbandonedLeaseIsNotTakenUpAgainByItsOwnProcess(t *testing.T) {
+func TestAnAbandonedLeaseIsNotReusedByItsOwnProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSpace()
 		l := newLease(s)
@@ -310,7 +310,7 @@ func TestAnAbandonedLeaseIsNotTakenUpAgainByItsOwnProcess(t *testing.T) {
 	})
 }
 
-func TestWaitingForALeaseHearsAnInterruption(t *testing.T) {
+func TestWaitingForALeaseCanBeInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSpace()
 		dead := newLease(s)

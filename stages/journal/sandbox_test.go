@@ -65,7 +65,7 @@ func add(t *testing.T, e *faults.Engine, f faults.Fault) string {
 	return id
 }
 
-func TestRunAndLeaseOnTheRehearsalPlatform(t *testing.T) {
+func TestRunAndLeaseOnTheSandbox(t *testing.T) {
 	c, engine := rehearsal(t)
 	lease := journal.NewLease(journal.On(c), "search-api", brisk, nil)
 	j := journal.New(journal.On(c), "search-api")
@@ -106,7 +106,7 @@ func TestRunAndLeaseOnTheRehearsalPlatform(t *testing.T) {
 	}
 }
 
-func TestAHeartbeatThatArrivesAfterATakeoverHarmsNobodyOnTheRehearsalPlatform(t *testing.T) {
+func TestAHeartbeatThatArrivesAfterATakeoverIsHarmlessOnTheSandbox(t *testing.T) {
 	c, engine := rehearsal(t)
 	first := journal.NewLease(journal.On(c), "search-api", brisk, nil)
 	take(t, first, "41")

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestWhatWasNotBegunIsNotChanged(t *testing.T) {
+func TestWhatWasNotStartedIsNotChanged(t *testing.T) {
 	w := newWorld()
 	a := &toy{w: w, name: "a"}
 	b := book(a)
@@ -37,8 +37,11 @@ func (provedChanges) Plan(context.Context) ([]Task, error) {
 	well := func(context.Context, *Observation) error { return nil }
 	no := func(context.Context, *Observation) error { return errors.New("no") }
 	return []Task{
-		{Name: "one", Effect: Changes, Do: well}, {Name: "it is seen", Do: well}, {Name: "two", Effect: Changes, Do: no},
-		{Name: "it is seen again", Do: well}, {Name: "three", Effect: Changes, Do: well},
+		{Name: "one", Effect: Changes, Do: well},
+		{Name: "it is seen", Do: well},
+		{Name: "two", Effect: Changes, Do: no},
+		{Name: "it is seen again", Do: well},
+		{Name: "three", Effect: Changes, Do: well},
 	}, nil
 }
 
@@ -49,18 +52,18 @@ func (twoChanges) Plan(context.Context) ([]Task, error) {
 	return []Task{{Name: "one", Effect: Changes, Do: no}, {Name: "two", Effect: Changes, Do: no}}, nil
 }
 
-func TestAFailureTellsWhatAPersonNeedsAtNight(t *testing.T) {
+func TestTheCardOfAFailure(t *testing.T) {
 	w := newWorld()
 	b := book(&toy{w: w, name: "a", apply: func(context.Context, *Observation) error { return errors.New("the broker said no") }})
 	r := w.runner(b, false)
 	r.Situation = func(context.Context) (Situation, error) {
-		return Situation{Traffic: "blue", Detail: "search-api, 2 instances", Back: "nothing to go back from"}, nil
+		return Situation{Traffic: "blue", Detail: "search-api, 2 instances", Back: "nothing to roll back"}, nil
 	}
 	_ = r.Run(t.Context(), b.Steps)
 	want := &Card{
 		Failed: "1. a, apply: a apply: the broker said no", Traffic: "blue: search-api, 2 instances", NotChanged: []string{"a apply"},
 		Again: "yes: it reads the current state and does only what is missing; if it fails in the same way again, roll back if possible: cutover toy rollback", Onward: "no: later stages refuse until this one is complete",
-		Rollback: "nothing to go back from", Next: "cutover toy a", ByHand: "cf a",
+		Rollback: "nothing to roll back", Next: "cutover toy a", ByHand: "cf a",
 	}
 	if diff := cmp.Diff(want, w.results[0].Card); diff != "" {
 		t.Errorf("card (-want +got):\n%s", diff)

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestStagesRunInOrderUnderOneLeaseAndAreMarkedAfterVerify(t *testing.T) {
+func TestStagesRunInOrderUnderOneLeaseAndAreCompleteAfterVerify(t *testing.T) {
 	w := newWorld()
 	verified := func(name string) func(context.Context, *Observation) error {
 		return func(context.Context, *Observation) error { w.say("verify %s", name); return nil }
@@ -35,7 +35,7 @@ func TestTheRunIsRetiredAfterTheLastStepAlone(t *testing.T) {
 	wantLog(t, w, "acquire lease", "apply a", "complete a", "release lease")
 }
 
-func TestAProcessKilledBeforeTheRunWasRetiredIsFollowedByOneThatRetiresIt(t *testing.T) {
+func TestARunThatAKilledProcessDidNotRetireIsRetiredByTheNext(t *testing.T) {
 	w := newWorld()
 	w.record.Complete = map[string]Completion{"a": {}, "b": {}}
 	b := book(&toy{w: w, name: "a"}, &toy{w: w, name: "b"})
@@ -64,7 +64,7 @@ func TestACompleteStageIsSkippedWithoutLeaseCheckOrVerify(t *testing.T) {
 	}
 }
 
-func TestAStageRefusesUnlessAllEarlierOnesAreMarked(t *testing.T) {
+func TestAStageRefusesUnlessAllEarlierOnesAreComplete(t *testing.T) {
 	w := newWorld()
 	b := book(&toy{w: w, name: "a"}, &toy{w: w, name: "b"})
 	err := w.runner(b, false).Run(t.Context(), b.Steps[1:])

@@ -38,7 +38,7 @@ func TestACompanionStartsBeforeItsFirstStageAndItsVerdictJoinsTheLast(t *testing
 		"companion ends", "release lease")
 }
 
-func TestABreachStopsTheStageAndPutsTheWorldBack(t *testing.T) {
+func TestABreachStopsTheStageAndReverts(t *testing.T) {
 	for name, c := range map[string]struct {
 		revert func(*world) ([]Task, error)
 		code   int
@@ -80,7 +80,7 @@ func TestABreachStopsTheStageAndPutsTheWorldBack(t *testing.T) {
 	}
 }
 
-func TestOnTheWayBackTheVerdictComesAfterTheTrafficAndStopsNothing(t *testing.T) {
+func TestInARollbackTheVerdictComesAfterTheTrafficAndStopsNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		companion companion
 		undo      error
@@ -117,7 +117,7 @@ func TestOnTheWayBackTheVerdictComesAfterTheTrafficAndStopsNothing(t *testing.T)
 			wantLog(t, w, append(append([]string{"acquire lease", "go back"}, c.want...), "release lease")...)
 			failed := slices.ContainsFunc(w.results, func(r *Result) bool { return r.Verdict == Failure })
 			if failed != (c.code == 1) {
-				t.Error("the reports do not tell the verdict")
+				t.Error("the reports do not have the verdict")
 			}
 		})
 	}

@@ -77,6 +77,7 @@ func (o *Observation) measured() (said, detail string, facts []Fact) {
 
 // retrying notes why a task is tried again; reset forgets what was measured before.
 func (o *Observation) retrying(err error) { o.mu.Lock(); defer o.mu.Unlock(); o.notYet = err.Error() }
+
 func (o *Observation) reset() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -19,11 +19,13 @@ func TestAGateDecidesInsteadOfTheRule(t *testing.T) {
 		"it skips": {Admission{Why: "both apps serve"}, []string{"gate of b: run true, 1 earlier"}, Skipped},
 		"it runs, and is not complete": {
 			Admission{Act: true},
-			[]string{"gate of b: run true, 1 earlier", "acquire lease", "gate of b: run true, 1 earlier", "apply b", "release lease"}, Done,
+			[]string{"gate of b: run true, 1 earlier", "acquire lease", "gate of b: run true, 1 earlier", "apply b", "release lease"},
+			Done,
 		},
 		"it runs, and is complete": {
 			Admission{Act: true, Completes: true},
-			[]string{"gate of b: run true, 1 earlier", "acquire lease", "gate of b: run true, 1 earlier", "apply b", "complete b", "release lease"}, Done,
+			[]string{"gate of b: run true, 1 earlier", "acquire lease", "gate of b: run true, 1 earlier", "apply b", "complete b", "release lease"},
+			Done,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

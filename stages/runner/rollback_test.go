@@ -17,7 +17,7 @@ func TestARollbackUndoesInTheOrderGiven(t *testing.T) {
 	wantLog(t, w, "acquire lease", "go back", "undo a", "undo c", "retire", "release lease")
 }
 
-func TestARollbackDoesNothingWhereOneStepHasNoWayBack(t *testing.T) {
+func TestARollbackDoesNothingWhereOneStageCannotBeUndone(t *testing.T) {
 	for _, dry := range []bool{false, true} {
 		w := newWorld()
 		b := book(&toy{w: w, name: "a"}, &toy{w: w, name: "b", undo: &Irreversible{Why: "the last copy is gone"}})
@@ -27,12 +27,12 @@ func TestARollbackDoesNothingWhereOneStepHasNoWayBack(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		if w.record.Back || slices.Contains(w.log, "undo a") {
-			t.Errorf("it went back, or turned a run that cannot go back: %v", w.log)
+			t.Errorf("it undid something, or recorded a rollback that is impossible: %v", w.log)
 		}
 	}
 }
 
-func TestAStepThatRefusesDoesNotKeepTheOnesBeforeItFromBeingUndone(t *testing.T) {
+func TestAStageThatRefusesDoesNotPreventUndoingTheOnesBeforeIt(t *testing.T) {
 	w := newWorld()
 	b := book(&toy{w: w, name: "traffic"}, &toy{w: w, name: "names", undo: Refuse("the name is somebody else's")})
 	b.Rollback = []string{"traffic", "names"}
@@ -42,7 +42,7 @@ func TestAStepThatRefusesDoesNotKeepTheOnesBeforeItFromBeingUndone(t *testing.T)
 	wantLog(t, w, "acquire lease", "go back", "undo traffic", "release lease")
 }
 
-func TestThereIsNoWayBackFromARunThatIsComplete(t *testing.T) {
+func TestARunThatIsCompleteCannotBeRolledBack(t *testing.T) {
 	w := newWorld()
 	w.record, w.ended = nil, &Record{Run: "r0"}
 	b := book(&toy{w: w, name: "a"})
@@ -51,7 +51,7 @@ func TestThereIsNoWayBackFromARunThatIsComplete(t *testing.T) {
 	}
 	w.ended.Back = true
 	if err := w.runner(b, false).Rollback(t.Context()); err != nil {
-		t.Errorf("after a rollback there is nothing to go back from, and that is no failure: %v", err)
+		t.Errorf("after a rollback there is nothing to roll back, which is no failure: %v", err)
 	}
 	wantLog(t, w)
 }

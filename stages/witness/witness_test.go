@@ -55,7 +55,7 @@ func verdict(t *testing.T, w *witness.Witness) (*runner.Observation, error) {
 	return o, err
 }
 
-func TestAnAddressThatAnswersIsSaidToHaveAnswered(t *testing.T) {
+func TestNoFailedRequestIsNoBreach(t *testing.T) {
 	s := newSite(t)
 	w := s.witness()
 	if _, err := w.Start(t.Context()); err != nil {
@@ -98,7 +98,7 @@ func TestTheFirstFailureIsReportedAndDecidesTheVerdict(t *testing.T) {
 	}
 }
 
-func TestAnAddressThatFailsAlreadyIsNotChanged(t *testing.T) {
+func TestAnUnhealthyAddressFailsTheBaseline(t *testing.T) {
 	s := newSite(t)
 	s.faulty.Store(true)
 	if _, err := s.witness().Start(t.Context()); err == nil || !strings.Contains(err.Error(), "before anything was changed") {
@@ -106,7 +106,7 @@ func TestAnAddressThatFailsAlreadyIsNotChanged(t *testing.T) {
 	}
 }
 
-func TestAnAddressThatIsGoneIsAFailure(t *testing.T) {
+func TestAnAddressThatBecomesUnreachableIsABreach(t *testing.T) {
 	s := newSite(t)
 	w := s.witness()
 	breach, err := w.Start(t.Context())
