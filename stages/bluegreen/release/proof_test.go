@@ -184,7 +184,7 @@ func TestEveryInstanceOfTheReleasedAppRuns(t *testing.T) {
 func TestWhatIsProvedOfARelease(t *testing.T) {
 	w := newWorld(t)
 	all := []string{"the live routes lead to one released app", "the released app uses the new service", "every instance of the released app runs"}
-	if diff := cmp.Diff(all, names(w.release.Proof())); diff != "" {
+	if diff := cmp.Diff(all, taskNames(w.release.Proof())); diff != "" {
 		t.Error(diff)
 	}
 	for _, one := range w.release.Released() {
@@ -193,7 +193,7 @@ func TestWhatIsProvedOfARelease(t *testing.T) {
 		}
 	}
 	w.release.NewService = nil
-	if diff := cmp.Diff([]string{all[0], all[2]}, names(w.release.Proof())); diff != "" {
+	if diff := cmp.Diff([]string{all[0], all[2]}, taskNames(w.release.Proof())); diff != "" {
 		t.Error("without a backing service:", diff)
 	}
 }

@@ -204,8 +204,8 @@ func (w *world) outcome(o *runner.Observation, err error) outcome {
 	return out
 }
 
-// names are those of tasks.
-func names(tasks []runner.Task) []string {
+// taskNames are the names of tasks.
+func taskNames(tasks []runner.Task) []string {
 	var all []string
 	for _, one := range tasks {
 		all = append(all, one.Name)
