@@ -110,7 +110,7 @@ func TestAnAppAndAServiceAreRenamed(t *testing.T) {
 	app := must(s.cf.Apps.ByName(s.ctx, "search-api"))(s)
 	service := must(s.cf.Services.ServiceInstanceByName(s.ctx, "search_api_elasticsearch"))(s)
 	for _, task := range []runner.Task{s.names.RenameApp(app, "search-api-old"), s.names.RenameService(service, "search_api_elasticsearch_old")} {
-		if err := task.Do(s.ctx, runner.NewObservation(nil)); err != nil {
+		if err := task.Do(s.ctx, new(runner.Observation)); err != nil {
 			t.Errorf("%s: %v", task.Name, err)
 		}
 	}
@@ -124,7 +124,7 @@ func TestAnAppAndAServiceAreRenamed(t *testing.T) {
 	if now := s.names.Of(app.GUID, "now"); now != "now" {
 		t.Errorf("only a dry run plans a name, and this one is %s", now)
 	}
-	err := s.names.RenameApp(app, "x").Do(httpclient.WithoutPermit(s.ctx), runner.NewObservation(nil))
+	err := s.names.RenameApp(app, "x").Do(httpclient.WithoutPermit(s.ctx), new(runner.Observation))
 	if !errors.Is(err, httpclient.ErrNoPermit) {
 		t.Errorf("without a permit: %v", err)
 	}
@@ -159,7 +159,7 @@ func TestANameIsFree(t *testing.T) {
 				}
 				return c.has()
 			}, func(context.Context) (string, error) { return c.owner() })
-			o := runner.NewObservation(nil)
+			o := new(runner.Observation)
 			err := task.Do(t.Context(), o)
 			got := outcome{Said: o.Said(), Class: runner.ClassOf(err)}
 			if err != nil {

@@ -173,7 +173,7 @@ func TestUndoingARelease(t *testing.T) {
 				t.Error("undo:", diff)
 			}
 			no, is := err.(*runner.Irreversible)
-			if got := w.outcome(runner.NewObservation(nil), err).Error; got != c.refused || is != (c.refused != "") || is && no.Covered {
+			if got := w.outcome(new(runner.Observation), err).Error; got != c.refused || is != (c.refused != "") || is && no.Covered {
 				t.Errorf("undo is refused with %q, not %q", got, c.refused)
 			}
 			away := must(w.release.RenamedAway(w.ctx, names.New(w.cf).RenameApp))(w)

@@ -65,7 +65,7 @@ func TestWhenAReleaseMayBegin(t *testing.T) {
 			c.reach(w)
 			before := []runner.Step{{Number: 1, Name: "check"}, {Number: 2, Name: "rename"}, {Number: 3, Name: "remove"}}
 			why, err := release.Guard(w.ctx, w.run, before, c.blocked)
-			o := runner.NewObservation(nil)
+			o := new(runner.Observation)
 			o.Say("%s", why)
 			if diff := cmp.Diff(c.want, w.outcome(o, err)); diff != "" {
 				t.Error(diff)

@@ -177,7 +177,7 @@ func (w *world) try(t runner.Task) (*runner.Observation, error) {
 	if t.Effect == runner.Proves {
 		ctx = httpclient.WithoutPermit(ctx)
 	}
-	o := runner.NewObservation(nil)
+	o := new(runner.Observation)
 	return o, t.Do(ctx, o)
 }
 
