@@ -26,17 +26,7 @@ func newGenerateManifest(s *Site) runner.Stage {
 func (g *generateManifest) Check() []runner.Task { return g.checks.Common(upgrade.ToBlue) }
 
 func (g *generateManifest) Plan(ctx context.Context) ([]runner.Task, error) {
-	m, err := g.source.Manifest(ctx)
-	if err != nil {
-		return nil, err
-	}
-	text, err := m.Bytes()
-	if err != nil || g.file.Holds(text) {
-		return nil, err
-	}
-	task := g.file.Write("write blue's manifest", text, "")
-	task.ByHand = "cf create-app-manifest " + g.file.App
-	return []runner.Task{task}, nil
+	return g.source.Write(ctx, g.file)
 }
 
 func (g *generateManifest) Verify() []runner.Task { return []runner.Task{g.file.Written()} }

@@ -3,8 +3,6 @@ package elasticsearch
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/bluegreen/backing"
@@ -22,20 +20,17 @@ By hand: cf push -f manifests/elasticsearch-migration.yml.`
 // elasticsearch-migration -r.
 type pushApp struct {
 	checks       *upgrade.Checks
-	live         *upgrade.Live
 	services     *backing.Services
 	green        *clone.Green
+	running      *clone.Running
 	apis         *apis
-	startTimeout time.Duration
 	routeTimeout time.Duration
-	// crashes are the reads in a row that found a crashed instance.
-	crashes int
 }
 
 func newPushApp(s *Site) runner.Stage {
 	return &pushApp{
-		checks: s.checks, live: s.live, services: s.services, green: s.green, apis: s.apis,
-		startTimeout: s.Settings.StartTimeout, routeTimeout: s.Settings.RouteTimeout,
+		checks: s.checks, services: s.services, green: s.green, apis: s.apis, routeTimeout: s.Settings.RouteTimeout,
+		running: &clone.Running{Live: s.live, Timeout: s.Settings.StartTimeout},
 	}
 }
 
@@ -47,50 +42,13 @@ func (p *pushApp) Plan(ctx context.Context) ([]runner.Task, error) { return p.gr
 
 func (p *pushApp) Verify() []runner.Task {
 	return []runner.Task{
-		{Name: "all instances run and are routable", Wait: p.startTimeout, Do: p.running},
+		p.running.AllRun(),
 		{Name: "green answers on its temporary route", Wait: p.routeTimeout, Do: p.answers},
 	}
 }
 
-// running counts the instances. A start that crashes is tried again by the platform;
-// one that has crashed at three reads in a row has failed.
-func (p *pushApp) running(ctx context.Context, o *runner.Observation) error {
-	app, want, err := p.live.ReplacementInstances(ctx)
-	if err != nil {
-		return err
-	}
-	ready, instances, err := upgrade.Routable(ctx, p.live.Pair.Platform, app)
-	if err != nil {
-		return err
-	}
-	o.Say("%d of %s", ready, runner.Count(want, "instance", "instances"))
-	o.Set("routable instances", ready)
-	if ready >= want && want > 0 {
-		return nil
-	}
-	var states []string
-	crashed := false
-	for _, i := range instances {
-		crashed = crashed || i.State == "CRASHED"
-		states = append(states, strings.TrimSpace(fmt.Sprintf("%d %s %s", i.Index, i.State, i.Details)))
-	}
-	err = fmt.Errorf("%d of %s run and are routable: %s", ready, runner.Count(want, "instance", "instances"), strings.Join(states, ", "))
-	if !crashed {
-		p.crashes = 0
-		return err
-	}
-	p.crashes++
-	o.Detail(upgrade.LastLines(ctx, p.live.Pair.Platform, app))
-	if p.crashed() {
-		return runner.Final(err)
-	}
-	return err
-}
-
-func (p *pushApp) crashed() bool { return p.crashes >= 3 }
-
 func (p *pushApp) answers(ctx context.Context, o *runner.Observation) error {
-	if p.crashed() {
+	if p.running.Crashed() {
 		return runner.Final(errors.New("not asked: the app crashes"))
 	}
 	status, err := p.apis.green().Status(ctx)

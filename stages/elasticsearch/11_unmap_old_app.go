@@ -35,13 +35,9 @@ func (u *unmapOldApp) Verify() []runner.Task {
 	return append(u.checks.Common(upgrade.ToGreen), u.counts.ofGreen(0))
 }
 
-// Abort maps blue again at once, unless it is off the live routes already with all it
-// had written to green: until then it is the only app that surely has every write.
+// Abort maps blue again at once, unless green serves alone already.
 func (u *unmapOldApp) Abort(ctx context.Context) ([]runner.Task, error) {
-	if u.traffic.BlueIsOff() {
-		return nil, nil
-	}
-	return u.traffic.MapBlue(ctx)
+	return u.traffic.AbortUnmapBlue(ctx)
 }
 
 // Undo catches blue up by a route of its own, maps it and proves it. Where nobody

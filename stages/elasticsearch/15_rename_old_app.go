@@ -2,7 +2,6 @@ package elasticsearch
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/digitalmarketplace/cutover/stages/bluegreen/names"
 	"github.com/digitalmarketplace/cutover/stages/runner"
@@ -16,51 +15,24 @@ By hand: cf rename search-api search-api-old.`
 // renameOldApp makes room for green's final name. To undo it by hand:
 // cf rename search-api-old search-api.
 type renameOldApp struct {
-	checks *upgrade.Checks
-	pair   *upgrade.Pair
-	names  *names.Names
+	checks   *upgrade.Checks
+	exchange *names.Exchange
 }
 
 func newRenameOldApp(s *Site) runner.Stage {
-	return &renameOldApp{checks: s.checks, pair: s.live.Pair, names: s.renamer}
+	return &renameOldApp{checks: s.checks, exchange: s.exchange}
 }
 
 func (r *renameOldApp) Check() []runner.Task {
-	return append(r.checks.GreenServes(), names.Free(r.pair.OldApp, r.names.App, func(context.Context) (string, error) {
-		b, err := r.pair.Run.Blue()
-		return b.App, err
-	}))
+	return append(r.checks.GreenServes(), r.exchange.OldNameIsFree())
 }
 
 func (r *renameOldApp) Plan(ctx context.Context) ([]runner.Task, error) {
-	b, app, err := r.pair.NeedBlue(ctx)
-	if err != nil || app.Name == r.pair.OldApp {
-		return nil, err
-	}
-	if app.Name != b.Name {
-		return nil, runner.Refuse("app %s was %s when the run began: somebody renamed it; cf rename %s %s", app.Name, b.Name, app.Name, b.Name)
-	}
-	return []runner.Task{r.names.RenameApp(app, r.pair.OldApp)}, nil
+	return r.exchange.RenameBlue(ctx)
 }
 
-func (r *renameOldApp) Verify() []runner.Task {
-	return []runner.Task{{Name: "blue has its old name", Do: func(ctx context.Context, o *runner.Observation) error {
-		_, app, err := r.pair.NeedBlue(ctx)
-		if err != nil {
-			return err
-		}
-		if app.Name != r.pair.OldApp {
-			return fmt.Errorf("it is called %s", app.Name)
-		}
-		o.Say("%s, %s", app.Name, app.State)
-		return nil
-	}}}
-}
+func (r *renameOldApp) Verify() []runner.Task { return []runner.Task{r.exchange.BlueRenamed()} }
 
 func (r *renameOldApp) Undo(ctx context.Context) ([]runner.Task, error) {
-	b, app, err := r.pair.BlueForRollback(ctx)
-	if err != nil || app == nil || app.Name == b.Name {
-		return nil, err
-	}
-	return []runner.Task{r.names.RenameApp(app, b.Name)}, nil
+	return r.exchange.UndoBlue(ctx)
 }

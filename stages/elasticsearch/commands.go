@@ -2,16 +2,14 @@ package elasticsearch
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"slices"
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/bluegreen/release"
 	"github.com/digitalmarketplace/cutover/stages/bluegreen/traffic"
 	"github.com/digitalmarketplace/cutover/stages/environ"
-	"github.com/digitalmarketplace/cutover/stages/journal"
 	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/upgrade"
 	"github.com/digitalmarketplace/cutover/stages/upgrade/report"
 )
 
@@ -32,22 +30,8 @@ func (s *Site) Options() runner.Options {
 func (s *Site) Journal() runner.Journal { return s.run }
 
 // Lease is the right to write, as the runner knows it.
-func (s *Site) Lease() runner.Lease { return lease{s.lease, s} }
-
-// lease acquires the lease in the name of this process.
-type lease struct {
-	*journal.Lease
-	site *Site
-}
-
-// Acquire acquires the lease.
-func (l lease) Acquire(ctx context.Context) error {
-	host, _ := os.Hostname()
-	who := journal.Holder{Build: l.site.options.Build, Process: fmt.Sprintf("%s, process %d", host, os.Getpid())}
-	if l.site.run.Exists() {
-		who.Run = l.site.run.ID()
-	}
-	return l.Lease.Acquire(ctx, who)
+func (s *Site) Lease() runner.Lease {
+	return upgrade.Lease{Lease: s.lease, Run: s.run, Build: s.options.Build}
 }
 
 // Situation reads where live traffic is, and what a rollback costs from there.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/digitalmarketplace/cutover/stages/bluegreen"
 	"github.com/digitalmarketplace/cutover/stages/bluegreen/backing"
+	"github.com/digitalmarketplace/cutover/stages/bluegreen/names"
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
@@ -14,13 +15,15 @@ import (
 
 // prerequisites are what has to hold before a run begins.
 type prerequisites struct {
-	platform *cloudfoundry.Client
-	run      *upgrade.Run
-	names    bluegreen.Names
-	creation *backing.Creation
-	counts   *counts
-	mappings *mappings
-	release  newestRelease
+	platform  *cloudfoundry.Client
+	run       *upgrade.Run
+	beginning *upgrade.Beginning
+	names     bluegreen.Names
+	renamer   *names.Names
+	creation  *backing.Creation
+	counts    *counts
+	mappings  *mappings
+	release   newestRelease
 	// otherImage says that green gets another image than blue, so that blue's mappings
 	// say nothing of green's.
 	otherImage bool
@@ -30,7 +33,7 @@ type prerequisites struct {
 
 func (p *prerequisites) checks() []runner.Task {
 	return []runner.Task{
-		{Name: "the live route leads to the live app", Do: p.liveApp},
+		p.beginning.Found(),
 		{Name: "the live release is the newest of its main branch", Do: p.newest},
 		{Name: "the data API answers", Do: p.mappings.listed},
 		{Name: "the search API answers, and accepts our token", Do: p.searchAPI},
@@ -38,7 +41,7 @@ func (p *prerequisites) checks() []runner.Task {
 		p.creation.Offered(),
 		{Name: "the quota has room for a second app and service", Do: p.room},
 		{Name: "the app's environment and logs can be read", Do: p.rights},
-		{Name: "no name is taken", Do: p.namesAreFree},
+		p.renamer.NotTaken(p.run, p.names),
 		{Name: "the counts of the live app, for the record", Do: p.drift},
 	}
 }
@@ -56,29 +59,12 @@ func (p *prerequisites) findBlue(ctx context.Context) (upgrade.Blue, error) {
 	return b, nil
 }
 
-func findBlue(ctx context.Context, platform *cloudfoundry.Client, names bluegreen.Names) (upgrade.Blue, error) {
-	b, err := upgrade.FindBlue(ctx, platform, names.LiveApp, names.LiveRoute)
+func findBlue(ctx context.Context, platform *cloudfoundry.Client, of bluegreen.Names) (upgrade.Blue, error) {
+	b, err := upgrade.FindBlue(ctx, platform, of.LiveApp, of.LiveRoute)
 	if err != nil {
 		return b, err
 	}
-	return b, backing.FindBlue(ctx, platform, names.Service, &b)
-}
-
-func (p *prerequisites) liveApp(ctx context.Context, o *runner.Observation) error {
-	b, err := p.findBlue(ctx)
-	if err != nil {
-		return err
-	}
-	if p.run.Exists() {
-		was, err := p.run.Blue()
-		if err == nil && was.App != b.App {
-			return runner.Refuse("run %s began with app %s, and the live route leads to %s now: somebody released since", p.run.ID(), was.App, b.App)
-		}
-	}
-	o.Say("%s, %s of %d MB, image %s, %s, service %s", b.Name, runner.Count(b.Instances, "instance", "instances"), b.MemoryMB, b.Image,
-		runner.Count(len(b.Routes), "route", "routes"), b.ServiceName)
-	o.Set("instances", b.Instances)
-	return nil
+	return b, backing.FindBlue(ctx, platform, of.Service, &b)
 }
 
 func (p *prerequisites) newest(ctx context.Context, o *runner.Observation) error {
@@ -167,41 +153,6 @@ func (p *prerequisites) rights(ctx context.Context, o *runner.Observation) error
 	}
 	o.Say("%d recent log lines", len(lines))
 	return nil
-}
-
-// namesAreFree checks that nothing has a name that the run will give.
-func (p *prerequisites) namesAreFree(ctx context.Context, o *runner.Observation) error {
-	var all []error
-	for _, name := range []string{p.names.NewApp, p.names.OldApp} {
-		app, err := p.platform.Apps.ByName(ctx, name)
-		if err != nil {
-			return err
-		}
-		if app != nil && !p.run.Owns(app.Metadata) {
-			all = append(all, p.run.NotOurs("app", name, app.Metadata))
-		}
-	}
-	for _, name := range []string{p.names.NewService, p.names.OldService} {
-		instance, err := p.platform.Services.ServiceInstanceByName(ctx, name)
-		if err != nil {
-			return err
-		}
-		if instance != nil && !p.run.Owns(instance.Metadata) {
-			all = append(all, p.run.NotOurs("service", name, instance.Metadata))
-		}
-	}
-	for _, address := range []string{p.names.TemporaryRoute, p.names.PrivateRoute} {
-		route, err := p.platform.Routes.ByAddress(ctx, address)
-		if err != nil {
-			return err
-		}
-		if route != nil && !p.run.Owns(route.Metadata) {
-			all = append(all, p.run.NotOurs("route", address, route.Metadata))
-		}
-	}
-	o.Say("%s, %s, %s, %s, %s and %s are free", p.names.NewApp, p.names.OldApp, p.names.NewService, p.names.OldService,
-		p.names.TemporaryRoute, p.names.PrivateRoute)
-	return errors.Join(all...)
 }
 
 // drift reports how far blue's counts are from the data API's. It refuses nothing: where

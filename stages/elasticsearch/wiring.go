@@ -52,6 +52,7 @@ type Site struct {
 	checks    *upgrade.Checks
 	prober    *proof.Prober
 	renamer   *names.Names
+	exchange  *names.Exchange
 	services  *backing.Services
 	variable  *backing.Variable
 	creation  *backing.Creation
@@ -59,6 +60,7 @@ type Site struct {
 	source    *clone.Source
 	green     *clone.Green
 	rebuild   *clone.Rebuild
+	removal   *clone.Removal
 	traffic   *traffic.Traffic
 	release   *release.Release
 	situation *situation.Reader
@@ -147,6 +149,7 @@ func (s *Site) wireUpgrade() {
 		Routers: s.Settings.Routers, Timeout: s.Settings.RouteTimeout,
 	}
 	s.renamer = names.New(s.platform)
+	s.exchange = &names.Exchange{Pair: pair, Names: s.renamer, LiveApp: s.names.LiveApp}
 }
 
 func (s *Site) wireDocuments() {
@@ -195,9 +198,13 @@ func (s *Site) wireBluegreen() {
 		Live: s.live, Proof: s.prober, Names: s.names, Follower: s.documents, Drain: settings.Drain, StartTimeout: settings.StartTimeout,
 		Hold: settings.OnBreach == "hold",
 	}
+	s.removal = &clone.Removal{
+		Live: s.live, Apps: s.apps, Rebuild: s.rebuild, Drained: s.traffic.Drained,
+		Delete: settings.RemoveOldApp == deleteOldApp, Timeout: settings.StartTimeout,
+	}
 	s.release = &release.Release{Live: s.live, Names: s.names, NewService: s.services.New, Timeout: settings.ReleaseTimeout}
 	s.situation = &situation.Reader{
-		Live: s.live, Names: s.names, Backing: oldAndNew{s.services},
+		Live: s.live, Names: s.names, Backing: oldAndNew{s.services}, CatchUp: true,
 		FindBlue: func(ctx context.Context) (upgrade.Blue, error) { return findBlue(ctx, s.platform, s.names) },
 		Called:   called, AppDeleted: upgrade.Refreshed, ServiceDeleted: upgrade.Refreshed,
 	}
@@ -238,11 +245,18 @@ func (s *Site) witness() *witness.Witness {
 }
 
 func (s *Site) prerequisites() *prerequisites {
-	return &prerequisites{
-		platform: s.platform, run: s.run, names: s.names, creation: s.creation, counts: s.counts, mappings: s.mappings,
+	p := &prerequisites{
+		platform: s.platform, run: s.run, names: s.names, renamer: s.renamer, creation: s.creation, counts: s.counts, mappings: s.mappings,
 		release:    newestRelease{s.Settings.Repository, s.Settings.MainBranch},
 		otherImage: s.Settings.Release != "" || s.Settings.Image != "",
 	}
+	p.beginning = &upgrade.Beginning{
+		Run: s.run, App: s.names.LiveApp, Version: s.options.Version, Find: p.findBlue,
+		Facts: func(b upgrade.Blue) map[string]string {
+			return map[string]string{upgrade.FactImage: s.Settings.image(b.Image)}
+		},
+	}
+	return p
 }
 
 func (s *Site) filler() *filler {

@@ -40,7 +40,7 @@ func (r *Reader) withoutRun(ctx context.Context) (runner.Situation, error) {
 		return none, err
 	}
 	if last != nil && !last.Back {
-		return complete(app.Name, last.Run), nil
+		return r.complete(app.Name, last.Run), nil
 	}
 	none.Traffic, none.Detail = string(upgrade.ToBlue), app.Name+" alone; no run has begun"
 	if app.Name != r.Names.LiveApp {
@@ -60,6 +60,6 @@ func (r *Reader) withoutRecord(green cloudfoundry.App) runner.Situation {
 	})
 }
 
-func complete(app, run string) runner.Situation {
-	return situation(upgrade.ToGreen, runner.Situation{Detail: app + "; run " + run + " is complete", Back: noRollback})
+func (r *Reader) complete(app, run string) runner.Situation {
+	return situation(upgrade.ToGreen, runner.Situation{Detail: app + "; run " + run + " is complete", Back: r.noRollback()})
 }

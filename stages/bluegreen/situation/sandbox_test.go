@@ -71,6 +71,7 @@ func (u *upgradeOfTest) forget() {
 			ServiceVariable: "DM_ELASTICSEARCH_SERVICE_NAME",
 		},
 		Backing:    backing{u},
+		CatchUp:    true,
 		FindBlue:   u.findBlue,
 		Called:     func(stage string) string { return "7. " + stage },
 		AppDeleted: upgrade.Refreshed, ServiceDeleted: upgrade.Refreshed,

@@ -77,6 +77,16 @@ func (t *Traffic) recordOff() runner.Task {
 // that was written to it. Until then blue is the only app that surely has every write.
 func (t *Traffic) BlueIsOff() bool { return !t.run().Time(factBlueOff).IsZero() }
 
+// AbortUnmapBlue are the tasks that map blue again at once, unless it is off the live
+// routes already with all it had written to green: until then it is the only app that
+// surely has every write.
+func (t *Traffic) AbortUnmapBlue(ctx context.Context) ([]runner.Task, error) {
+	if t.BlueIsOff() {
+		return nil, nil
+	}
+	return t.MapBlue(ctx)
+}
+
 // Drained is the task that waits until Drain has passed since blue was off the live
 // routes; most often it has.
 func (t *Traffic) Drained() runner.Task {
