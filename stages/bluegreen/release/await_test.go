@@ -155,6 +155,12 @@ func TestUndoingARelease(t *testing.T) {
 		"another app has the name it gets":                 {reach: func(w *world) { w.released(); w.app("search-api-released") }, away: []string{rename}, refused: appName},
 		"another service has the name":                     {reach: func(w *world) { w.released(); anotherService(w) }, away: []string{rename}, refused: service},
 		"another service has it, and the runbook has none": {reach: func(w *world) { recorded(w); anotherService(w); w.release.NewService = nil }, away: []string{rename}},
+		"another service has the name, and blue uses it": {
+			reach: func(w *world) {
+				w.released()
+				must(w.cf.Services.Bind(w.ctx, w.blue().App, anotherService(w), "", nil))(w)
+			}, away: []string{rename}, refused: service,
+		},
 		"its service has the name and no label": {
 			reach: func(w *world) { must(w.cf.Services.Bind(w.ctx, recorded(w), anotherService(w), "", nil))(w) }, away: []string{rename},
 		},
