@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,11 +20,17 @@ var binary string
 
 func TestMain(m *testing.M) { os.Exit(withBinary(m)) }
 
+// programPath is the file of a program that was built with the binary.
+func programPath(name string) string { return filepath.Join(filepath.Dir(binary), name) }
+
 func withBinary(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "cutover-e2e-")
 	if err == nil {
 		defer os.RemoveAll(dir)
 		binary, err = rig.Build{Command: "cutover"}.Into(context.Background(), dir)
+	}
+	if err == nil {
+		_, err = rig.Build{Command: "tenstages", Folder: "test"}.Into(context.Background(), dir)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -37,6 +44,7 @@ type world struct {
 	*rig.Sandbox
 	t    testing.TB
 	pace float64
+	book book
 }
 
 // slower returns the options at the pace of SANDBOX_PACE (slow, real or a number) where that is slower: no story may depend
@@ -82,7 +90,13 @@ func few() sandbox.Options {
 	return o
 }
 
+// start starts a sandbox for the Elasticsearch runbook.
 func start(t testing.TB, o sandbox.Options) *world {
+	t.Helper()
+	return startFor(t, elasticsearchBook(), o)
+}
+
+func startFor(t testing.TB, b book, o sandbox.Options) *world {
 	t.Helper()
 	o = slower(t, o)
 	s, err := rig.Start(t.Context(), o)
@@ -96,7 +110,7 @@ func start(t testing.TB, o sandbox.Options) *world {
 		// stage are always the same.
 		"LEASE_HEARTBEAT": "300ms", "LEASE_STALE_AFTER": "1s",
 	})
-	return &world{Sandbox: s, t: t, pace: o.Pace}
+	return &world{Sandbox: s, t: t, pace: o.Pace, book: b}
 }
 
 // process is one run of the program, in a folder of its own.
@@ -119,7 +133,7 @@ func (w *world) begin(extra map[string]string, args ...string) *process {
 // beginIn starts the program in a folder, with this environment and no other.
 func (w *world) beginIn(dir string, env map[string]string, args ...string) *process {
 	w.t.Helper()
-	p, err := rig.Run(rig.Command{Path: binary, Args: args, Dir: dir, Env: env})
+	p, err := rig.Run(rig.Command{Path: programPath(w.book.program), Args: args, Dir: dir, Env: env})
 	if err != nil {
 		w.t.Fatal(err)
 	}

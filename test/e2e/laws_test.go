@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/digitalmarketplace/cutover/stages/elasticsearch"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 	"github.com/digitalmarketplace/cutover/test/rig"
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
@@ -27,19 +26,15 @@ func (w *world) before(step runner.Step) {
 // forward runs all stages up to and including one, and the release where it comes before that. "" is the last stage.
 func (w *world) forward(to string) {
 	w.t.Helper()
-	book := elasticsearch.Runbook(nil)
-	if step := book.Named(to); step == nil || step.Number >= book.Named("await-release").Number {
-		w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
+	if step := w.book.named(to); step == nil || step.Number >= w.book.named("await-release").Number {
+		w.run(0, w.book.args("run", "--to", "remove-old-app")...)
 		w.deploy(nextImage)
 	}
 	if to == "" {
-		to = book.Steps[len(book.Steps)-1].Name
+		to = w.book.steps[len(w.book.steps)-1].Name
 	}
-	w.run(0, "elasticsearch", "run", "--to", to)
+	w.run(0, w.book.args("run", "--to", to)...)
 }
-
-// alwaysActs are the stages that act each time they are run.
-func alwaysActs() []string { return []string{"reindex"} }
 
 // isLast reports whether a step ends the run: after it there is no record to resume from or to roll back by.
 func isLast(steps []runner.Step, step runner.Step) bool {
@@ -47,10 +42,12 @@ func isLast(steps []runner.Step, step runner.Step) bool {
 }
 
 // Law 1: a dry run writes nothing at all, before any stage and after it.
-func TestADryRunWritesNothing(t *testing.T) {
-	t.Parallel()
-	steps := elasticsearch.Runbook(nil).Steps
-	w := start(t, small())
+func TestADryRunWritesNothing(t *testing.T) { eachBook(t, dryRunWritesNothing) }
+
+func dryRunWritesNothing(t *testing.T, b book) {
+	t.Helper()
+	steps := b.steps
+	w := startFor(t, b, b.sandbox())
 	check := func(when string, rollback int) {
 		t.Helper()
 		n := len(w.writes())
@@ -59,7 +56,7 @@ func TestADryRunWritesNothing(t *testing.T) {
 			if args[0] == "rollback" {
 				want = rollback
 			}
-			p := w.begin(nil, append([]string{"elasticsearch"}, args...)...)
+			p := w.begin(nil, b.args(args...)...)
 			p.wantExit(want)
 		}
 		if some := w.writes(); len(some) != n {
@@ -69,7 +66,7 @@ func TestADryRunWritesNothing(t *testing.T) {
 	check("at the beginning", 0)
 	for _, step := range steps {
 		w.before(step)
-		w.run(0, "elasticsearch", step.Name)
+		w.run(0, w.book.args(step.Name)...)
 		if isLast(steps, step) {
 			check("after "+step.Name, 3) // A run that has ended cannot be rolled back.
 		} else {
@@ -80,18 +77,20 @@ func TestADryRunWritesNothing(t *testing.T) {
 
 // Laws 1 and 2: a stage with nothing to do writes nothing but the lease and the record that it is complete; a complete stage writes
 // nothing.
-func TestAppliedTwiceIsAppliedOnce(t *testing.T) {
-	t.Parallel()
-	steps := elasticsearch.Runbook(nil).Steps
-	w := start(t, small())
+func TestAppliedTwiceIsAppliedOnce(t *testing.T) { eachBook(t, appliedTwice) }
+
+func appliedTwice(t *testing.T, b book) {
+	t.Helper()
+	steps := b.steps
+	w := startFor(t, b, b.sandbox())
 	for _, step := range steps {
 		w.before(step)
-		w.run(0, "elasticsearch", step.Name).wantUniqueTasks()
-		if slices.Contains(alwaysActs(), step.Name) {
+		w.run(0, w.book.args(step.Name)...).wantUniqueTasks()
+		if slices.Contains(b.alwaysActs, step.Name) {
 			continue
 		}
 		was, n := w.state(), len(w.writes())
-		w.run(0, "elasticsearch", step.Name)
+		w.run(0, w.book.args(step.Name)...)
 		if some := w.writes()[n:]; len(some) != 0 {
 			t.Errorf("%s, complete, wrote %+v", step.Name, some)
 		}
@@ -100,7 +99,7 @@ func TestAppliedTwiceIsAppliedOnce(t *testing.T) {
 		}
 		w.uncomplete(step.Name)
 		n = len(w.writes())
-		w.run(0, "elasticsearch", step.Name)
+		w.run(0, w.book.args(step.Name)...)
 		if some := choose(w.writes()[n:], notOfRecord); len(some) > 0 {
 			t.Errorf("%s, done but not recorded as complete, wrote %+v", step.Name, some)
 		}
@@ -138,10 +137,12 @@ func (p *process) wantUniqueTasks() {
 
 // Law 3: killed at any write and resumed by a fresh process in an empty folder, a stage ends in the same state, nothing lost and
 // nothing doubled. On each sandbox the whole runbook is run, and the process of each stage is killed at another point.
-func TestKilledAtAnyWriteTheNextProcessComesToTheSameEnd(t *testing.T) {
-	t.Parallel()
-	steps := elasticsearch.Runbook(nil).Steps
-	kills, ends := rehearsed(t, steps)
+func TestKilledAtAnyWriteTheNextProcessComesToTheSameEnd(t *testing.T) { eachBook(t, killedAtAnyWrite) }
+
+func killedAtAnyWrite(t *testing.T, b book) {
+	t.Helper()
+	steps := b.steps
+	kills, ends := rehearsed(t, b)
 	for i := 0; ; i++ {
 		last := -1
 		for at, step := range steps {
@@ -154,11 +155,11 @@ func TestKilledAtAnyWriteTheNextProcessComesToTheSameEnd(t *testing.T) {
 		}
 		t.Run(fmt.Sprintf("sandbox %d", i+1), func(t *testing.T) {
 			t.Parallel()
-			w := start(t, small())
+			w := startFor(t, b, b.sandbox())
 			for _, step := range steps[:last+1] {
 				w.before(step)
 				if i >= len(kills[step.Name]) {
-					w.run(0, "elasticsearch", step.Name)
+					w.run(0, w.book.args(step.Name)...)
 					continue
 				}
 				w.killedAt(step, kills[step.Name][i], ends[step.Name])
@@ -180,14 +181,14 @@ func (k kill) String() string {
 }
 
 // rehearsed runs all stages undisturbed, and returns for each the writes to be killed at and its final state.
-func rehearsed(t *testing.T, steps []runner.Step) (kills map[string][]kill, ends map[string]string) {
+func rehearsed(t *testing.T, b book) (kills map[string][]kill, ends map[string]string) {
 	t.Helper()
 	kills, ends = map[string][]kill{}, map[string]string{}
-	w := start(t, small())
-	for _, step := range steps {
+	w := startFor(t, b, b.sandbox())
+	for _, step := range b.steps {
 		w.before(step)
 		n := len(w.writes())
-		w.with(noHeartbeat(), 0, "elasticsearch", step.Name)
+		w.with(noHeartbeat(), 0, w.book.args(step.Name)...)
 		all := w.writes()[n:]
 		ends[step.Name] = w.state()
 		for _, at := range points(all) {
@@ -228,7 +229,7 @@ func noHeartbeat() map[string]string {
 func (w *world) killedAt(step runner.Step, k kill, want string) {
 	w.t.Helper()
 	id := w.fault(faults.Fault{Kind: faults.Hold, WritesOnly: true, N: k.n})
-	victim := w.begin(noHeartbeat(), "elasticsearch", step.Name)
+	victim := w.begin(noHeartbeat(), w.book.args(step.Name)...)
 	w.awaitHeld(id)
 	victim.Kill()
 	if k.fate == "dropped" {
@@ -238,7 +239,7 @@ func (w *world) killedAt(step runner.Step, k kill, want string) {
 		w.release(id, rig.Do)
 	}
 	seen := len(w.writes())
-	successor := w.begin(nil, "elasticsearch", step.Name)
+	successor := w.begin(nil, w.book.args(step.Name)...)
 	if k.fate == "late" {
 		w.eventually("the next process begins to write, or has nothing to do", func() bool { return len(w.writes()) > seen || successor.Ended() })
 		w.release(id, rig.Do)
@@ -252,27 +253,29 @@ func (w *world) killedAt(step runner.Step, k kill, want string) {
 }
 
 // Law 4: applied up to any stage and rolled back, the state is the one before, except for the record of the retired run.
-func TestUndoneIsTheStateBefore(t *testing.T) {
-	t.Parallel()
-	steps := elasticsearch.Runbook(nil).Steps
+func TestUndoneIsTheStateBefore(t *testing.T) { eachBook(t, undone) }
+
+func undone(t *testing.T, b book) {
+	t.Helper()
+	steps := b.steps
 	for _, step := range steps {
 		t.Run(step.Name, func(t *testing.T) {
 			t.Parallel()
-			w := start(t, small())
+			w := startFor(t, b, b.sandbox())
 			was := w.state()
 			w.forward(step.Name)
 			if isLast(steps, step) {
 				// The run has ended: the rollback is refused, and writes nothing.
 				was, n := w.state(), len(w.writes())
-				w.run(3, "elasticsearch", "rollback")
+				w.run(3, w.book.args("rollback")...)
 				if some := w.writes()[n:]; len(some) != 0 || w.state() != was {
 					t.Errorf("a rollback after the end wrote %+v", some)
 				}
 				return
 			}
-			w.run(0, "elasticsearch", "rollback")
+			w.run(0, w.book.args("rollback")...)
 			w.removeRetired()
-			if step.Number >= 18 {
+			if step.Number >= b.named("await-release").Number {
 				// Released apps stay, with their service.
 				w.removeReleased()
 			}
@@ -282,22 +285,26 @@ func TestUndoneIsTheStateBefore(t *testing.T) {
 }
 
 // Law 5: no secret in any output.
-func TestNoSecretIsInAnyOutput(t *testing.T) {
-	t.Parallel()
-	steps := elasticsearch.Runbook(nil).Steps
+func TestNoSecretIsInAnyOutput(t *testing.T) { eachBook(t, noSecretInAnyOutput) }
+
+func noSecretInAnyOutput(t *testing.T, b book) {
+	t.Helper()
+	steps := b.steps
 	for _, format := range []string{"text", "json"} {
-		w := start(t, small())
+		w := startFor(t, b, b.sandbox())
 		for _, step := range steps {
 			w.before(step)
-			p := w.with(map[string]string{"LOG_FORMAT": format}, 0, "elasticsearch", step.Name)
+			p := w.with(map[string]string{"LOG_FORMAT": format}, 0, w.book.args(step.Name)...)
 			w.noSecret(p)
 		}
-		w.noSecret(w.with(map[string]string{"LOG_FORMAT": format}, 0, "elasticsearch", "status"))
+		w.noSecret(w.with(map[string]string{"LOG_FORMAT": format}, 0, w.book.args("status")...))
 		// After the last step a rollback is refused; before it, it works.
-		w.noSecret(w.with(map[string]string{"LOG_FORMAT": format}, 3, "elasticsearch", "rollback"))
-		w = start(t, small())
+		w.noSecret(w.with(map[string]string{"LOG_FORMAT": format}, 3, w.book.args("rollback")...))
+		w = startFor(t, b, b.sandbox())
 		w.forward(steps[len(steps)-2].Name)
-		w.noSecret(w.with(map[string]string{"LOG_FORMAT": format}, 0, "elasticsearch", "rollback"))
-		w.noSecret(w.run(0, "env"))
+		w.noSecret(w.with(map[string]string{"LOG_FORMAT": format}, 0, w.book.args("rollback")...))
+		for _, args := range b.commands {
+			w.noSecret(w.run(0, args...))
+		}
 	}
 }
