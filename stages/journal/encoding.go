@@ -133,7 +133,7 @@ func decode(from *cloudfoundry.ServiceInstance) (*Run, error) {
 			run.Facts[key] = value
 		}
 		if err != nil {
-			return nil, runner.Refuse("its annotation %s is damaged: %w", key, err)
+			return nil, runner.Refuse("its annotation %s cannot be read: %w", key, err)
 		}
 	}
 	if run.ID == "" || from.Type != "user-provided" {
