@@ -85,7 +85,9 @@ func appliedTwice(t *testing.T, b book) {
 	w := startFor(t, b, b.sandbox())
 	for _, step := range steps {
 		w.before(step)
-		w.run(0, w.book.args(step.Name)...).wantUniqueTasks()
+		if p := w.run(0, w.book.args(step.Name)...); b.reports {
+			p.wantUniqueTasks()
+		}
 		if slices.Contains(b.alwaysActs, step.Name) {
 			continue
 		}
