@@ -159,7 +159,7 @@ func (s *story) start(args []string) *process {
 	}
 	w := s.world
 	if w == nil { // a story without a sandbox
-		w = &world{t: reporter{s.tb, s.ts}}
+		w = &world{t: reporter{s.tb, s.ts}, book: elasticsearchBook()}
 	}
 	return w.beginIn(s.ts.MkAbs("."), s.env(), args[1:]...)
 }
