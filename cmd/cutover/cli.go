@@ -21,9 +21,9 @@ type grammar struct {
 	Version  versionCommand `cmd:"" help:"Print the version and the commit."`
 }
 
-func newGrammar() *grammar {
-	g := &grammar{}
-	for _, book := range runbooks() {
+func newGrammar(books []runbook) *grammar {
+	g := &grammar{Env: envCommand{books: books}}
+	for _, book := range books {
 		g.Runbooks = append(g.Runbooks, commandOf(book.Name, "", book.help, newRunbookCommand(book)))
 	}
 	return g
@@ -173,12 +173,14 @@ func (u *unlockCommand) Run(ctx context.Context, p *program, c *runbookCommand) 
 	return p.unlock(ctx, c, u.ID)
 }
 
-type envCommand struct{}
+type envCommand struct {
+	books []runbook `kong:"-"`
+}
 
 // Run lists the variables of all runbooks, each once.
-func (*envCommand) Run(p *program) error {
+func (e *envCommand) Run(p *program) error {
 	listed := map[string]bool{}
-	for _, book := range runbooks() {
+	for _, book := range e.books {
 		p.redact.Add(environ.Secrets(book.settings, p.lookup)...)
 		for _, s := range environ.Effective(book.settings, p.lookup) {
 			if listed[s.Name] {

@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, lookup environ.Lookup, stdout, stde
 		lookup: lookup, redact: redact,
 		stdout: redact.Writer(stdout), stderr: redact.Writer(stderr),
 	}
-	parser, err := newParser(p)
+	parser, err := newParser(p, runbooks())
 	if err != nil {
 		fmt.Fprintln(p.stderr, "cutover:", err)
 		return 2
@@ -110,8 +110,8 @@ func clearEmpty(lookup environ.Lookup) {
 	}
 }
 
-func newParser(p *program) (*kong.Kong, error) {
-	return kong.New(newGrammar(),
+func newParser(p *program, books []runbook) (*kong.Kong, error) {
+	return kong.New(newGrammar(books),
 		kong.Name("cutover"),
 		kong.Description("Upgrades the services behind a live application on Cloud Foundry, stage by stage, with proof.\n\n"+
 			"Exit codes: 0 done or nothing to do, 1 a check or verification failed, 2 usage or settings, "+

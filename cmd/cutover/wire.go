@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -73,20 +74,21 @@ func (p *program) stages(ctx context.Context, c *runbookCommand, from, to string
 // counts as its first or last. It is never empty.
 func stagesOf(book runbook, from, to string) (runner.Range, error) {
 	if from == "switch" {
-		from = book.Switch.First
+		from = cmp.Or(book.Switch.First, from)
 	}
 	if to == "switch" {
-		to = book.Switch.Last
+		to = cmp.Or(book.Switch.Last, to)
 	}
 	for _, name := range []string{from, to} {
 		if name != "" && book.Named(name) == nil {
 			return runner.Range{}, runner.Misconfigure("there is no stage %q: cutover %s --help lists them", name, book.Name)
 		}
 	}
-	if len(book.Between(from, to)) == 0 {
+	some := book.Between(from, to)
+	if len(some) == 0 {
 		return runner.Range{}, runner.Misconfigure("stage %s comes after %s", from, to)
 	}
-	return runner.Range{First: from, Last: to}, nil
+	return runner.Range{First: some[0].Name, Last: some[len(some)-1].Name}, nil
 }
 
 func (p *program) rollback(ctx context.Context, c *runbookCommand) error {

@@ -20,18 +20,15 @@ func (r *Runner) card(ctx context.Context, result *Result, step Step, err error)
 			c.Traffic, c.Rollback = strings.TrimSpace(s.Traffic+": "+s.Detail), s.Back
 		}
 	}
-	c.Again, c.Onward, c.Next = r.advice(result, step, ClassOf(err))
-	var b *breach
-	if errors.As(err, &b) && ClassOf(err) == Failed {
-		c.Again, c.Next = "yes, once it is known why requests failed: it starts again at its first stage", r.Command+" switch"
-	}
+	c.Onward = "no: later stages refuse until this one is complete"
+	c.Again, c.Next = r.advice(result, step, err)
 	return c
 }
 
 // failed says in one line what failed, and how to do it by hand.
 func failed(result *Result, err error) (text, byHand string) {
 	stage := fmt.Sprintf("%d. %s", result.Number, result.Stage)
-	f := result.FirstFailure()
+	f := result.firstFailure()
 	switch {
 	case ClassOf(err) == Interrupted && f != nil:
 		return fmt.Sprintf("nothing: %s was asked to stop, in %s: %s", stage, f.List, f.Name), ""
@@ -43,40 +40,27 @@ func failed(result *Result, err error) (text, byHand string) {
 	return fmt.Sprintf("%s: %s", stage, err), ""
 }
 
-// changed are the names of the changes that were done, and of those that were not.
-func (r *Result) changed() (done, not []string) {
-	for _, t := range r.Tasks {
-		switch {
-		case t.Effect == Proves || t.List != ListApply && t.List != ListAbort && t.List != ListUndo:
-		case t.Verdict == Done:
-			done = append(done, t.Name)
-		default:
-			not = append(not, t.Name)
-		}
-	}
-	return done, append(not, r.NotStarted...)
-}
-
-// advice says whether it is safe to run again and to go on, and the next command.
-func (r *Runner) advice(result *Result, step Step, class Class) (again, onward, next string) {
-	same := r.Command + " " + step.Name
+// advice says whether it is safe to run again, and the next command.
+func (r *Runner) advice(result *Result, step Step, err error) (again, next string) {
+	rollback := r.Command + " rollback"
+	next = r.Command + " " + step.Name
 	if result.Rollback {
-		same = r.Command + " rollback"
+		next = rollback
 	}
-	onward = "no: later stages refuse until this one is complete"
-	switch class {
-	case Misconfigured:
-		return "yes, once the setting is corrected", onward, same
-	case Refused:
-		return "yes, it will refuse again until what it names has changed", onward, r.Command + " status"
-	case Unavailable:
-		return "yes, once what it names answers again: it continues from here", onward, same
-	case Interrupted:
-		return "yes: it continues from here", onward, same
+	var b *breach
+	switch class := ClassOf(err); {
+	case class == Misconfigured:
+		return "yes, once the setting is corrected", next
+	case class == Refused:
+		return "yes, it will refuse again until what it names has changed", r.Command + " status"
+	case class == Unavailable:
+		return "yes, once what it names answers again: it continues from here", next
+	case class == Interrupted:
+		return "yes: it continues from here", next
+	case errors.As(err, &b):
+		return "yes, once it is known why requests failed: it starts again at its first stage", r.Command + " switch"
+	case result.Rollback:
+		return "yes: it reads the current state and does only what is missing", next
 	}
-	again = "yes: it reads the current state and does only what is missing"
-	if !result.Rollback {
-		again += "; if it fails in the same way again, roll back if possible: " + r.Command + " rollback"
-	}
-	return again, onward, same
+	return "yes: it reads the current state and does only what is missing; if it fails in the same way again, roll back if possible: " + rollback, next
 }

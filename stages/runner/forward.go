@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,9 +10,9 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/httpclient"
 )
 
-// Run executes steps of the runbook in their order, each as a stage of its own with
-// a result of its own, and stops at the first that does not succeed. Its error has
-// the exit code's class; nil: all succeeded.
+// Run executes steps of the runbook in their order, each as a stage of its own with a
+// result of its own, and stops at the first that does not succeed. Its error has the exit
+// code's class; nil: all succeeded.
 func (r *Runner) Run(ctx context.Context, steps []Step) error {
 	defer r.release(ctx)
 	r.watch = r.watching(steps)
@@ -28,8 +29,8 @@ func (r *Runner) Run(ctx context.Context, steps []Step) error {
 func (r *Runner) forward(ctx context.Context, step Step, result *Result) error {
 	stage := step.Open()
 	var admission Admission
-	act, err := r.underLease(ctx, result, func() (act bool, err error) {
-		if admission, err = r.admit(ctx, step, stage, result); err != nil {
+	_, act, err := r.underLease(ctx, result, func(record *Record) (_ bool, err error) {
+		if admission, err = r.admit(ctx, step, stage, record); err != nil {
 			return false, r.fail(result, ListCheck, "the run allows this stage", err)
 		}
 		return admission.Act, nil
@@ -58,25 +59,19 @@ func (r *Runner) forward(ctx context.Context, step Step, result *Result) error {
 }
 
 // admit decides whether the stage runs, from the record alone.
-func (r *Runner) admit(ctx context.Context, step Step, stage Stage, result *Result) (Admission, error) {
-	record, err := r.Journal.Record(ctx)
-	if err != nil {
-		return Admission{}, err
-	}
-	if record != nil {
-		result.Run = record.Run
-	}
+func (r *Runner) admit(ctx context.Context, step Step, stage Stage, record *Record) (Admission, error) {
 	if record != nil && record.Back {
 		return Admission{}, Refuse("run %s is being rolled back: finish that with %s rollback", record.Run, r.Command)
 	}
-	upTo := r.Runbook.Between("", step.Name)
-	earlier := upTo[:len(upTo)-1]
+	earlier := r.Runbook.Between("", step.Name)
+	earlier = earlier[:len(earlier)-1]
 	if gate, is := stage.(Gate); is {
 		return gate.Admit(record, earlier), nil
 	}
 	if record.IsComplete(step.Name) {
 		c := record.Complete[step.Name]
-		return Admission{Why: "done by " + orUnknown(c.Build) + " at " + c.Ended.UTC().Format(time.RFC3339)}, nil
+		by := cmp.Or(c.Build, "somebody outside of Jenkins")
+		return Admission{Why: "done by " + by + " at " + c.Ended.UTC().Format(time.RFC3339)}, nil
 	}
 	if record == nil && r.Runbook.IsLast(step) {
 		ended, err := r.Journal.Ended(ctx)
@@ -95,19 +90,12 @@ func (r *Runner) admit(ctx context.Context, step Step, stage Stage, result *Resu
 	return Admission{Act: true, Completes: true}, nil
 }
 
-func orUnknown(build string) string {
-	if build == "" {
-		return "somebody outside of Jenkins"
-	}
-	return build
-}
-
 // work is a stage from its checks to its completion.
 func (r *Runner) work(ctx context.Context, step Step, stage Stage, result *Result, completes bool) error {
 	started, reading := time.Now().UTC(), httpclient.WithoutPermit(ctx)
 	err := r.each(reading, result, ListCheck, stage.Check(), 0)
 	var skip *Skip
-	if errors.As(err, &skip) && result.FirstFailure() == nil {
+	if errors.As(err, &skip) && result.firstFailure() == nil {
 		result.Verdict, result.Why = Skipped, skip.Why
 		return nil
 	}
@@ -115,12 +103,8 @@ func (r *Runner) work(ctx context.Context, step Step, stage Stage, result *Resul
 		return err
 	}
 	tasks, err := r.plan(reading, stage, result)
-	if err != nil || result.Verdict == Waits {
+	if err != nil || r.DryRun {
 		return err
-	}
-	if r.DryRun {
-		r.planned(result, ListApply, tasks)
-		return nil
 	}
 	if err := r.change(ctx, stage, result, tasks, r.watch.verdict(step)); err != nil {
 		return err
@@ -138,20 +122,25 @@ func (r *Runner) work(ctx context.Context, step Step, stage Stage, result *Resul
 	return nil
 }
 
-// plan asks the stage for its changes. In a dry run it may have to wait for an
-// earlier stage; the result says so then.
+// plan asks the stage for its changes, which a dry run reports; it may have to wait for an
+// earlier stage there.
 func (r *Runner) plan(ctx context.Context, stage Stage, result *Result) ([]Task, error) {
 	const name = "compute the changes"
 	tasks, err := stage.Plan(ctx)
 	err = because(ctx, r.notYet(ctx, nil, err))
 	var waits *waiting
-	if errors.As(err, &waits) {
+	switch {
+	case errors.As(err, &waits):
 		result.Verdict, result.Why = Waits, waits.why
 		r.note(result, ListPlan, name, Waits, waits.why)
 		return nil, nil
-	}
-	if err != nil {
+	case err != nil:
 		return nil, r.fail(result, ListPlan, name, err)
+	case r.DryRun && len(tasks) == 0:
+		result.Verdict = Nothing
+		r.note(result, ListPlan, "no changes are needed", Nothing, "already done")
+	case r.DryRun:
+		r.planned(result, ListApply, tasks)
 	}
 	return tasks, nil
 }
@@ -163,13 +152,7 @@ func (r *Runner) planned(result *Result, list List, tasks []Task) {
 		if t.Assume != nil {
 			t.Assume()
 		}
-		r.add(result, TaskResult{
-			List: list, Name: t.Name, Verdict: Planned, Said: t.ByHand, Detail: t.Shows, Effect: t.Effect, Started: time.Now().UTC(),
-		})
-	}
-	if len(tasks) == 0 {
-		result.Verdict = Nothing
-		r.note(result, ListPlan, "no changes are needed", Nothing, "already done")
+		r.add(result, TaskResult{List: list, Name: t.Name, Verdict: Planned, Said: t.ByHand, Detail: t.Shows, Effect: t.Effect})
 	}
 }
 
@@ -190,18 +173,13 @@ func (r *Runner) change(ctx context.Context, stage Stage, result *Result, tasks,
 	return errors.Join(err, r.inTurn(r.permitted(ctx), result, ListAbort, tasks))
 }
 
-// retire ends the run once the runbook's last step is complete. A process that was
-// killed in between left the step complete: the next one skips it, and comes here
-// all the same.
+// retire ends the run once the runbook's last step is complete. A process that was killed
+// in between left the step complete: the next one skips it, and comes here all the same.
 func (r *Runner) retire(ctx context.Context, step Step, result *Result) error {
 	if r.DryRun || !r.Runbook.IsLast(step) {
 		return nil
 	}
-	var record *Record
-	act, err := r.underLease(ctx, result, func() (act bool, err error) {
-		if record, err = r.Journal.Record(ctx); err != nil {
-			return false, r.fail(result, ListVerify, "read the run", err)
-		}
+	record, act, err := r.underLease(ctx, result, func(record *Record) (bool, error) {
 		return record.IsComplete(step.Name) && !record.Back, nil
 	})
 	if err != nil || !act {

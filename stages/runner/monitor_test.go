@@ -73,7 +73,7 @@ func TestABreachStopsTheStageAndPutsTheWorldBack(t *testing.T) {
 			if _, complete := w.record.Complete["a"]; complete != (c.code == 3) {
 				t.Errorf("the stage before is complete: %t", complete)
 			}
-			if f := w.results[1].FirstFailure(); f == nil || !strings.Contains(f.Error, "a reader failed") {
+			if f := w.results[1].firstFailure(); f == nil || !strings.Contains(f.Error, "a reader failed") {
 				t.Errorf("the first cause is not first: %+v", f)
 			}
 		})

@@ -1,9 +1,6 @@
 package runner
 
-import (
-	"errors"
-	"time"
-)
+import "time"
 
 // Verdict is how a task or a stage ended.
 type Verdict string
@@ -39,11 +36,9 @@ type TaskResult struct {
 	ByHand  string  `json:"by_hand,omitempty"`
 	Facts   []Fact  `json:"facts,omitempty"`
 	// Effect says what the task does, or would do, to the world.
-	Effect   Effect        `json:"effect"`
+	Effect   Effect        `json:"effect,omitempty"`
 	Started  time.Time     `json:"started"`
 	Duration time.Duration `json:"duration_ns"`
-	// Err is the error itself, for whoever decides on its class.
-	Err error `json:"-"`
 }
 
 // Result is the outcome of one stage. It is what every report is made of.
@@ -72,17 +67,6 @@ type Result struct {
 	Card       *Card    `json:"card,omitempty"`
 }
 
-// Err joins the errors of the tasks; nil if none failed.
-func (r *Result) Err() error {
-	var all []error
-	for i := range r.Tasks {
-		if v := r.Tasks[i].Verdict; v == Failure || v == Errored {
-			all = append(all, r.Tasks[i].Err)
-		}
-	}
-	return errors.Join(all...)
-}
-
 func (r *Result) notStarted(tasks []Task) {
 	for _, t := range tasks {
 		if t.Effect != Proves {
@@ -100,14 +84,28 @@ func (r *Result) facts() []Fact {
 	return all
 }
 
-// FirstFailure returns the first task that failed, or nil.
-func (r *Result) FirstFailure() *TaskResult {
+// firstFailure returns the first task that failed, or nil.
+func (r *Result) firstFailure() *TaskResult {
 	for i := range r.Tasks {
 		if v := r.Tasks[i].Verdict; v == Failure || v == Errored {
 			return &r.Tasks[i]
 		}
 	}
 	return nil
+}
+
+// changed are the names of the changes that were done, and of those that were not.
+func (r *Result) changed() (done, not []string) {
+	for _, t := range r.Tasks {
+		switch {
+		case t.Effect == Proves || t.List != ListApply && t.List != ListAbort && t.List != ListUndo:
+		case t.Verdict == Done:
+			done = append(done, t.Name)
+		default:
+			not = append(not, t.Name)
+		}
+	}
+	return done, append(not, r.NotStarted...)
 }
 
 // Card is what a person reads at 3 a.m.: the last lines of a failure, and what

@@ -8,15 +8,15 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/httpclient"
 )
 
-// Rollback undoes the runbook's stages in the runbook's own order, each as a result
-// of its own, and retires the run. It asks all of them for their Undo before its
-// first write, and ends with an error of class Refused, nothing done, where one
-// cannot be undone. It records that the run is rolled back before it undoes
-// anything, so that no forward stage can start in between, and it can be run again
-// after a crash at any point: each Undo reads the world anew.
+// Rollback undoes the runbook's stages in the runbook's own order, each as a result of its
+// own, and retires the run. It asks all of them for their Undo before its first write, and
+// ends with an error of class Refused, nothing done, where one cannot be undone. It records
+// that the run is rolled back before it undoes anything, so that no forward stage can start
+// in between, and it can be run again after a crash at any point: each Undo reads the world
+// anew.
 //
-// A breach stops nothing, since a rollback is the remedy. It is the error in the
-// end, as BreachDuringRollback.
+// A breach stops nothing, since a rollback is the remedy. It is the error in the end, as
+// BreachDuringRollback.
 func (r *Runner) Rollback(ctx context.Context) error {
 	defer r.release(ctx)
 	steps := r.Runbook.RollbackSteps()
@@ -38,62 +38,52 @@ func (r *Runner) Rollback(ctx context.Context) error {
 	return breach
 }
 
-// undo undoes one stage. Where there is no run it does nothing, and the result names
-// none.
+// undo undoes one stage. Where there is no run it does nothing, and the result names none.
 func (r *Runner) undo(ctx context.Context, step Step, first bool, result *Result) error {
-	var record *Record
-	act, err := r.underLease(ctx, result, func() (act bool, err error) {
-		if record, err = r.Journal.Record(ctx); err != nil {
-			return false, r.fail(result, ListUndo, "read the run", err)
-		}
-		return record != nil, nil
-	})
+	record, act, err := r.underLease(ctx, result, func(record *Record) (bool, error) { return record != nil, nil })
 	if err != nil {
 		return err
 	}
 	if !act {
 		return r.withoutRun(ctx, result)
 	}
-	result.Run = record.Run
 	if first && !record.Back {
 		if err := r.reversible(ctx, result); err != nil {
 			return err
 		}
 	}
-	tasks, why, err := r.undoing(ctx, step, result)
-	if err != nil {
-		return err
-	}
-	if r.DryRun && len(tasks) > 0 {
+	tasks, why, err := undoing(ctx, step)
+	switch {
+	case err != nil:
+		return r.fail(result, ListUndo, "compute what to undo", err)
+	case r.DryRun && why == "":
 		r.planned(result, ListUndo, tasks)
 		return nil
-	}
-	if !r.DryRun {
+	case !r.DryRun:
 		err = r.undone(ctx, step, record, result, tasks)
 	}
-	if err == nil && len(tasks) == 0 {
+	if err == nil && why != "" {
 		r.nothingToUndo(result, why)
 	}
 	return err
 }
 
-// undoing asks the stage how to undo it; why says why there is nothing to undo.
-func (r *Runner) undoing(ctx context.Context, step Step, result *Result) (tasks []Task, why string, err error) {
+// undoing asks a stage how to undo it; why says why there is nothing to undo.
+func undoing(ctx context.Context, step Step) (tasks []Task, why string, err error) {
 	tasks, err = step.Open().Undo(httpclient.WithoutPermit(ctx))
 	var none *Irreversible
 	switch {
 	case errors.As(err, &none) && none.Covered:
 		return nil, none.Why, nil
 	case none != nil:
-		return nil, "", r.fail(result, ListUndo, "undo the stage", Refuse("it cannot be undone: %w", err))
-	case err != nil:
-		return nil, "", r.fail(result, ListUndo, "compute what to undo", err)
+		return nil, "", Refuse("it cannot be undone, so there is no rollback from here: %w", err)
+	case err == nil && len(tasks) == 0:
+		return nil, "nothing is left of it", nil
 	}
-	return tasks, "nothing is left of it", nil
+	return tasks, "", err
 }
 
-// undone carries out the undoing of a stage, and records that it is no longer
-// complete.
+// undone carries out what undoes a stage, and records that it is no longer complete.
 func (r *Runner) undone(ctx context.Context, step Step, record *Record, result *Result, tasks []Task) error {
 	if !record.Back {
 		if err := r.Journal.GoBack(r.permitted(ctx)); err != nil {
@@ -125,8 +115,8 @@ func (r *Runner) nothingToUndo(result *Result, why string) {
 	r.note(result, ListUndo, "undo the stage", Nothing, why)
 }
 
-// withoutRun ends a rollback that has no run to roll back: none was begun, or the
-// last one was rolled back. One that is complete cannot be rolled back.
+// withoutRun ends a rollback that has no run to roll back: none was begun, or the last one
+// was rolled back. One that is complete cannot be rolled back.
 func (r *Runner) withoutRun(ctx context.Context, result *Result) error {
 	const name = "there is a run to roll back"
 	result.Run = ""
@@ -146,19 +136,15 @@ func (r *Runner) withoutRun(ctx context.Context, result *Result) error {
 	return nil
 }
 
-// reversible asks every stage for its Undo, before a run is turned that could then
-// go neither way. What a later stage refuses for another reason is left to its turn:
-// it must not keep the traffic from being moved back.
+// reversible asks every stage for its Undo, before a run is turned that could then go
+// neither way. What a later stage refuses or finds not to hold is left to its turn: it must
+// not keep the traffic from being moved back.
 func (r *Runner) reversible(ctx context.Context, result *Result) error {
-	const name = "every stage can be undone"
 	for _, step := range r.Runbook.RollbackSteps() {
-		_, err := step.Open().Undo(httpclient.WithoutPermit(ctx))
+		_, _, err := undoing(ctx, step)
 		var none *Irreversible
-		switch {
-		case errors.As(err, &none) && !none.Covered:
-			return r.fail(result, ListCheck, name, Refuse("there is no rollback from here: %s: %w", step.Called(), err))
-		case none == nil && ClassOf(err) > Failed && ClassOf(err) != Refused:
-			return r.fail(result, ListCheck, name, fmt.Errorf("%s: %w", step.Called(), err))
+		if class := ClassOf(err); errors.As(err, &none) || class != Succeeded && class != Failed && class != Refused {
+			return r.fail(result, ListCheck, "every stage can be undone", fmt.Errorf("%s: %w", step.Called(), err))
 		}
 	}
 	return nil

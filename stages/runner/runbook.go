@@ -82,9 +82,9 @@ func (b Runbook) Between(first, last string) []Step {
 	return b.Steps[from : to+1 : to+1]
 }
 
-// Has reports whether a stage is in a range.
+// Has reports whether a stage is in a range; none is in the zero value.
 func (b Runbook) Has(r Range, name string) bool {
-	return slices.ContainsFunc(b.Between(r.First, r.Last), func(s Step) bool { return s.Name == name })
+	return r != (Range{}) && slices.ContainsFunc(b.Between(r.First, r.Last), func(s Step) bool { return s.Name == name })
 }
 
 // RollbackSteps are the steps in the order in which they are undone.

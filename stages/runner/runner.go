@@ -132,17 +132,24 @@ func (r *Runner) end(ctx context.Context, result *Result, step Step, err error) 
 	r.Observer.Observe(Event{Kind: StageDone, Result: result})
 }
 
-// underLease asks admit whether there is anything to do, and then holds the lease
-// before that is done. After waiting for the lease it asks again: another process
+// underLease reads the run, asks admit whether there is anything to do, and then holds the
+// lease before that is done. After waiting for the lease it asks again: another process
 // may have finished the stage meanwhile.
-func (r *Runner) underLease(ctx context.Context, result *Result, admit func() (bool, error)) (bool, error) {
+func (r *Runner) underLease(ctx context.Context, result *Result, admit func(*Record) (act bool, err error)) (*Record, bool, error) {
 	for {
-		act, err := admit()
+		record, err := r.Journal.Record(ctx)
+		if err != nil {
+			return nil, false, r.fail(result, ListCheck, "read the run", err)
+		}
+		if record != nil {
+			result.Run = record.Run
+		}
+		act, err := admit(record)
 		if err != nil || !act || r.DryRun || r.held {
-			return act, err
+			return record, act, err
 		}
 		if err := r.acquire(ctx, result); err != nil {
-			return false, err
+			return nil, false, err
 		}
 	}
 }

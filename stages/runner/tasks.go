@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,12 +55,12 @@ func (r *Runner) task(ctx context.Context, result *Result, list List, t Task, wa
 	}
 	r.Observer.Observe(Event{Kind: TaskStarted, Result: result, List: list, Task: t.Name})
 	done := TaskResult{List: list, Name: t.Name, ByHand: t.ByHand, Effect: t.Effect, Started: time.Now().UTC(), Verdict: Done}
-	latest, stop := r.report(result, list, t.Name)
-	o, err := r.poll(ctx, t, wait, latest)
+	o := &Observation{}
+	stop := r.report(Event{Kind: TaskProgress, Result: result, List: list, Task: t.Name}, o)
+	err := because(ctx, r.poll(ctx, t, wait, o))
 	stop()
-	err = because(ctx, err)
 	done.Duration = time.Since(done.Started)
-	done.Said, done.Detail, done.Facts = o.Said(), o.Detailed(), o.Facts()
+	done.Said, done.Detail, done.Facts = o.measured()
 	var waits *waiting
 	var skip *Skip
 	switch {
@@ -68,36 +69,57 @@ func (r *Runner) task(ctx context.Context, result *Result, list List, t Task, wa
 	case errors.As(err, &skip):
 		done.Verdict, done.Said = Skipped, skip.Why
 	case err != nil:
-		done.Verdict, done.Err, done.Error = verdictOf(err), err, err.Error()
+		done.Verdict, done.Error = verdictOf(err), err.Error()
 	}
 	r.add(result, done)
 	return err
 }
 
+// report sends the progress of a task to the observer until stop is called.
+func (r *Runner) report(e Event, o *Observation) (stop func()) {
+	began, ended := time.Now(), make(chan struct{})
+	var reporting sync.WaitGroup
+	reporting.Go(func() {
+		tick := time.NewTicker(cmp.Or(r.ReportEvery, 20*time.Second))
+		defer tick.Stop()
+		for {
+			select {
+			case <-ended:
+				return
+			case <-tick.C:
+				o.mu.Lock()
+				e.Elapsed, e.Progress, e.Said = time.Since(began), o.progress, o.notYet
+				o.mu.Unlock()
+				r.Observer.Observe(e)
+			}
+		}
+	})
+	return func() { close(ended); reporting.Wait() }
+}
+
 // poll asks until it holds, waiting cannot help, or the deadline passes.
-func (r *Runner) poll(ctx context.Context, t Task, wait time.Duration, latest *latest) (*Observation, error) {
-	began := time.Now()
-	for {
-		o := NewObservation(latest.progress)
+func (r *Runner) poll(ctx context.Context, t Task, wait time.Duration, o *Observation) error {
+	for began := time.Now(); ; {
 		err := r.notYet(ctx, t.After, t.Do(ctx, o))
 		if wait == 0 || IsFinal(err) || ClassOf(err) == Succeeded || ClassOf(err) >= Refused || r.DryRun {
-			return o, err
+			return err
 		}
-		latest.say(err.Error())
-		if wait > 0 && time.Since(began) >= wait {
-			return o, fmt.Errorf("%w (polled for %s)", err, time.Since(began).Round(time.Second))
+		if waited := time.Since(began); wait > 0 && waited >= wait {
+			return fmt.Errorf("%w (polled for %s)", err, waited.Round(time.Second))
 		}
+		o.retrying(err)
 		var lost <-chan struct{}
 		if r.held {
 			lost = r.Lease.Lost()
 		}
 		select {
 		case <-ctx.Done():
-			return o, errors.Join(err, ctx.Err())
+			return errors.Join(err, ctx.Err())
 		case <-lost:
-			return o, Refuse("the lease was lost while waiting: %w", err)
+			return Refuse("the lease was lost while waiting: %w", err)
 		case <-time.After(r.Every):
 		}
+		o.reset()
 	}
 }
 
@@ -150,59 +172,20 @@ func unanswered(err error) bool { return errors.Is(err, httpclient.ErrUnanswered
 
 // add records a task.
 func (r *Runner) add(result *Result, done TaskResult) {
+	if done.Started.IsZero() {
+		done.Started = time.Now().UTC()
+	}
 	result.Tasks = append(result.Tasks, done)
 	r.Observer.Observe(Event{Kind: TaskDone, Result: result})
 }
 
 // note records a task that was not run.
 func (r *Runner) note(result *Result, list List, name string, v Verdict, said string) {
-	r.add(result, TaskResult{List: list, Name: name, Verdict: v, Said: said, Started: time.Now().UTC()})
+	r.add(result, TaskResult{List: list, Name: name, Verdict: v, Said: said})
 }
 
 // fail records an error that came from no task as one, and returns it.
 func (r *Runner) fail(result *Result, list List, name string, err error) error {
-	r.add(result, TaskResult{List: list, Name: name, Verdict: verdictOf(err), Error: err.Error(), Err: err, Started: time.Now().UTC()})
+	r.add(result, TaskResult{List: list, Name: name, Verdict: verdictOf(err), Error: err.Error()})
 	return err
-}
-
-// latest is the last that a running task said of itself.
-type latest struct {
-	mu   sync.Mutex
-	p    *Progress
-	said string
-}
-
-func (l *latest) progress(p Progress) { l.mu.Lock(); defer l.mu.Unlock(); l.p = &p }
-func (l *latest) say(text string)     { l.mu.Lock(); defer l.mu.Unlock(); l.said = text }
-func (l *latest) read() (*Progress, string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.p, l.said
-}
-
-// report sends the progress of a task to the observer until stop.
-func (r *Runner) report(result *Result, list List, task string) (l *latest, stop func()) {
-	l = &latest{}
-	every, began := r.ReportEvery, time.Now()
-	if every == 0 {
-		every = 20 * time.Second
-	}
-	ended := make(chan struct{})
-	var reporting sync.WaitGroup
-	reporting.Go(func() {
-		tick := time.NewTicker(every)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ended:
-				return
-			case <-tick.C:
-				p, said := l.read()
-				r.Observer.Observe(Event{
-					Kind: TaskProgress, Result: result, List: list, Task: task, Elapsed: time.Since(began), Progress: p, Said: said,
-				})
-			}
-		}
-	})
-	return l, func() { close(ended); reporting.Wait() }
 }

@@ -1,6 +1,7 @@
 package upgrade
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -24,13 +25,13 @@ func Routable(ctx context.Context, platform *cloudfoundry.Client, app string) (i
 	return n, instances, nil
 }
 
-// States are the states of instances, for people.
+// States are the states of instances, for people; "none" where there are none.
 func States(instances []cloudfoundry.Instance) string {
 	var all []string
 	for _, i := range instances {
 		all = append(all, i.State)
 	}
-	return strings.Join(all, ", ")
+	return cmp.Or(strings.Join(all, ", "), "none")
 }
 
 // AllRun checks that every instance of an app takes requests.

@@ -104,7 +104,7 @@ func (r *Run) New(version string, blue Blue, facts map[string]string) (*journal.
 	}
 	all := map[string]string{factSettings: string(settings), factBlue: string(was)}
 	maps.Copy(all, facts)
-	now := r.o.Platform.Space.Now()
+	now := r.o.Platform.Space.Now().UTC().Truncate(time.Second)
 	return &journal.Run{ID: journal.NewRunID(now), Started: now, Version: version, Direction: journal.Forward, Facts: all}, nil
 }
 

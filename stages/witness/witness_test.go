@@ -50,7 +50,7 @@ func (s *site) witness() *witness.Witness {
 // verdict stops the witness and returns what it says.
 func verdict(t *testing.T, w *witness.Witness) (*runner.Observation, error) {
 	t.Helper()
-	o := runner.NewObservation(nil)
+	o := &runner.Observation{}
 	err := w.Stop()[0].Do(t.Context(), o)
 	return o, err
 }

@@ -82,7 +82,7 @@ func TestADeletedBlueIsRecreatedAfterARelease(t *testing.T) {
 	w.forward("reindex")
 	w.edits()
 	p := w.run(0, "elasticsearch", "rollback")
-	p.wantLog("left out: variable DM_PARTICULAR_TOKEN, which search-api has not")
+	p.wantLog("left out: variable DM_PARTICULAR_TOKEN, which search-api does not have")
 	w.wantIndices("search_api_elasticsearch")
 	w.removeRetired()
 	w.removeReleased()

@@ -114,3 +114,25 @@ func TestAReleasedAppKeepsGreensService(t *testing.T) {
 		t.Errorf("the released app finds it as %s", name)
 	}
 }
+
+// A run replaces the service that blue is bound to, and no other.
+func TestBluesServiceIsTheOneItIsBoundTo(t *testing.T) {
+	w := newWorld(t)
+	b := w.blue()
+	if b.Service == "" || b.ServiceName != "search_api_elasticsearch" || b.BindingName != "" {
+		t.Errorf("blue is %+v", b)
+	}
+	w.refused(backing.FindBlue(w.ctx, w.cf, "no_such_service", &b), "there is no service no_such_service")
+	w.created()
+	w.refused(backing.FindBlue(w.ctx, w.cf, "search_api_elasticsearch_new", &b), "app search-api is not bound to service search_api_elasticsearch_new")
+}
+
+// A released app that uses another service leaves green's to be deleted.
+func TestAReleasedAppWithAnotherServiceKeepsNone(t *testing.T) {
+	w := newWorld(t)
+	w.created()
+	w.servedBy(must(w.cf.Apps.Create(w.ctx, "search-api-release", nil))(w))
+	w.reached(upgrade.NamesFinal)
+	w.planned("delete service search_api_elasticsearch_new")(w.creation.Undo(w.ctx))
+	w.planned()(w.renaming.UndoNew(w.ctx))
+}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/digitalmarketplace/cutover/stages/bluegreen/backing"
+	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
 )
@@ -38,7 +39,7 @@ func TestBluesVariableFollowsItsServicesName(t *testing.T) {
 			_, _, now, err := w.services.NeedBlue(w.ctx)
 			w.ok(err)
 			w.planned()(w.renaming.Blue(w.ctx, b, app, now))
-			w.ok(backing.Renamed(runner.NewObservation(nil), now, "search_api_elasticsearch_old", instance.Tags))
+			w.ok(backing.Renamed(&runner.Observation{}, now, "search_api_elasticsearch_old", instance.Tags))
 			if name := must(w.variable.Finds(w.ctx, b.App, b.Service))(w); name != "search_api_elasticsearch_old" {
 				t.Errorf("blue finds it as %s", name)
 			}
@@ -125,8 +126,8 @@ func TestGreensServiceGetsTheFinalName(t *testing.T) {
 	}
 	green := must(w.cf.Apps.Create(w.ctx, "elasticsearch-migration", w.run.Labels(upgrade.RoleGreen)))(w)
 	must(w.cf.Services.Bind(w.ctx, green.GUID, instance.GUID, "search_api_elasticsearch", nil))(w)
-	w.ok(w.renaming.GreenFinds(w.ctx, runner.NewObservation(nil)))
-	w.ok(w.renaming.BlueFinds(w.ctx, runner.NewObservation(nil)))
+	w.ok(w.renaming.GreenFinds(w.ctx, &runner.Observation{}))
+	w.ok(w.renaming.BlueFinds(w.ctx, &runner.Observation{}))
 
 	w.apply(w.renaming.UndoNew(w.ctx))
 	w.planned()(w.renaming.UndoNew(w.ctx))
@@ -164,4 +165,29 @@ func TestOtherUsersAreNamed(t *testing.T) {
 
 	_, err = w.try(w.removal.Unused())
 	w.refused(err, "is used by app reporting")
+}
+
+// While an app that the run does not know is on the live routes, it may use green's
+// service by its final name.
+func TestGreensServiceKeepsItsNameDuringARelease(t *testing.T) {
+	w := newWorld(t)
+	w.created()
+	w.apply(w.rename())
+	w.servedBy(must(w.cf.Apps.Create(w.ctx, "search-api-release", nil))(w))
+	_, err := w.renaming.UndoNew(w.ctx)
+	w.stays(err, "the live routes lead to search-api-release")
+}
+
+// A rename changes nothing but the name.
+func TestChangedTagsAreNotAccepted(t *testing.T) {
+	instance := &cloudfoundry.ServiceInstance{Name: "old", Tags: []string{"search"}}
+	if err := backing.Renamed(new(runner.Observation), instance, "old", []string{"search"}); err != nil {
+		t.Error(err)
+	}
+	if err := backing.Renamed(new(runner.Observation), instance, "old", nil); !runner.IsFinal(err) {
+		t.Errorf("with other tags: %v", err)
+	}
+	if err := backing.Renamed(new(runner.Observation), instance, "new", []string{"search"}); err == nil {
+		t.Error("with another name it is renamed")
+	}
 }

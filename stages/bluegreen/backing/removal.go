@@ -51,9 +51,8 @@ func (r *Removal) unused(ctx context.Context, o *runner.Observation) error {
 
 // Held is the check that blue's service was kept for long enough.
 func (r *Removal) Held() runner.Task {
-	const why = "blue is not removed"
 	return runner.Task{
-		Name: "blue's service was held for long enough", After: r.Services.run().NotYet(upgrade.BlueRemoved, why),
+		Name: "blue's service was held for long enough",
 		Do: func(_ context.Context, o *runner.Observation) error {
 			run := r.Services.run()
 			if !run.Exists() {
@@ -61,7 +60,7 @@ func (r *Removal) Held() runner.Task {
 			}
 			removed, is := run.ReachedAt(upgrade.BlueRemoved)
 			if !is {
-				return run.NotYet(upgrade.BlueRemoved, why)
+				return run.NotYet(upgrade.BlueRemoved, "blue is not removed")
 			}
 			since := r.Services.platform().Space.Now().Sub(removed.Ended)
 			o.Say("%s of %s", max(since, 0).Truncate(time.Second), r.Hold)

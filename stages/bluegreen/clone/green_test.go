@@ -12,6 +12,8 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
+	"github.com/digitalmarketplace/cutover/test/sandbox"
+	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
 )
 
 // Green is blue with another image and service; made once, nothing is missing, and
@@ -19,9 +21,10 @@ import (
 func TestGreenIsMadeWhole(t *testing.T) {
 	w := newWorld(t)
 	b := w.blue()
+	w.ok(w.cf.Apps.SetEnvironment(w.ctx, b.App, map[string]*string{variable: nil}))
 	blue := w.madeOf(b.App)
-	if _, err := w.try(w.green.Copyable()); err != nil {
-		t.Errorf("blue cannot be copied: %v", err)
+	if o, err := w.try(w.green.Copyable()); err != nil || !strings.HasSuffix(o.Said(), "search_api_elasticsearch_new; 1 network policy") {
+		t.Errorf("blue can be copied: %q, %v", o.Said(), err)
 	}
 	green := w.built()
 	w.routable(green.GUID, b.Instances)
@@ -202,4 +205,40 @@ func TestSecretsOfBlueAreRedacted(t *testing.T) {
 			t.Errorf("%q is redacted, and says nothing", plain)
 		}
 	}
+}
+
+// Blue may carry labels of an earlier run, or have no route at the moment: neither is
+// for green.
+func TestWhatIsNotCopied(t *testing.T) {
+	w := newWorld(t)
+	b, earlier := w.blue(), "earlier"
+	w.ok(w.cf.Space.SetMetadata(w.ctx, cloudfoundry.AppKind, b.App, map[string]*string{upgrade.RoleLabel: &earlier, "team": &earlier}, nil))
+	text := strings.Replace(string(must(w.cf.Apps.Manifest(w.ctx, b.App))(w)), "lifecycle:", "no-route: true\n      random-route: true\n      lifecycle:", 1)
+	must(w.box.Faults().Add(faults.Fault{Path: b.App + "/manifest$", Kind: faults.ErrorBefore, Status: 200, Body: text}))(w)
+
+	m, _, err := w.green.Manifest(w.ctx)
+	w.ok(err)
+	made := string(must(m.Bytes())(w))
+	for _, not := range []string{upgrade.RoleLabel, "no-route", "random-route", liveRoute} {
+		if strings.Contains(made, not) {
+			t.Errorf("green has blue's %s: %s", not, made)
+		}
+	}
+	if !strings.Contains(made, "team: earlier") || !strings.Contains(made, temporaryRoute) {
+		t.Errorf("green lacks a label of blue, or its route: %s", made)
+	}
+}
+
+// An app is deleted only after its instances have ended.
+func TestAnAppIsStoppedWhenNothingOfItRuns(t *testing.T) {
+	w := newWorldAt(t, sandbox.PaceQuick)
+	_, app, err := w.pair.NeedBlue(w.ctx)
+	w.ok(err)
+	w.apply([]runner.Task{w.apps.Stop(app)}, nil)
+	for _, i := range must(w.cf.Apps.Instances(w.ctx, app.GUID))(w) {
+		if i.State != "DOWN" {
+			t.Errorf("instance %d is %s", i.Index, i.State)
+		}
+	}
+	w.apply([]runner.Task{w.apps.Stop(app)}, nil)
 }

@@ -67,14 +67,19 @@ func TestParametersOfBindingsAreCopied(t *testing.T) {
 	}
 }
 
+// hiddenParameters is an offering that does not show the parameters of its bindings.
+func hiddenParameters() faults.Fault {
+	return faults.Fault{
+		Path: "/parameters$", Kind: faults.ErrorBefore, Status: 400,
+		Body: `{"errors": [{"code": 90007, "title": "CF-ServiceFetchBindingParametersNotSupported", "detail": "not supported"}]}`,
+	}
+}
+
 // Parameters that the platform does not show are refused by the service's name, unless
 // somebody vouches for it that there are none.
 func TestHiddenParametersAreRefused(t *testing.T) {
 	w := newWorld(t)
-	must(w.box.Faults().Add(faults.Fault{
-		Path: "/parameters$", Kind: faults.ErrorBefore, Status: 400,
-		Body: `{"errors": [{"code": 90007, "title": "CF-ServiceFetchBindingParametersNotSupported", "detail": "not supported"}]}`,
-	}))(w)
+	must(w.box.Faults().Add(hiddenParameters()))(w)
 	_, err := w.green.Tasks(w.ctx)
 	w.refused(err, "the binding to "+replacedName)
 	_, err = w.try(w.green.Copyable())

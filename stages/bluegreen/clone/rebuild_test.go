@@ -1,6 +1,7 @@
 package clone_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,6 +28,8 @@ func (w *world) deleted() {
 // Blue, rebuilt after it was deleted, is what it was, on no route.
 func TestBlueIsRebuiltAsItWas(t *testing.T) {
 	w := newWorld(t)
+	notes := must(w.cf.Services.CreateUserProvided(w.ctx, "notes", nil, nil))(w)
+	must(w.cf.Services.Bind(w.ctx, w.blue().App, notes.GUID, "diary", nil))(w)
 	before, was := w.blue(), w.madeOf(w.blue().App)
 	w.deleted()
 	o := w.apply(w.rebuild.Tasks(w.ctx, w.blue()))
@@ -99,14 +102,22 @@ func TestWhatIsLostIsNamed(t *testing.T) {
 	if want := "left out: variable ONLY_BLUE, which elasticsearch-migration does not have, service notes, which is gone"; o.Said() != want {
 		t.Errorf("it says %q, not %q", o.Said(), want)
 	}
+	if value, set := w.madeOf(w.blue().App).Env["ONLY_BLUE"]; set {
+		t.Errorf("blue has it, as %q", value)
+	}
 }
 
 // The record of blue holds no value of a variable.
 func TestTheRecordHoldsNoSecret(t *testing.T) {
 	w := newWorld(t)
 	env := must(w.cf.Apps.Environment(w.ctx, w.blue().App))(w).User
-	w.deleted()
+	_, app, err := w.pair.NeedBlue(w.ctx)
+	w.ok(err)
+	w.apply([]runner.Task{w.rebuild.Record(app)}, nil)
 	record := w.run.Fact(upgrade.FactBlueMadeOf)
+	if strings.Contains(record, liveRoute) {
+		t.Errorf("the record has a route: %s", record)
+	}
 	for _, name := range []string{"DM_SEARCH_API_AUTH_TOKENS", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"} {
 		if !strings.Contains(record, name) || strings.Contains(record, env[name]) {
 			t.Errorf("of %s the record is %s", name, record)
@@ -157,4 +168,32 @@ func TestBlueIsStartedAgain(t *testing.T) {
 	if o := w.apply(w.apps.StartBlue(app), nil); o.Said() != "2 of 2 instances" {
 		t.Errorf("it says %q", o.Said())
 	}
+}
+
+// The values of its variables come from the live app, and are made known to the
+// redactor before they are used.
+func TestBlueIsRebuiltFromTheLiveApp(t *testing.T) {
+	w := newWorld(t)
+	w.deleted()
+	w.secrets = nil
+	must(w.rebuild.Tasks(w.ctx, w.blue()))(w)
+	green := must(w.pair.NeedGreen(w.ctx))(w)
+	if secret := must(w.cf.Apps.Environment(w.ctx, green.GUID))(w).User["AWS_SECRET_ACCESS_KEY"]; !slices.Contains(w.secrets, secret) {
+		t.Errorf("%q is not redacted", secret)
+	}
+	w.ok(w.cf.Apps.Delete(w.ctx, green.GUID))
+	_, err := w.rebuild.Tasks(w.ctx, w.blue())
+	w.refused(err, "there is no app of the run from which blue could get its variables")
+}
+
+// NO_PARAMETERS names the replaced service as it was when the run began.
+func TestAVouchedServiceMayBeRenamed(t *testing.T) {
+	w := newWorld(t)
+	w.ok(w.cf.Services.RenameServiceInstance(w.ctx, w.blue().Service, "search_api_elasticsearch_old"))
+	w.deleted()
+	must(w.box.Faults().Add(hiddenParameters()))(w)
+	_, err := w.rebuild.Tasks(w.ctx, w.blue())
+	w.refused(err, "the binding to "+replacedName+",")
+	w.rebuild.Source.NoParameters = []string{replacedName}
+	w.apply(w.rebuild.Tasks(w.ctx, w.blue()))
 }

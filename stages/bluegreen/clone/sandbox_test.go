@@ -131,7 +131,7 @@ func (w *world) try(t runner.Task) (*runner.Observation, error) {
 		ctx = w.ctx
 	}
 	for began := time.Now(); ; {
-		o := runner.NewObservation(nil)
+		o := &runner.Observation{}
 		err := t.Do(ctx, o)
 		if err == nil || t.Wait == 0 || runner.IsFinal(err) || runner.ClassOf(err) >= runner.Refused || time.Since(began) > t.Wait {
 			return o, err

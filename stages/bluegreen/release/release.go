@@ -6,6 +6,7 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -147,7 +148,7 @@ func (r *Release) usesNewService(ctx context.Context, o *runner.Observation) err
 			others = append(others, bound.InstanceName)
 		}
 		return runner.Final(fmt.Errorf("released app %s is not bound to the new service %s, but to %s: correct its manifest and release again",
-			app.Name, instance.Name, strings.Join(others, ", ")))
+			app.Name, instance.Name, cmp.Or(strings.Join(others, ", "), "no service")))
 	}
 	want := r.Names.Service
 	if value, set := env.User[r.Names.ServiceVariable]; set && value != want {
