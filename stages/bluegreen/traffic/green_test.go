@@ -63,6 +63,9 @@ func TestMapGreenWhereNothingFollows(t *testing.T) {
 		blueStillAnswers+live, blueStillAnswers+metrics, unmapLiveGreen, unmapMetricsGreen, greenUnmapped+live, greenUnmapped+metrics,
 	)(w.UnmapGreen(w.ctx)), nil)
 	w.serve(live, "blue")
+	if diff := cmp.Diff([]string{"during", "during", "during", "during", "after"}, w.entered); diff != "" {
+		t.Errorf("the witness is told: %s", diff)
+	}
 	w.planned()(w.UndoMapGreen(w.ctx))
 }
 
