@@ -118,7 +118,7 @@ func (l *Lease) Release(ctx context.Context) error {
 }
 
 // Abandon stops the heartbeat and leaves the lease to go stale, so that the next
-// process waits: a write of ours may still be carried out.
+// process waits: a write of this process may still be executed.
 func (l *Lease) Abandon() { l.end() }
 
 // Lost is closed when the lease is known to be lost. While none is held it is nil.
