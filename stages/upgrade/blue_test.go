@@ -82,10 +82,10 @@ func TestBlueForARollback(t *testing.T) {
 		dryRun, deleted, recorded bool
 		app, name                 string
 	}{
-		"it is there":                            {app: liveApp, name: liveApp},
-		"it is deleted, and recorded":            {deleted: true, recorded: true, name: "search-api-old"},
-		"it is deleted in a dry run":             {dryRun: true, deleted: true, name: liveApp},
-		"it is deleted in a dry run, and stored": {dryRun: true, deleted: true, recorded: true, app: "search-api-old", name: "search-api-old"},
+		"it is there":                              {app: liveApp, name: liveApp},
+		"it is deleted, and recorded":              {deleted: true, recorded: true, name: "search-api-old"},
+		"it is deleted in a dry run":               {dryRun: true, deleted: true, name: liveApp},
+		"it is deleted in a dry run, and recorded": {dryRun: true, deleted: true, recorded: true, app: "search-api-old", name: "search-api-old"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := begun(t)

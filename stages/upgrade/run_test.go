@@ -113,8 +113,10 @@ func (w *world) made() map[string]string {
 func (w *world) retired(stays map[string]string, last string) {
 	w.Helper()
 	left := map[string]string{}
-	for _, one := range must(w.cf.Space.Labelled(w.ctx, cloudfoundry.RunLabel))(w) {
-		left[one.Name] = one.Run() + " " + one.Labels[upgrade.RoleLabel]
+	for _, label := range []string{cloudfoundry.RunLabel, upgrade.RoleLabel} {
+		for _, one := range must(w.cf.Space.Labelled(w.ctx, label))(w) {
+			left[one.Name] = one.Run() + " " + one.Labels[upgrade.RoleLabel]
+		}
 	}
 	if diff := cmp.Diff(stays, left); diff != "" {
 		w.Error(diff)
@@ -180,8 +182,8 @@ func TestWhichRunADryRunHas(t *testing.T) {
 	}{
 		"a dry run has the one that it assumed":      {true, false, "assumed"},
 		"a dry run has the one that was recorded":    {true, true, "recorded"},
-		"else nothing that is not recorded is a run": {false, false, ""},
-		"else it has the one that was recorded":      {false, true, "recorded"},
+		"a real run ignores the one that it assumed": {false, false, ""},
+		"a real run has the one that was recorded":   {false, true, "recorded"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

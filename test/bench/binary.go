@@ -12,7 +12,7 @@ import (
 // sizeMost is the limit of the binary's size, in bytes.
 const sizeMost = 25_000_000
 
-// binaries are the rows of the released binaries, built as README says.
+// binaries are the rows of the released binaries, built as README.md says.
 func (b *bench) binaries(ctx context.Context) error {
 	if !b.wants("binary") {
 		return nil

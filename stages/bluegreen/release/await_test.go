@@ -144,17 +144,23 @@ func TestUndoingARelease(t *testing.T) {
 		left       string
 		refused    string
 	}{
-		"nobody has released":                  {reach: func(*world) {}},
-		"it is not recorded":                   {reach: func(w *world) { w.released() }, undo: []string{record}, away: []string{rename}},
-		"it is recorded":                       {reach: func(w *world) { recorded(w) }, away: []string{rename}},
-		"it is recorded, and off the routes":   {reach: func(w *world) { w.unmapped(recorded(w)) }, away: []string{rename}},
-		"green is left over":                   {reach: func(w *world) { w.leftGreen("somebody") }, undo: []string{record}, away: []string{"rename app somebody to search-api-released"}, left: liveApp},
-		"it has its name already":              {reach: func(w *world) { w.ok(w.cf.Apps.Rename(w.ctx, recorded(w), "search-api-released")) }},
-		"the first release is under way":       {reach: func(w *world) { w.mapped(w.app(inProgress)) }},
-		"the next release is under way":        {reach: func(w *world) { recorded(w); w.mapped(w.app(inProgress)) }, away: []string{rename}, refused: underWay},
-		"another app has the name it gets":     {reach: func(w *world) { w.released(); w.app("search-api-released") }, away: []string{rename}, refused: appName},
-		"another service has the name":         {reach: func(w *world) { w.released(); anotherService(w) }, away: []string{rename}, refused: service},
-		"another service, and no runbook's is": {reach: func(w *world) { recorded(w); anotherService(w); w.release.NewService = nil }, away: []string{rename}},
+		"nobody has released":                              {reach: func(*world) {}},
+		"it is not recorded":                               {reach: func(w *world) { w.released() }, undo: []string{record}, away: []string{rename}},
+		"it is recorded":                                   {reach: func(w *world) { recorded(w) }, away: []string{rename}},
+		"it is recorded, and off the routes":               {reach: func(w *world) { w.unmapped(recorded(w)) }, away: []string{rename}},
+		"green is left over":                               {reach: func(w *world) { w.leftGreen("somebody") }, undo: []string{record}, away: []string{"rename app somebody to search-api-released"}, left: liveApp},
+		"it has its name already":                          {reach: func(w *world) { w.ok(w.cf.Apps.Rename(w.ctx, recorded(w), "search-api-released")) }},
+		"the first release is under way":                   {reach: func(w *world) { w.mapped(w.app(inProgress)) }},
+		"the next release is under way":                    {reach: func(w *world) { recorded(w); w.mapped(w.app(inProgress)) }, away: []string{rename}, refused: underWay},
+		"another app has the name it gets":                 {reach: func(w *world) { w.released(); w.app("search-api-released") }, away: []string{rename}, refused: appName},
+		"another service has the name":                     {reach: func(w *world) { w.released(); anotherService(w) }, away: []string{rename}, refused: service},
+		"another service has it, and the runbook has none": {reach: func(w *world) { recorded(w); anotherService(w); w.release.NewService = nil }, away: []string{rename}},
+		"another service has the name, and blue uses it": {
+			reach: func(w *world) {
+				w.released()
+				must(w.cf.Services.Bind(w.ctx, w.blue().App, anotherService(w), "", nil))(w)
+			}, away: []string{rename}, refused: service,
+		},
 		"its service has the name and no label": {
 			reach: func(w *world) { must(w.cf.Services.Bind(w.ctx, recorded(w), anotherService(w), "", nil))(w) }, away: []string{rename},
 		},
