@@ -27,6 +27,8 @@ type book struct {
 	alwaysActs []string
 	// documents says that the program writes documents, and that blue's indices are as the data API has them after a rollback.
 	documents bool
+	// reports says that the program writes a report of each stage.
+	reports bool
 	// rollbacks are those at whose writes processes are killed.
 	rollbacks []killedRollback
 	// commands are further commands for law 5.
@@ -76,7 +78,7 @@ func eachBook(t *testing.T, law func(*testing.T, book)) {
 func elasticsearchBook() book {
 	return book{
 		name: "elasticsearch", program: "cutover", prefix: []string{"elasticsearch"}, steps: elasticsearch.Runbook(nil).Steps,
-		sandbox: small, alwaysActs: []string{"reindex"}, documents: true,
+		sandbox: small, alwaysActs: []string{"reindex"}, documents: true, reports: true,
 		rollbacks: []killedRollback{
 			{until: "remove-old-app", then: "delete", fates: []string{"dropped", "done", "late"}},
 			{until: "await-release", then: "delete", fates: []string{"late"}},
