@@ -7,7 +7,7 @@
 // tags), and its pollers ignore the context and give up after one failed read.
 //
 // Every create is safe to repeat. If the name is taken, or if it is not known
-// whether the request was carried out (no response, or 5xx), the object is looked
+// whether the request was executed (no response, or 5xx), the object is looked
 // up by name; it counts as created by this run if its RunLabel has the same value.
 // Deleting an object that is already gone succeeds. Writes need a permit in their
 // context (see httpclient).

@@ -115,7 +115,7 @@ func IsNameTaken(err error) bool {
 		func(text string) bool { return strings.Contains(detail, text) })
 }
 
-// isAmbiguous reports whether a write may or may not have been carried out: it was
+// isAmbiguous reports whether a write may or may not have been executed: it was
 // sent, and there was no response or a 5xx.
 func isAmbiguous(err error) bool {
 	var e *Error

@@ -32,13 +32,13 @@ func newSpace(t *testing.T) (*space, *faults.Engine) {
 }
 
 // Whatever happens to a write or its response: if the write returns no error it has
-// been carried out, otherwise it can be repeated, and it is never carried out twice.
+// been executed, otherwise it can be repeated, and it is never executed twice.
 func TestWritesWithFaultsAgainstTheSandbox(t *testing.T) {
 	value := "v"
 
 	writes := map[string]struct {
 		do func(context.Context, *space) error
-		// count returns how often the write was carried out; it must be 1.
+		// count returns how often the write was executed; it must be 1.
 		count func(context.Context, *space) (int, error)
 	}{
 		"create an app": {
@@ -171,7 +171,7 @@ func TestWritesWithFaultsAgainstTheSandbox(t *testing.T) {
 					t.Fatalf("repeated: %v", err)
 				}
 				if n, err := write.count(t.Context(), in); n != 1 || err != nil {
-					t.Errorf("carried out %d times, %v", n, err)
+					t.Errorf("executed %d times, %v", n, err)
 				}
 			})
 		}

@@ -113,7 +113,7 @@ func (o object) deleting() bool {
 }
 
 // patch sends an update that contains only the fields to change, and waits for its
-// job if there is one. If it is not known whether the update was carried out, the
+// job if there is one. If it is not known whether the update was executed, the
 // object is read, and done decides by its current state.
 func (c *Space) patch(ctx context.Context, path string, body any, done func(object) bool) error {
 	job, err := c.client.write(ctx, http.MethodPatch, path, body, nil)
@@ -134,7 +134,7 @@ func (c *Space) patch(ctx context.Context, path string, body any, done func(obje
 type hasRun interface{ Run() string }
 
 // create creates an object with post. If the name is taken, or it is not known
-// whether post was carried out, it returns the existing object that find returns,
+// whether post was executed, it returns the existing object that find returns,
 // provided that its run label is the one in labels.
 func create[T hasRun](ctx context.Context, labels map[string]string, post func() (*T, error), find func(context.Context) (*T, error)) (*T, error) {
 	created, err := post()

@@ -61,7 +61,7 @@ func (v *verifyIndices) both(ctx context.Context) (green, blue searchapi.Status,
 	return green, blue, nil
 }
 
-// likeBlue compares mapping and window of each alias. Another image may carry another
+// likeBlue compares mapping and window of each alias. Another image may have another
 // version of a mapping; then only its framework must agree with ours.
 func (v *verifyIndices) likeBlue(ctx context.Context, o *runner.Observation) error {
 	b, err := v.counts.run.Blue()

@@ -112,7 +112,7 @@ func TestWriteWithoutPermitIsNotSent(t *testing.T) {
 		t.Errorf("%d writes were sent", n)
 	}
 	if status, _, err := send(httpclient.AsRead(t.Context()), c, "POST", s.URL); err != nil || status != 200 {
-		t.Errorf("POST marked as a read: %d, %v", status, err)
+		t.Errorf("POST declared a read: %d, %v", status, err)
 	}
 }
 
@@ -214,7 +214,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // A read with an incomplete response is retried. A write is not, because it may have
-// been carried out.
+// been executed.
 func TestIncompleteResponse(t *testing.T) {
 	for method, want := range map[string]int{http.MethodGet: 3, http.MethodPut: 1} {
 		var requests atomic.Int64

@@ -11,10 +11,10 @@ import (
 )
 
 // ErrUnanswered marks a write that was sent and got no response: it may have been
-// carried out, or may still be carried out later. A process that ends with such a
+// executed, or may still be executed later. A process that ends with such a
 // write must leave its lease to expire instead of releasing it, because a worker of
 // the search API may apply the write for another 60 s (uwsgi's harakiri).
-var ErrUnanswered = errors.New("there was no response; the write may still be carried out")
+var ErrUnanswered = errors.New("there was no response; the write may still be executed")
 
 // grace is how long a write that was already sent may continue after its context
 // has ended, so that an aborted build knows what it has done. Jenkins waits 20 s.

@@ -106,9 +106,9 @@ func (j *Journal) load(ctx context.Context, name string) (*Run, error) {
 	return run, nil
 }
 
-// Create records a new run, and fills in ID, Started and Direction if they are missing. It
-// is one POST, so that there is never half a run; if its response is lost, the run is found
-// by its id.
+// Create records a new run. ID, Started and Direction are filled in where they are
+// missing. All of it goes with the one POST, so that there is never half a run;
+// where it is not known whether that was executed, a run with our own id is ours.
 func (j *Journal) Create(ctx context.Context, run *Run) error {
 	if run.Started.IsZero() {
 		run.Started = j.platform.Now().UTC().Truncate(time.Second)

@@ -141,13 +141,13 @@ func TestAnObjectOfThatNameThatHoldsNoRunIsRefused(t *testing.T) {
 	}
 }
 
-// retire crashes at the n-th write, before or after it is carried out; then a
+// retire crashes at the n-th write, before or after it is executed; then a
 // fresh process does it again.
 func TestRetireCanBeRepeatedAfterACrashAtAnyPoint(t *testing.T) {
 	crash := errors.New("crash")
 	for _, after := range []bool{false, true} {
 		for n := 1; n <= 2; n++ {
-			t.Run(fmt.Sprintf("at write %d, carried out %t", n, after), func(t *testing.T) {
+			t.Run(fmt.Sprintf("at write %d, executed %t", n, after), func(t *testing.T) {
 				s := newSpace()
 				j, first := begun(t, s)
 				if err := j.Retire(t.Context(), first); err != nil {

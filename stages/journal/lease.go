@@ -117,8 +117,8 @@ func (l *Lease) Release(ctx context.Context) error {
 	return nil
 }
 
-// Abandon stops the heartbeat and leaves the lease to go stale, so that the next process
-// waits: a write of this one may still be carried out.
+// Abandon stops the heartbeat and leaves the lease to go stale, so that the next
+// process waits: a write of this process may still be executed.
 func (l *Lease) Abandon() { l.end() }
 
 // Lost is closed when the lease is known to be lost. It is nil while none is held.

@@ -82,7 +82,7 @@ func TestRunAndLeaseOnTheSandbox(t *testing.T) {
 	if err := j.Create(ctx, run); err != nil {
 		t.Fatal(err)
 	}
-	// A PATCH that is answered with an error was carried out all the same.
+	// A PATCH that is answered with an error was executed all the same.
 	add(t, engine, faults.Fault{Method: "PATCH", Path: run.GUID, Kind: faults.ErrorAfter, N: 1})
 	if err := j.Complete(ctx, run, "check-release", journal.Completion{Verdict: "done"}); err != nil {
 		t.Fatal(err)

@@ -36,7 +36,7 @@ type Lease interface {
 	Lost() <-chan struct{}
 	// Release gives it back.
 	Release(context.Context) error
-	// Abandon lets it go stale: a write of this process may still be carried out.
+	// Abandon lets it go stale: a write of this process may still be executed.
 	Abandon()
 }
 

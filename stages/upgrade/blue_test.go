@@ -121,7 +121,7 @@ func TestAnAppThatMustBeThere(t *testing.T) {
 	w.built()
 	must(w.cf.Apps.Create(w.ctx, "second", w.run.Labels(upgrade.RoleGreen)))(w)
 	_, err = pair.NeedGreen(w.ctx)
-	want := outcome{Class: runner.Refused, Error: "2 apps carry the label of run ID for green; only one may"}
+	want := outcome{Class: runner.Refused, Error: "2 apps have the label of run ID for green; only one may"}
 	if diff := cmp.Diff(want, w.withoutID(failed(err))); diff != "" {
 		t.Error("there are two:", diff)
 	}

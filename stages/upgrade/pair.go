@@ -97,5 +97,5 @@ func (p *Pair) Made(ctx context.Context, role string) (*cloudfoundry.App, error)
 	case 1:
 		return &apps[0], nil
 	}
-	return nil, runner.Refuse("%d apps carry the label of run %s for %s; only one may", len(apps), p.Run.ID(), role)
+	return nil, runner.Refuse("%d apps have the label of run %s for %s; only one may", len(apps), p.Run.ID(), role)
 }

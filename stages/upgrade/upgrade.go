@@ -5,8 +5,8 @@ package upgrade
 
 import "github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 
-// RoleLabel says what an object made by a run is for. Only objects that carry it
-// are a run's own; the run's record and the lease carry the run's id without it.
+// RoleLabel says what an object made by a run is for. Only objects that have it
+// are a run's own; the run's record and the lease have the run's id without it.
 const RoleLabel = "cutover-role"
 
 // The roles.

@@ -27,7 +27,7 @@ type book struct {
 	alwaysActs []string
 	// documents says that the program writes documents, and that blue's indices are as the data API has them after a rollback.
 	documents bool
-	// reports says that the program writes reports, in which the tasks' names are looked at.
+	// reports says that the program writes a report of each stage.
 	reports bool
 	// rollbacks are those at whose writes processes are killed.
 	rollbacks []killedRollback

@@ -85,7 +85,8 @@ func appliedTwice(t *testing.T, b book) {
 	w := startFor(t, b, b.sandbox())
 	for _, step := range steps {
 		w.before(step)
-		if p := w.run(0, w.book.args(step.Name)...); b.reports {
+		p := w.run(0, w.book.args(step.Name)...)
+		if b.reports {
 			p.wantUniqueTasks()
 		}
 		if slices.Contains(b.alwaysActs, step.Name) {
@@ -109,8 +110,8 @@ func appliedTwice(t *testing.T, b book) {
 	}
 }
 
-// wantUniqueTasks wants the tasks of each of a stage's lists to have names of their own: Jenkins follows a test case by its list
-// and name.
+// wantUniqueTasks wants the tasks of each list of a stage to have names of their own: Jenkins follows a test case by its class,
+// which ends in the list, and its name.
 func (p *process) wantUniqueTasks() {
 	p.t.Helper()
 	paths, err := filepath.Glob(filepath.Join(p.dir, "reports", "*.json"))

@@ -227,3 +227,23 @@ func (w *world) removeReleased() {
 	w.deleteApp(w.app("search-api-released"))
 	w.deleteService("search_api_elasticsearch_released")
 }
+
+// awaitRunning waits until an app has as many instances, and each of them runs.
+func (w *world) awaitRunning(app string, instances int) {
+	w.t.Helper()
+	w.eventually("every instance runs", func() bool {
+		var stats struct {
+			Resources []struct {
+				State string `json:"state"`
+			} `json:"resources"`
+		}
+		w.cf("GET", "/v3/apps/"+app+"/processes/web/stats", nil, &stats)
+		running := 0
+		for _, one := range stats.Resources {
+			if one.State == "RUNNING" {
+				running++
+			}
+		}
+		return running == instances && len(stats.Resources) == instances
+	})
+}

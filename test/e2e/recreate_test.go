@@ -18,6 +18,7 @@ func (w *world) customise() {
 	w.cf("PATCH", "/v3/apps/"+blue+"/features/ssh", map[string]any{"enabled": false}, nil)
 	w.setVariable(blue, "DM_PARTICULAR_TOKEN", "aws-secret-access-key-of-blue")
 	w.cf("POST", "/v3/processes/"+w.guid("/v3/apps/"+blue+"/processes")+"/actions/scale", map[string]any{"instances": 3, "memory_in_mb": 768}, nil)
+	w.awaitRunning(blue, 3)
 	w.addPolicy(blue, blue, 9000, 9001)
 }
 
@@ -125,7 +126,7 @@ func TestABlueThatSomebodyDeletedCannotBeRolledBackTo(t *testing.T) {
 	w.deleteApp(w.app("search-api-old"))
 	was := w.state()
 	for _, args := range [][]string{{"elasticsearch", "rollback"}, {"elasticsearch", "rollback", "--dry-run"}} {
-		w.refused(nil, "17. remove-old-app: somebody deleted blue; by hand: push image", args...)
+		w.refused(nil, "17. remove-old-app: it cannot be undone, so there is no rollback from here: somebody deleted blue; by hand: push image", args...)
 	}
 	w.wantState(was)
 }

@@ -43,15 +43,7 @@ func TestARollbackKeepsTheReleasedApp(t *testing.T) {
 				t.Error("the released app or its service is another one")
 			}
 			w.cf("POST", "/v3/apps/"+app+"/actions/restart", nil, nil)
-			w.eventually("the released app runs again", func() bool {
-				var stats struct {
-					Resources []struct {
-						State string `json:"state"`
-					} `json:"resources"`
-				}
-				w.cf("GET", "/v3/apps/"+app+"/processes/web/stats", nil, &stats)
-				return len(stats.Resources) == 2 && stats.Resources[0].State == "RUNNING" && stats.Resources[1].State == "RUNNING"
-			})
+			w.awaitRunning(app, 2)
 			w.removeRetired()
 			w.removeReleased()
 			w.wantState(was)

@@ -25,7 +25,7 @@ func TestARollbackNeedsABlueThatServes(t *testing.T) {
 			unmapped := w.unmapped()
 			for range 2 {
 				p := w.with(map[string]string{"ROUTE_TIMEOUT": "500ms", "START_TIMEOUT": "500ms"}, 1, "elasticsearch", "rollback")
-				p.wantLog("the old app")
+				p.wantLog("FAILED undo   every instance of blue answers on dm-search-api-")
 				if n := w.unmapped(); n != unmapped {
 					t.Fatalf("green was unmapped from the live routes:\n%s", p.Stderr())
 				}

@@ -113,6 +113,11 @@ var layers = []layer{
 		"a client's mistake must not be mirrored in its double: the sandbox has wire types of its own",
 	},
 	{
+		"test/tenstages",
+		[]string{"stages/bluegreen/...", "stages/upgrade/...", "stages/runner", "stages/cloudfoundry/...", "stages/witness", "stages/journal", "stages/console", "stages/httpclient", "stages/environ"},
+		"it proves that a runbook needs nothing of another one, nor of the command line",
+	},
+	{
 		"test/...",
 		[]string{"stages/...", "jenkins/...", "test/..."},
 		"nothing but a process may run the command line: tests run the real binary",
@@ -214,6 +219,8 @@ func TestWhoMayImportWhom(t *testing.T) {
 		"a stage's test uses the sandbox":           {"stages/elasticsearch/a_test.go", "package x\n" + from + "test/sandbox\"", false},
 		"the sandbox uses the program":              {"test/sandbox/platform/a.go", "package x\n" + from + "stages/cloudfoundry\"", true},
 		"the sandbox's test uses the program":       {"test/sandbox/a_test.go", "package x\n" + from + "stages/cloudfoundry\"", true},
+		"the ten stages use another runbook":        {"test/tenstages/a.go", "package x\n" + from + "stages/elasticsearch\"", true},
+		"the ten stages use what is shared":         {"test/tenstages/a.go", "package x\n" + from + "stages/bluegreen/traffic\"", false},
 		"a test uses the command line's package":    {"test/e2e/a_test.go", "package x\n" + from + "cmd/cutover\"", true},
 		"a package stands where there is no layer":  {"helpers/a.go", "package x", true},
 		"a report uses a stage rather than results": {"jenkins/report/a.go", "package x\n" + from + "stages/elasticsearch\"", true},

@@ -29,11 +29,11 @@ func (c *checkApps) Plan(ctx context.Context) ([]runner.Task, error) {
 }
 
 func (c *checkApps) Verify() []runner.Task {
-	return []runner.Task{c.green.Built(), {Name: "green is bound to each service of blue", Do: c.bound}}
+	return []runner.Task{c.green.Built(), {Name: "green has all that blue has", Do: c.whole}}
 }
 
-// bound asks for what green still lacks: nothing, once it is complete.
-func (c *checkApps) bound(ctx context.Context, o *runner.Observation) error {
+// whole asks for what green still lacks: nothing, once it is complete.
+func (c *checkApps) whole(ctx context.Context, o *runner.Observation) error {
 	missing, err := c.green.Tasks(ctx)
 	if err == nil && len(missing) > 0 {
 		return runner.Refuse("green lacks a piece: %s", missing[0].Name)

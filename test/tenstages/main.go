@@ -25,10 +25,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-const (
-	command = "tenstages"
-	version = "test"
-)
+const command = "tenstages"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)

@@ -1,24 +1,7 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/digitalmarketplace/cutover/stages/runner"
-	"github.com/digitalmarketplace/cutover/stages/upgrade"
-)
-
-// The names of the stages.
-const (
-	stageCheckApp         = "check-app"
-	stageGenerateManifest = "generate-manifest"
-	stagePushApp          = "push-app"
-	stageCheckApps        = "check-apps"
-	stageMapLiveRoute     = "map-live-route"
-	stageWatchTraffic     = "watch-traffic"
-	stageUnmapOldApp      = "unmap-old-app"
-	stageRenameApps       = "rename-apps"
-	stageRemoveOldApp     = "remove-old-app"
-	stageAwaitRelease     = "await-release"
 )
 
 // runbook is the list of the ten. With a nil site its stages cannot be opened.
@@ -40,7 +23,7 @@ func runbook(s *site) runner.Runbook {
 			{Number: 9, Name: stageRemoveOldApp, Title: "Remove the old app", Help: removeOldAppHelp, Open: open(newRemoveOldApp)},
 			{Number: 10, Name: stageAwaitRelease, Title: "Await the release", Help: awaitReleaseHelp, Final: true, Open: open(newAwaitRelease)},
 		},
-		Switch:        runner.Range{First: stageMapLiveRoute, Last: stageUnmapOldApp},
+		Switch:        switchRange(),
 		Rollback:      rollback(),
 		RollbackCosts: rollbackCosts(),
 	}
@@ -61,22 +44,4 @@ func rollbackCosts() []runner.RollbackCost {
 		{After: runner.Range{First: stageRemoveOldApp, Last: stageRemoveOldApp}, Cost: "minutes", End: "blue is started, or rebuilt, first"},
 		{After: runner.Range{First: stageAwaitRelease, Last: stageAwaitRelease}, Cost: "none", End: "blue is deleted"},
 	}
-}
-
-// milestones are those that this runbook has; a stage may reach more than one.
-func milestones() map[upgrade.Milestone]string {
-	return map[upgrade.Milestone]string{
-		upgrade.Begun: stageCheckApp, upgrade.GreenBuilt: stagePushApp, upgrade.OnLiveRoutes: stageMapLiveRoute,
-		upgrade.BlueOff: stageUnmapOldApp, upgrade.TemporaryOff: stageUnmapOldApp,
-		upgrade.BlueRenamed: stageRenameApps, upgrade.NamesFinal: stageRenameApps, upgrade.BlueRemoved: stageRemoveOldApp,
-		upgrade.Released: stageAwaitRelease, upgrade.Ended: stageAwaitRelease,
-	}
-}
-
-// called is a stage with its number: "9. remove-old-app".
-func called(stage string) string {
-	if step := runbook(nil).Named(stage); step != nil {
-		return step.Called()
-	}
-	return fmt.Sprintf("a stage that this runbook lacks (%q)", stage)
 }

@@ -21,6 +21,9 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/witness"
 )
 
+// version is what a run records.
+const version = "test"
+
 // site is the wiring: what a stage may be handed.
 type site struct {
 	settings settings

@@ -65,7 +65,7 @@ func (s *Services) FindNew(ctx context.Context) (*cloudfoundry.ServiceInstance, 
 		return nil, err
 	}
 	if len(all) > 1 {
-		return nil, runner.Refuse("%d services carry the label of run %s; only one may be green's", len(all), s.run().ID())
+		return nil, runner.Refuse("%d services have the label of run %s; only one may be green's", len(all), s.run().ID())
 	}
 	return &all[0], nil
 }

@@ -207,7 +207,7 @@ func TestSecretsOfBlueAreRedacted(t *testing.T) {
 	}
 }
 
-// Blue may carry labels of an earlier run, or have no route at the moment: neither is
+// Blue may have labels of an earlier run, or have no route at the moment: neither is
 // for green.
 func TestWhatIsNotCopied(t *testing.T) {
 	w := newWorld(t)

@@ -26,7 +26,7 @@ func (r *Reader) RemovedBy(one cloudfoundry.Labelled) string {
 	return "stays, and loses its label with " + end + "; a rollback before deletes it"
 }
 
-// Replaced are blue and its service from when on green serves alone. They carry no label.
+// Replaced are blue and its service from when on green serves alone. They have no label.
 func (r *Reader) Replaced(ctx context.Context) ([]report.Leftover, error) {
 	off, is := r.run().ReachedAt(upgrade.BlueOff)
 	if !is {

@@ -58,7 +58,7 @@ func TestUnmapBlue(t *testing.T) {
 	w.serve(metrics, "green")
 	w.follower.called("catch up green")
 	if diff := cmp.Diff([]string{"during", "during", "after"}, w.entered); diff != "" {
-		t.Errorf("the witness is told: %s", diff)
+		t.Errorf("the phases: %s", diff)
 	}
 }
 
@@ -69,7 +69,7 @@ func TestUnmapBlueWhereNothingFollows(t *testing.T) {
 	w.entered = nil
 	w.apply(w.planned(unmapLiveBlue, unmapMetricsBlue, blueUnmapped+live, blueUnmapped+metrics, drain, recordOff)(w.UnmapBlue(w.ctx)), nil)
 	if diff := cmp.Diff([]string{"during", "during", "after"}, w.entered); diff != "" {
-		t.Errorf("the witness is told: %s", diff)
+		t.Errorf("the phases: %s", diff)
 	}
 }
 

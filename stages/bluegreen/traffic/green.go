@@ -50,7 +50,7 @@ func (t *Traffic) GreenAnswers(who string) []runner.Task {
 // UnmapGreen are the tasks that take green, or the app released in its place, off the
 // live routes, one by one, each only where blue serves it, or the app released in
 // blue's place: a live route is never left to nobody. Then what was written to green
-// meanwhile is brought to that app, and then is done.
+// meanwhile is brought to that app, and then is done; where nothing was, neither is.
 func (t *Traffic) UnmapGreen(ctx context.Context, then ...runner.Task) ([]runner.Task, error) {
 	tasks, err := t.takeOff(ctx)
 	if err != nil {
@@ -60,7 +60,7 @@ func (t *Traffic) UnmapGreen(ctx context.Context, then ...runner.Task) ([]runner
 		if len(tasks) > 0 {
 			tasks[len(tasks)-1] = t.ending(tasks[len(tasks)-1])
 		}
-		return append(tasks, then...), nil
+		return tasks, nil
 	}
 	tasks = append(tasks, t.catchUpFallback("catch up blue with the last writes to green")...)
 	return append(append(tasks, then...), t.Follower.Unshare()), nil
@@ -72,11 +72,15 @@ func (t *Traffic) UndoMapGreen(ctx context.Context) ([]runner.Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.Names.PrivateRoute != "" && (t.shared() || need) {
-		// The rollback that is planned here creates the route only when it is run.
+	// A rollback that is planned here creates the private route only when it is run.
+	if t.shared() && t.Names.PrivateRoute != "" {
 		return t.UnmapGreen(ctx, drop)
 	}
-	return t.UnmapGreen(ctx)
+	tasks, err := t.UnmapGreen(ctx)
+	if need {
+		tasks = append(tasks, drop)
+	}
+	return tasks, err
 }
 
 func (t *Traffic) takeOff(ctx context.Context) ([]runner.Task, error) {

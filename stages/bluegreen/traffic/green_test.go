@@ -45,7 +45,7 @@ func TestMapGreen(t *testing.T) {
 	w.planned()(w.MapGreen(w.ctx, before))
 	w.apply(w.planned("· every instance of green answers on "+live, "· every instance of green answers on "+metrics)(w.GreenAnswers("green"), nil), nil)
 	if diff := cmp.Diff([]string{"during", "during"}, w.entered); diff != "" {
-		t.Errorf("the witness is told: %s", diff)
+		t.Errorf("the phases: %s", diff)
 	}
 
 	// Somebody unmaps one of the routes: it is mapped again, and shared since is not recorded anew.
@@ -63,6 +63,9 @@ func TestMapGreenWhereNothingFollows(t *testing.T) {
 		blueStillAnswers+live, blueStillAnswers+metrics, unmapLiveGreen, unmapMetricsGreen, greenUnmapped+live, greenUnmapped+metrics,
 	)(w.UnmapGreen(w.ctx)), nil)
 	w.serve(live, "blue")
+	if diff := cmp.Diff([]string{"during", "during", "during", "during", "after"}, w.entered); diff != "" {
+		t.Errorf("the witness is told: %s", diff)
+	}
 	w.planned()(w.UndoMapGreen(w.ctx))
 }
 
@@ -82,7 +85,7 @@ func TestUnmapGreen(t *testing.T) {
 	w.serve(metrics, "blue")
 	w.follower.called("catch up blue at "+live+", blue", "then", "unshare")
 	if diff := cmp.Diff([]string{"during", "during", "after"}, w.entered); diff != "" {
-		t.Errorf("the witness is told: %s", diff)
+		t.Errorf("the phases: %s", diff)
 	}
 	w.planned()(w.UnmapGreen(w.ctx, then))
 }

@@ -40,7 +40,7 @@ type world struct {
 	follower *follower
 	blue     upgrade.Blue
 	green    string
-	// entered are the phases that the witness was told of.
+	// entered are the phases that the witness got.
 	entered []string
 }
 

@@ -25,7 +25,7 @@ func TestAStageRefusesAWorldThatWasNotApproved(t *testing.T) {
 	}{
 		"the same":       {digest: digest, now: "blue"},
 		"another":        {digest, "green", nil, runner.Refused, "traffic was another (" + world[0].Hash() + ") when the plan was approved, and is now green; make a new plan, and approve that"},
-		"no digest":      {"nonsense", "blue", nil, runner.Misconfigured, `PLAN_DIGEST: "nonsense" is not a digest that this version makes: plan anew`},
+		"no digest":      {"nonsense", "blue", nil, runner.Misconfigured, `PLAN_DIGEST: "nonsense" is not a digest that this version makes: make a new plan`},
 		"cannot be read": {digest, "blue", unread, runner.Failed, unread.Error()},
 	} {
 		a := report.Approval{Digest: c.digest, By: "ann", Subjects: func(context.Context) ([]report.Subject, error) {

@@ -63,7 +63,7 @@ func CheckDigest(digest string) error {
 func parseDigest(digest string) (map[string]string, error) {
 	rest, is := strings.CutPrefix(digest, digestVersion)
 	if !is {
-		return nil, fmt.Errorf("%q is not a digest that this version makes: plan anew", digest)
+		return nil, fmt.Errorf("%q is not a digest that this version makes: make a new plan", digest)
 	}
 	part := regexp.MustCompile(`^([A-Za-z0-9_-]+)=([0-9a-f]{10})$`)
 	all := map[string]string{}

@@ -20,7 +20,7 @@ type Leftovers struct {
 	Called func(stage string) string
 	// RemovedBy says for people what removes an object that this run made, or its label.
 	RemovedBy func(cloudfoundry.Labelled) string
-	// Unlabelled reads objects that wait to be removed and carry no label, such as
+	// Unlabelled reads objects that wait to be removed and have no label, such as
 	// blue; it may be nil.
 	Unlabelled func(context.Context) ([]Leftover, error)
 }
