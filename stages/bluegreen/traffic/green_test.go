@@ -87,7 +87,8 @@ func TestUnmapGreen(t *testing.T) {
 	if diff := cmp.Diff([]string{"during", "during", "after"}, w.entered); diff != "" {
 		t.Errorf("the phases: %s", diff)
 	}
-	w.planned()(w.UnmapGreen(w.ctx, then))
+	w.planned()(w.UnmapGreen(w.ctx))
+	w.planned("· then")(w.UnmapGreen(w.ctx, then))
 }
 
 // A process that was killed before it recorded that blue has every write: the rest is done.
