@@ -227,7 +227,7 @@ func TestFillWithFailingDocuments(t *testing.T) {
 func TestFillWithoutAnIndexFailsAtOnce(t *testing.T) {
 	w := newWorld(t, 250, 5)
 	_, err := indexer.Fill(writing(t), w.source, w.target, indexer.Defaults("production").Dated(day)[0],
-		indexer.FillOptions{Pace: indexer.Pace{Concurrency: 4, RetryMin: time.Hour, RetryMax: time.Hour}})
+		indexer.FillOptions{Pace: indexer.Pace{Concurrency: 4, RetryMin: time.Hour, RetryMax: time.Hour}, MaxFailed: 1000})
 	if !errors.Is(err, searchapi.ErrNoIndex) || w.sent("PUT") > 8 {
 		t.Errorf("%v, after %d documents", err, w.sent("PUT"))
 	}
