@@ -312,17 +312,26 @@ func TestACancelledRequestLeavesTheQueue(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		admitted := make(chan Pass, 1)
+		go func() {
+			if p, err := g.Enter(t.Context()); err == nil {
+				admitted <- p
+			}
+		}()
+		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if _, err := g.Enter(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
-		if g.inFlight != 1 || len(g.waiting) != 0 {
-			t.Errorf("%d in flight, %d waiting", g.inFlight, len(g.waiting))
+		synctest.Wait()
+		if len(admitted) != 0 || g.inFlight != 1 || len(g.waiting) != 1 {
+			t.Errorf("%d admitted, %d in flight, %d waiting", len(admitted), g.inFlight, len(g.waiting))
 		}
 		p.Leave(Answered)
-		if g.inFlight != 0 {
-			t.Errorf("%d in flight", g.inFlight)
+		(<-admitted).Leave(Answered)
+		if g.inFlight != 0 || len(g.waiting) != 0 {
+			t.Errorf("%d in flight, %d waiting", g.inFlight, len(g.waiting))
 		}
 	})
 }

@@ -194,7 +194,7 @@ func TestReindexReportsUnansweredWritesOfItsCatchUp(t *testing.T) {
 func TestEveryCheckpointMovesAndTheLastIsDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var cursors []indexer.Cursor
-		target := searchAPI(func(*http.Request) (int, string, error) { time.Sleep(time.Second); return 200, `{}`, nil })
+		target := searchAPI(func(*http.Request) (int, string, error) { time.Sleep(700 * time.Millisecond); return 200, `{}`, nil })
 		report, err := indexer.Fill(writing(t), services(250), target, indexer.Defaults("preview").Live()[0], indexer.FillOptions{
 			Pace:       indexer.Pace{Concurrency: 4},
 			Checkpoint: func(_ context.Context, c indexer.Cursor) error { cursors = append(cursors, c); return nil },
