@@ -309,3 +309,54 @@ func TestIgnoredRequestsDoNotChangeTheLimit(t *testing.T) {
 		}
 	})
 }
+
+func TestACancelledRequestLeavesTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := Adaptive(128)
+		p, err := g.Enter(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		admitted := make(chan Pass, 1)
+		go func() {
+			if p, err := g.Enter(t.Context()); err == nil {
+				admitted <- p
+			}
+		}()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := g.Enter(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		synctest.Wait()
+		if len(admitted) != 0 || g.inFlight != 1 || len(g.waiting) != 1 {
+			t.Errorf("%d admitted, %d in flight, %d waiting", len(admitted), g.inFlight, len(g.waiting))
+		}
+		p.Leave(Answered)
+		(<-admitted).Leave(Answered)
+		if g.inFlight != 0 || len(g.waiting) != 0 {
+			t.Errorf("%d in flight, %d waiting", g.inFlight, len(g.waiting))
+		}
+	})
+}
+
+// A client that sends little shows nothing about the number of workers.
+func TestAdaptiveKeepsItsEstimateWhileLittleIsSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, g := newServer(20, always(25*time.Millisecond)), Adaptive(128)
+		underLoad(t, g, s, func() { sleep(10 * time.Second) })
+		before := g.Limit()
+		for range 200 {
+			p, err := g.Enter(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			sleep(25 * time.Millisecond)
+			p.Leave(Answered)
+		}
+		if after := g.Limit(); before < 20 || after != before {
+			t.Errorf("the limit was %d, and is %d after one request at a time", before, after)
+		}
+	})
+}

@@ -148,3 +148,62 @@ func TestPoliteIgnoresRandomVariation(t *testing.T) {
 		})
 	}
 }
+
+// One slow response among the observed ones is chance.
+func TestPoliteIgnoresSingleSlowResponsesOfOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, g := newServer(8, always(50*time.Millisecond)), Polite(4)
+		underLoad(t, g, s, func() {
+			for i := range 300 {
+				d := 20 * time.Millisecond
+				if i%5 == 4 {
+					d = 10 * time.Second
+				}
+				g.ObserveOthers(d, Answered)
+				sleep(100 * time.Millisecond)
+				if n := g.Limit(); i > 50 && n != 4 {
+					t.Fatalf("limit %d after %d observed responses, want 4", n, i+1)
+				}
+			}
+		})
+	})
+}
+
+// A server that stays slow for more than ten minutes is a slow server, not one under load.
+func TestPoliteGetsUsedToASlowServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, g := newServer(8, always(50*time.Millisecond)), Polite(4)
+		underLoad(t, g, s, func() {
+			sleep(10 * time.Second)
+			s.mu.Lock()
+			s.takes = always(200 * time.Millisecond)
+			s.mu.Unlock()
+			sleep(time.Minute)
+			if n := g.Limit(); n != 1 {
+				t.Errorf("limit %d after a minute, want 1", n)
+			}
+			sleep(15 * time.Minute)
+			if n := g.Limit(); n != 4 {
+				t.Errorf("limit %d after a quarter of an hour, want 4", n)
+			}
+		})
+	})
+}
+
+func TestPoliteBacksOffFromErrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, g := newServer(8, always(50*time.Millisecond)), Polite(4)
+		underLoad(t, g, s, func() {
+			sleep(10 * time.Second)
+			s.mu.Lock()
+			s.fails = true
+			s.mu.Unlock()
+			sleep(10 * time.Second)
+			_, before := s.counts()
+			sleep(time.Minute)
+			if _, after := s.counts(); g.Limit() != 1 || after-before > 15 {
+				t.Errorf("limit %d, %d requests in a minute to a server that responds with nothing but errors", g.Limit(), after-before)
+			}
+		})
+	})
+}

@@ -64,6 +64,12 @@ func TestFillPutsEveryDocumentThatIsIndexed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, target := range all {
+		// The search refreshes the index: without it, the count may be old.
+		if n := w.sent(fmt.Sprintf("GET /%s/%s/search", target.Name, target.DocType())); n != 1 {
+			t.Errorf("%s was searched %d times", target.Name, n)
+		}
+	}
 	for _, c := range counts {
 		if c.Documents != c.Expected || c.Expected == 0 || c.Index == c.Alias.String() || !cmp.Equal(c.Aliases, []string{c.Alias.String()}) ||
 			c.MappingVersion == "" || c.Window == 0 {
@@ -227,7 +233,7 @@ func TestFillWithFailingDocuments(t *testing.T) {
 func TestFillWithoutAnIndexFailsAtOnce(t *testing.T) {
 	w := newWorld(t, 250, 5)
 	_, err := indexer.Fill(writing(t), w.source, w.target, indexer.Defaults("production").Dated(day)[0],
-		indexer.FillOptions{Pace: indexer.Pace{Concurrency: 4, RetryMin: time.Hour, RetryMax: time.Hour}})
+		indexer.FillOptions{Pace: indexer.Pace{Concurrency: 4, RetryMin: time.Hour, RetryMax: time.Hour}, MaxFailed: 1000})
 	if !errors.Is(err, searchapi.ErrNoIndex) || w.sent("PUT") > 8 {
 		t.Errorf("%v, after %d documents", err, w.sent("PUT"))
 	}

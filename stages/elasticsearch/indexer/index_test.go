@@ -30,13 +30,15 @@ func TestParseIndicesReportsAllProblems(t *testing.T) {
 		{"alias":"_all","kind":"service","frameworks":[],"mapping":" "},
 		{"alias":"a","kind":"briefs","frameworks":["d","d"],"mapping":"m"},
 		{"alias":"a","kind":"briefs","frameworks":["d,e"],"mapping":"m"},
-		{"alias":"a-old","kind":"services","frameworks":["g"],"mapping":"m"}]`)
+		{"alias":"a-old","kind":"services","frameworks":["g"],"mapping":"m"},
+		{"alias":"b-old","kind":"services","frameworks":["g"],"mapping":"m"},
+		{"alias":"b","kind":"services","frameworks":["g"],"mapping":"m"}]`)
 	if runner.ClassOf(err) != runner.Misconfigured {
 		t.Fatal(err)
 	}
 	for _, problem := range []string{
 		`entry 1: alias: "_all"`, `entry 1: kind: "service"`, `entry 1: frameworks: none`, `entry 1: mapping: it is empty`,
-		`entry 2: frameworks: "d" is listed twice`, `entry 3: alias: "a"`, `entry 3: frameworks: "d,e"`, `entry 4: alias: "a-old"`,
+		`entry 2: frameworks: "d" is listed twice`, `entry 3: alias: "a"`, `entry 3: frameworks: "d,e"`, `entry 4: alias: "a-old"`, `entry 6: alias: "b"`,
 	} {
 		if !strings.Contains(err.Error(), problem) {
 			t.Errorf("%q is not reported", problem)

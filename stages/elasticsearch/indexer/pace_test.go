@@ -41,6 +41,33 @@ func TestWritesYieldToLiveTraffic(t *testing.T) {
 	})
 }
 
+// Errors that users get count as slow responses.
+func TestWritesYieldToErrorsOfLiveTraffic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var inFlight, most atomic.Int64
+		target := searchAPI(func(*http.Request) (int, string, error) {
+			n := inFlight.Add(1)
+			if time.Since(began) > 10*time.Second {
+				most.Store(max(most.Load(), n))
+			}
+			time.Sleep(50 * time.Millisecond)
+			inFlight.Add(-1)
+			return 200, `{}`, nil
+		})
+		failing := searchAPI(func(*http.Request) (int, string, error) { return 503, `{"error":"x"}`, nil })
+		report, err := indexer.Fill(writing(t), services(500), target, indexer.Defaults("preview").Live()[0], indexer.FillOptions{
+			Pace: indexer.Pace{Serving: &indexer.Serving{Most: 4, Pulse: func(ctx context.Context) error {
+				_, err := failing.Status(ctx)
+				return err
+			}}},
+		})
+		if err != nil || report.Documents != 500 || most.Load() != 1 {
+			t.Errorf("%d in flight while users get errors; %+v, %v", most.Load(), report, err)
+		}
+	})
+}
+
 // The data API serves live traffic too: if its pages become slow, they are read less often.
 func TestPagesAreReadLessOftenWhenTheyBecomeSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
