@@ -3,11 +3,9 @@ package rules
 import (
 	"flag"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -89,41 +87,6 @@ func TestTheReadmeHasEveryFaultSet(t *testing.T) {
 		if !strings.Contains(text, "`"+set.Name+"`") {
 			t.Errorf("README does not name the faults %s", set.Name)
 		}
-	}
-}
-
-// A newcomer follows the links, and opens what a document names.
-func TestWhatDocumentsNameIsThere(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
-	path := regexp.MustCompile("`((?:stages|cmd|jenkins|test|scripts)/[A-Za-z0-9_./-]*)`")
-	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if entry.IsDir() && file != root && (strings.HasPrefix(entry.Name(), ".") || ignored(t, strings.TrimPrefix(file, root+"/"))) {
-			return filepath.SkipDir
-		}
-		if filepath.Ext(file) != ".md" {
-			return nil
-		}
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
-			if _, err := os.Stat(filepath.Join(filepath.Dir(file), m[1])); err != nil {
-				t.Errorf("%s links to %s: %v", file, m[1], err)
-			}
-		}
-		for _, m := range path.FindAllStringSubmatch(string(text), -1) {
-			if _, err := os.Stat(filepath.Join(root, m[1])); err != nil {
-				t.Errorf("%s names %s: %v", file, m[1], err)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 
