@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, lookup environ.Lookup, stdout, stde
 		lookup: lookup, redact: redact,
 		stdout: redact.Writer(stdout), stderr: redact.Writer(stderr),
 	}
-	parser, err := newParser(p)
+	parser, err := newParser(p, runbooks())
 	if err != nil {
 		fmt.Fprintln(p.stderr, "cutover:", err)
 		return 2
@@ -110,8 +110,8 @@ func clearEmpty(lookup environ.Lookup) {
 	}
 }
 
-func newParser(p *program) (*kong.Kong, error) {
-	return kong.New(newGrammar(),
+func newParser(p *program, books []runbook) (*kong.Kong, error) {
+	return kong.New(newGrammar(books),
 		kong.Name("cutover"),
 		kong.Description("Upgrades the services behind a live application on Cloud Foundry, stage by stage, with proof.\n\n"+
 			"Exit codes: 0 done or nothing to do, 1 a check or verification failed, 2 usage or settings, "+
@@ -129,13 +129,13 @@ type program struct {
 	lookup         environ.Lookup
 	redact         *environ.Redactor
 	stdout, stderr io.Writer
-	// reported tells that the failure has been told by its card.
+	// reported reports that a card has reported the failure.
 	reported bool
 }
 
-func (p *program) log(g *grammar) *console.Log {
+func (p *program) log(c *runbookCommand) *console.Log {
 	log := &console.Log{To: p.stderr}
-	if g.Elasticsearch.LogFormat == "json" {
+	if c.LogFormat == "json" {
 		log.JSON = slog.New(slog.NewJSONHandler(p.stderr, nil))
 	}
 	return log

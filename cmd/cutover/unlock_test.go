@@ -45,7 +45,7 @@ func TestUnlockWritesNothingInADryRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := site.Lease().Take(httpclient.WithPermit(context.WithoutCancel(t.Context()), func(context.Context) error { return nil })); err != nil {
+	if err := site.Lease().Acquire(httpclient.WithPermit(context.WithoutCancel(t.Context()), func(context.Context) error { return nil })); err != nil {
 		t.Fatal(err)
 	}
 	defer site.Lease().Abandon()

@@ -1,41 +1,24 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"reflect"
-	"time"
 
 	"github.com/digitalmarketplace/cutover/jenkins/report"
 	"github.com/digitalmarketplace/cutover/stages/console"
-	"github.com/digitalmarketplace/cutover/stages/elasticsearch"
 	"github.com/digitalmarketplace/cutover/stages/environ"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-const (
-	command = "cutover elasticsearch"
-	// noStage stands for a command that runs no stage forward.
-	noStage = 99
-)
-
-// open reads the settings, all problems at once, and connects. first is the number
-// of the first stage that will run, since not every stage needs every setting.
-// also are problems that are known already.
-func (p *program) open(ctx context.Context, g *grammar, first int, also ...environ.Problem) (*elasticsearch.Site, error) {
-	settings, problems := environ.Load[elasticsearch.Settings](ctx, p.lookup)
-	p.redact.Add(environ.Secrets(reflect.TypeFor[elasticsearch.Settings](), p.lookup)...)
-	problems = append(append(problems, settings.Problems(first)...), also...)
-	if len(problems) > 0 {
-		return nil, problems
-	}
-	return elasticsearch.Open(ctx, settings, elasticsearch.Options{
-		Version: version, Build: p.build(), Redact: p.redact, Log: p.log(g).Logger(),
-		DryRun: g.Elasticsearch.DryRun,
-	})
+// open opens the runbook to run steps, or, where there are none, for a command
+// around the stages.
+func (p *program) open(ctx context.Context, c *runbookCommand, steps []runner.Step, also ...environ.Problem) (site, error) {
+	p.redact.Add(environ.Secrets(c.book.settings, p.lookup)...)
+	return c.book.open(ctx, p, c, steps, also)
 }
 
 // build is the address of the Jenkins build, where there is one.
@@ -44,105 +27,93 @@ func (p *program) build() string {
 	return url
 }
 
-func (p *program) runner(site *elasticsearch.Site, g *grammar) *runner.Runner {
-	s := site.Settings
+// command is what a person types before a stage's name.
+func command(c *runbookCommand) string { return "cutover " + c.book.Name }
+
+func (p *program) runner(s site, c *runbookCommand) *runner.Runner {
+	o := s.Options()
+	o.Version, o.Build, o.DryRun, o.Command = version, p.build(), c.DryRun, command(c)
 	return &runner.Runner{
-		Options: runner.Options{
-			Environment: s.Stage, Runbook: "elasticsearch", App: s.LiveApp, Version: version, Build: p.build(),
-			Of: 20, DryRun: g.Elasticsearch.DryRun, VerifyFor: s.VerifyTimeout, Every: s.Poll,
-			Situation: site.Situation, Command: command,
-		},
-		Journal: site.Journal(), Lease: site.Lease(),
-		Observer: runner.Observers{p.files(g), p.log(g), told{p}},
+		Options: o, Runbook: s.Runbook(), Journal: s.Journal(), Lease: s.Lease(),
+		Observer: runner.Observers{p.files(c), p.log(c), reported{p}},
 	}
 }
 
-func (p *program) files(g *grammar) *report.Files {
-	return &report.Files{Dir: g.Elasticsearch.Reports, Redact: p.redact.Redact, Failed: func(err error) {
+func (p *program) files(c *runbookCommand) *report.Files {
+	return &report.Files{Dir: c.Reports, Redact: p.redact.Redact, Failed: func(err error) {
 		fmt.Fprintln(p.stderr, "cutover:", err)
 	}}
 }
 
 // unwritable is a folder for reports that cannot be one: known before anything is
 // changed whose report would be lost.
-func (p *program) unwritable(g *grammar) []environ.Problem {
-	if err := p.files(g).Writable(); err != nil {
+func (p *program) unwritable(c *runbookCommand) []environ.Problem {
+	if err := p.files(c).Writable(); err != nil {
 		return []environ.Problem{{Variable: "REPORTS", What: "reports cannot be written there: " + err.Error()}}
 	}
 	return nil
 }
 
 // stages runs the stages from one to another; "" is the runbook's first or last.
-func (p *program) stages(ctx context.Context, g *grammar, from, to string) error {
-	steps := elasticsearch.Steps(nil)
-	first, err := number(steps, from, steps[0], "map-live-route")
+func (p *program) stages(ctx context.Context, c *runbookCommand, from, to string) error {
+	some, err := stagesOf(c.book, from, to)
 	if err != nil {
 		return err
 	}
-	last, err := number(steps, to, steps[len(steps)-1], "unmap-temporary-route")
+	steps := c.book.Between(some.First, some.Last)
+	site, err := p.open(ctx, c, steps, p.unwritable(c)...)
 	if err != nil {
 		return err
 	}
-	if first > last {
-		return runner.Misconfigure("stage %s comes after %s", from, to)
-	}
-	return p.between(ctx, g, first, last)
+	r := p.runner(site, c)
+	r.Monitor = site.Monitor(steps)
+	return r.Run(ctx, r.Runbook.Between(some.First, some.Last))
 }
 
-// number finds the number of a stage by its name; switch, which is several, counts
-// as the first or the last of them, as edge says.
-func number(steps runner.Runbook, name string, standard runner.Step, edge string) (int, error) {
-	switch name {
-	case "":
-		return standard.Number, nil
-	case "switch":
-		name = edge
+// stagesOf is the range of stages that two names mean; switch, which is several,
+// counts as its first or last. It is never empty.
+func stagesOf(book runbook, from, to string) (runner.Range, error) {
+	if from == "switch" {
+		from = cmp.Or(book.Switch.First, from)
 	}
-	if step := steps.Named(name); step != nil {
-		return step.Number, nil
+	if to == "switch" {
+		to = cmp.Or(book.Switch.Last, to)
 	}
-	return 0, runner.Misconfigure("there is no stage %q: cutover elasticsearch --help lists them", name)
+	for _, name := range []string{from, to} {
+		if name != "" && book.Named(name) == nil {
+			return runner.Range{}, runner.Misconfigure("there is no stage %q: cutover %s --help lists them", name, book.Name)
+		}
+	}
+	some := book.Between(from, to)
+	if len(some) == 0 {
+		return runner.Range{}, runner.Misconfigure("stage %s comes after %s", from, to)
+	}
+	return runner.Range{First: some[0].Name, Last: some[len(some)-1].Name}, nil
 }
 
-func (p *program) between(ctx context.Context, g *grammar, first, last int) error {
-	site, err := p.open(ctx, g, first, p.unwritable(g)...)
+func (p *program) rollback(ctx context.Context, c *runbookCommand) error {
+	site, err := p.open(ctx, c, nil, p.unwritable(c)...)
 	if err != nil {
 		return err
 	}
-	all := elasticsearch.Steps(site)
-	r := p.runner(site, g)
-	if site.Settings.PlanDigest != "" {
-		r.Approved = site.Approved
-	}
-	if first <= 9 && last >= 11 {
-		r.Beside = site.Beside()
-	}
-	return r.Run(ctx, all, all.Between(first, last))
-}
-
-func (p *program) rollback(ctx context.Context, g *grammar) error {
-	site, err := p.open(ctx, g, noStage, p.unwritable(g)...)
-	if err != nil {
-		return err
-	}
-	r := p.runner(site, g)
-	r.Beside = site.BesideBack()
-	err = r.Back(ctx, elasticsearch.WayBack(site))
-	var blemish *runner.Blemish
-	if errors.As(err, &blemish) {
-		fmt.Fprintln(p.stderr, "cutover: the way back is complete, but", blemish)
+	r := p.runner(site, c)
+	r.Monitor = site.RollbackMonitor()
+	err = r.Rollback(ctx)
+	var breach *runner.BreachDuringRollback
+	if errors.As(err, &breach) {
+		fmt.Fprintln(p.stderr, "cutover: the rollback is complete, but live requests failed meanwhile:", breach)
 	}
 	return err
 }
 
-// export writes what a rehearsal is made of. Names, sizes and counts are no
-// secrets, but nobody else's business either.
-func (p *program) export(ctx context.Context, g *grammar, file string) error {
-	site, err := p.open(ctx, g, noStage)
+// export writes what a rehearsal needs. Names, sizes and counts are no secrets, but
+// nobody else's business either.
+func (p *program) export(ctx context.Context, c *runbookCommand, file string) error {
+	site, err := p.open(ctx, c, nil)
 	if err != nil {
 		return err
 	}
-	space, err := site.Export(ctx)
+	space, err := c.book.export(ctx, site)
 	if err != nil {
 		return err
 	}
@@ -157,8 +128,8 @@ func (p *program) export(ctx context.Context, g *grammar, file string) error {
 	return nil
 }
 
-func (p *program) guard(ctx context.Context, g *grammar) error {
-	site, err := p.open(ctx, g, noStage)
+func (p *program) guard(ctx context.Context, c *runbookCommand) error {
+	site, err := p.open(ctx, c, nil)
 	if err != nil {
 		return err
 	}
@@ -169,12 +140,12 @@ func (p *program) guard(ctx context.Context, g *grammar) error {
 	return err
 }
 
-func (p *program) unlock(ctx context.Context, g *grammar, run string) error {
-	site, err := p.open(ctx, g, noStage)
+func (p *program) unlock(ctx context.Context, c *runbookCommand, run string) error {
+	site, err := p.open(ctx, c, nil)
 	if err != nil {
 		return err
 	}
-	if g.Elasticsearch.DryRun {
+	if c.DryRun {
 		held, err := site.Holder(ctx)
 		if err != nil {
 			return err
@@ -190,12 +161,12 @@ func (p *program) unlock(ctx context.Context, g *grammar, run string) error {
 	return nil
 }
 
-func (p *program) status(ctx context.Context, g *grammar, output string) error {
-	site, err := p.open(ctx, g, noStage)
+func (p *program) status(ctx context.Context, c *runbookCommand, output string) error {
+	site, err := p.open(ctx, c, nil)
 	if err != nil {
 		return err
 	}
-	status, err := site.Status(ctx, command)
+	status, err := site.Status(ctx, command(c))
 	if err != nil {
 		return err
 	}
@@ -205,11 +176,12 @@ func (p *program) status(ctx context.Context, g *grammar, output string) error {
 	return console.Status(p.stdout, status)
 }
 
-// told notes that a failure has been told by its card.
-type told struct{ p *program }
+// reported notes that a card has reported the failure.
+type reported struct{ p *program }
 
-func (t told) StageStarted(*runner.Result)                                              {}
-func (t told) TaskStarted(*runner.Result, runner.List, string)                          {}
-func (t told) TaskDone(*runner.Result)                                                  {}
-func (t told) Progress(*runner.Result, string, time.Duration, *runner.Progress, string) {}
-func (t told) StageDone(r *runner.Result)                                               { t.p.reported = t.p.reported || r.Card != nil }
+// Observe looks for a card at the end of a stage.
+func (r reported) Observe(e runner.Event) {
+	if e.Kind == runner.StageDone && e.Result.Card != nil {
+		r.p.reported = true
+	}
+}

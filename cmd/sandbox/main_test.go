@@ -15,14 +15,14 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox"
 )
 
-func TestHelpTeachesWithAnExample(t *testing.T) {
+func TestHelpHasExamples(t *testing.T) {
 	var out, errs bytes.Buffer
 	if code := run(t.Context(), []string{"--help"}, strings.NewReader(""), &out, &errs); code != 0 {
 		t.Errorf("--help exits %d: %s", code, errs.String())
 	}
 	for _, part := range []string{"--put-time", "--live-writer", "--pace", "--env-file /tmp/sandbox.env", "/_sandbox/faults", "hold-after", "--faults bad-night"} {
 		if !strings.Contains(out.String(), part) {
-			t.Errorf("--help does not speak of %s:\n%s", part, out.String())
+			t.Errorf("--help does not have %s:\n%s", part, out.String())
 		}
 	}
 }
@@ -39,7 +39,7 @@ func TestWrongFlagsAreRefused(t *testing.T) {
 	}
 }
 
-// started is a sandbox of run's, from its line of JSON on.
+// started is a sandbox that has printed its line of JSON.
 func started(t *testing.T, ctx context.Context, stdin io.Reader, args ...string) (ready sandbox.Ready, code <-chan int) {
 	t.Helper()
 	out, to := io.Pipe()
@@ -66,7 +66,7 @@ func started(t *testing.T, ctx context.Context, stdin io.Reader, args ...string)
 	return ready, ended
 }
 
-func TestItSaysWhenItIsReadyAndEndsWithItsContext(t *testing.T) {
+func TestItPrintsWhenItIsReadyAndEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	file := filepath.Join(t.TempDir(), "env")
@@ -112,7 +112,7 @@ func TestItEndsWithItsParent(t *testing.T) {
 	}
 }
 
-func TestATakenPortIsSaid(t *testing.T) {
+func TestAPortInUseIsReported(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	ready, _ := started(t, ctx, strings.NewReader(""))

@@ -1,10 +1,11 @@
-// Package junit turns the result of a stage into the JUnit XML that Jenkins
-// reads (jenkinsci/junit-plugin), with go-junit-report's junit package.
+// Package junit writes the result of a stage as JUnit XML for Jenkins
+// (jenkinsci/junit-plugin), using go-junit-report's junit package.
 //
-// Names are stable, since Jenkins follows a case by suite, class and name: suite
-// "<environment>.09-map-live-route", class the same plus ".check", ".apply" or
-// ".verify", and as the case's name the task's sentence. What does not hold is a
-// failure, what could not be told is an error, what was not run is skipped.
+// Names are stable, because Jenkins tracks a test case by its suite, class and name. The
+// suite is "<environment>.09-map-live-route", the class is the same plus the task's list
+// (".check", ".apply", ".verify"), and the case has the name of the task. A check that
+// does not hold is a failure, a task that could not be done or checked is an error, and
+// a task that was not run is skipped.
 package junit
 
 import (
@@ -18,13 +19,14 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-// Name is the file name of a stage's reports, without its ending: "09-map-live-route".
-func Name(r *runner.Result) string { return fmt.Sprintf("%02d-%s", r.Number, r.Stage) }
+// BaseName returns the name of a stage's report files without their extension:
+// "09-map-live-route".
+func BaseName(r *runner.Result) string { return fmt.Sprintf("%02d-%s", r.Number, r.Stage) }
 
-// Write writes one stage as a JUnit document. A stage without a task has one
-// case all the same, because Jenkins drops a suite without cases.
+// Write writes the result of one stage as a JUnit document. A stage without tasks gets
+// one test case, because Jenkins ignores a suite without cases.
 func Write(w io.Writer, r *runner.Result) error {
-	suite := junit.Testsuite{Name: clean(r.Environment) + "." + Name(r), Time: seconds(r.Duration)}
+	suite := junit.Testsuite{Name: clean(r.Environment) + "." + BaseName(r), Time: seconds(r.Duration)}
 	suite.SetTimestamp(r.Started)
 	for _, p := range []junit.Property{{Name: "run", Value: r.Run}, {Name: "build", Value: r.Build}, {Name: "version", Value: r.Version}} {
 		if p.Value != "" {
@@ -36,12 +38,12 @@ func Write(w io.Writer, r *runner.Result) error {
 	}
 	if len(r.Tasks) == 0 {
 		suite.AddTestcase(junit.Testcase{
-			Name: "the stage began", Classname: suite.Name + ".check", Time: seconds(0),
+			Name: "stage started", Classname: suite.Name + ".check", Time: seconds(0),
 		})
 	}
 	var all junit.Testsuites
 	all.AddSuite(suite)
-	all.Skipped = 0 // Left out: Jenkins' schema has it on a suite alone.
+	all.Skipped = 0 // Zero is not written: Jenkins' schema allows it only on a suite.
 	if _, err := io.WriteString(w, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"); err != nil {
 		return err
 	}
@@ -58,14 +60,14 @@ func testcase(suite string, r *runner.Result, t *runner.TaskResult) junit.Testca
 	case runner.Planned, runner.Waits, runner.Skipped, runner.Nothing:
 		c.Skipped = &junit.Result{Message: clean(strings.TrimSpace(string(t.Verdict) + ": " + t.Said))}
 	}
-	if out := observed(t); out != "" {
+	if out := output(t); out != "" {
 		c.SystemOut = &junit.Output{Data: clean(out)}
 	}
 	return c
 }
 
-// body is what the page of a failed case shows: what was measured, the detail,
-// and what to do next.
+// body is the text on the page of a failed case: the error, the details, and what to do
+// next.
 func body(r *runner.Result, t *runner.TaskResult) string {
 	var b strings.Builder
 	fmt.Fprintln(&b, t.Error)
@@ -81,7 +83,8 @@ func body(r *runner.Result, t *runner.TaskResult) string {
 	return b.String()
 }
 
-func observed(t *runner.TaskResult) string {
+// output is the standard output of a case: what the task measured.
+func output(t *runner.TaskResult) string {
 	var b strings.Builder
 	if t.Said != "" && t.Verdict == runner.Done {
 		fmt.Fprintln(&b, t.Said)
@@ -95,11 +98,11 @@ func observed(t *runner.TaskResult) string {
 	return b.String()
 }
 
-// seconds has three decimals: junit-10.xsd allows no more.
+// seconds formats a duration with three decimals: junit-10.xsd allows no more.
 func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", max(d, 0).Seconds()) }
 
-// clean drops what XML cannot hold (XML 1.0, section 2.2): one control
-// character, such as the start of a colour, would make the whole file unreadable.
+// clean removes characters that XML does not allow (XML 1.0, section 2.2). A single
+// control character, such as the start of a terminal colour, would make the file invalid.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

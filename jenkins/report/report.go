@@ -1,6 +1,6 @@
-// Package report keeps the files of a stage's report up to date while it runs:
-// the JUnit XML and result.json, rewritten after each task by rename, so that an
-// aborted build still has a valid report.
+// Package report writes the report files of a stage while it runs: JUnit XML and JSON.
+// It replaces them by rename after each task, so that an aborted build still has valid
+// reports.
 package report
 
 import (
@@ -10,68 +10,66 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/digitalmarketplace/cutover/jenkins/junit"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-// Files is an observer that writes reports/09-map-live-route.xml and .json.
+// Files is an observer of the runner that writes report files such as
+// reports/09-map-live-route.xml and .json.
 type Files struct {
-	// Dir is the folder; it is made if need be.
+	// Dir is the folder of the reports. It is created if it does not exist.
 	Dir string
-	// Redact blanks secrets in what is written.
+	// Redact replaces secrets in what is written.
 	Redact func(string) string
-	// Failed is told of the first report of a stage that could not be written: a lost
-	// report must not stop a migration, nor go unseen.
+	// Failed is called with the first error in writing the report of each stage. A
+	// missing report must not stop a run, but it must not go unnoticed.
 	Failed func(error)
 
-	// failed is the stage that it was told of.
+	// failed is the last stage that Failed was called for.
 	failed string
 }
 
-// Writable tells whether reports can be written at all: in the folder, or where it
-// is still to be made. It leaves nothing behind.
+// Writable checks that reports can be written: that a file can be created in Dir, or in
+// the nearest existing parent folder. It leaves nothing behind.
 func (f *Files) Writable() error {
-	at := filepath.Clean(f.Dir)
-	for _, err := os.Stat(at); errors.Is(err, os.ErrNotExist) && at != filepath.Dir(at); _, err = os.Stat(at) {
-		at = filepath.Dir(at)
+	dir := filepath.Clean(f.Dir)
+	for _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) && dir != filepath.Dir(dir); _, err = os.Stat(dir) {
+		dir = filepath.Dir(dir)
 	}
-	tmp, err := os.CreateTemp(at, ".part-*")
+	tmp, err := os.CreateTemp(dir, ".part-*")
 	if err != nil {
 		return err
 	}
 	return errors.Join(tmp.Close(), os.Remove(tmp.Name()))
 }
 
-// StageStarted replaces what an earlier build may have left: Jenkins would read
-// it as this build's.
-func (f *Files) StageStarted(r *runner.Result) { f.write(r) }
-
-// TaskStarted does nothing.
-func (f *Files) TaskStarted(*runner.Result, runner.List, string) {}
-
-// Progress does nothing.
-func (f *Files) Progress(*runner.Result, string, time.Duration, *runner.Progress, string) {}
-
-// TaskDone rewrites the reports.
-func (f *Files) TaskDone(r *runner.Result) { f.write(r) }
-
-// StageDone rewrites the reports. One that cannot be is removed as far as it was
-// written: Jenkins would take it for the whole, and misses a report that is not there.
-func (f *Files) StageDone(r *runner.Result) {
-	if f.write(r) {
-		return
-	}
-	for _, kind := range []string{".xml", ".json"} {
-		if err := f.Drop(name(r) + kind); err != nil {
-			f.Failed(fmt.Errorf("remove half a report: %w", err))
+// Observe rewrites the reports at the start of a stage, to replace those that an earlier
+// build left in the workspace, after each task, and at the end.
+func (f *Files) Observe(e runner.Event) {
+	switch e.Kind {
+	case runner.StageStarted, runner.TaskDone:
+		f.write(e.Result)
+	case runner.StageDone:
+		if !f.write(e.Result) {
+			f.remove(e.Result)
 		}
 	}
 }
 
+// remove removes reports that could not be written completely: Jenkins would take one for
+// a complete one, but it notices a missing report.
+func (f *Files) remove(r *runner.Result) {
+	for _, extension := range []string{".xml", ".json"} {
+		if err := f.RemoveFile(baseName(r) + extension); err != nil {
+			f.Failed(fmt.Errorf("remove an incomplete report: %w", err))
+		}
+	}
+}
+
+// write writes both reports and reports whether that succeeded.
 func (f *Files) write(r *runner.Result) bool {
-	err := f.both(r)
+	err := f.writeBoth(r)
 	if err != nil && f.failed != r.Stage {
 		f.failed = r.Stage
 		f.Failed(fmt.Errorf("write the report of %s: %w", r.Stage, err))
@@ -79,7 +77,7 @@ func (f *Files) write(r *runner.Result) bool {
 	return err == nil
 }
 
-func (f *Files) both(r *runner.Result) error {
+func (f *Files) writeBoth(r *runner.Result) error {
 	if err := os.MkdirAll(f.Dir, 0o755); err != nil {
 		return err
 	}
@@ -91,23 +89,23 @@ func (f *Files) both(r *runner.Result) error {
 	if err != nil {
 		return err
 	}
-	base := filepath.Join(f.Dir, name(r))
+	base := filepath.Join(f.Dir, baseName(r))
 	if err := f.replace(base+".xml", xml.String()); err != nil {
 		return err
 	}
 	return f.replace(base+".json", string(result)+"\n")
 }
 
-// name keeps the report of an undoing apart from the stage's own.
-func name(r *runner.Result) string {
-	if r.Back {
-		return "rollback-" + junit.Name(r)
+// baseName gives the report of a rollback another name than the report of the stage.
+func baseName(r *runner.Result) string {
+	if r.Rollback {
+		return "rollback-" + junit.BaseName(r)
 	}
-	return junit.Name(r)
+	return junit.BaseName(r)
 }
 
-// Keep writes a file of another kind into the folder, whole or not at all.
-func (f *Files) Keep(name, text string) error {
+// WriteFile writes another file into the folder, completely or not at all.
+func (f *Files) WriteFile(name, text string) error {
 	if err := os.MkdirAll(f.Dir, 0o755); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
@@ -117,8 +115,8 @@ func (f *Files) Keep(name, text string) error {
 	return nil
 }
 
-// Drop removes a file that an earlier process may have left there.
-func (f *Files) Drop(name string) error {
+// RemoveFile removes a file from the folder, if it exists.
+func (f *Files) RemoveFile(name string) error {
 	path := filepath.Join(f.Dir, name)
 	if _, err := os.Lstat(path); err != nil {
 		return nil
@@ -126,7 +124,8 @@ func (f *Files) Drop(name string) error {
 	return os.Remove(path)
 }
 
-// replace writes beside and renames, so that a reader never sees half a file.
+// replace writes a temporary file and renames it, so that a reader never sees an
+// incomplete file.
 func (f *Files) replace(path, text string) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".part-*")
 	if err != nil {

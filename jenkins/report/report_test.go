@@ -39,27 +39,27 @@ func files(t *testing.T) (*report.Files, string) {
 	}, dir
 }
 
-func TestTheReportIsValidAfterEachTask(t *testing.T) {
+func TestReportIsValidAfterEachTask(t *testing.T) {
 	f, dir := files(t)
 	r := result()
 	all := r.Tasks
 	r.Tasks = nil
-	f.StageStarted(r)
+	f.Observe(runner.Event{Kind: runner.StageStarted, Result: r})
 	junitxsd.ValidateJUnit(t, filepath.Join(dir, "09-map-live-route.xml"))
 	for i := range all {
 		r.Tasks = all[:i+1]
-		f.TaskDone(r)
+		f.Observe(runner.Event{Kind: runner.TaskDone, Result: r})
 		junitxsd.ValidateJUnit(t, filepath.Join(dir, "09-map-live-route.xml"))
 	}
 	left, err := filepath.Glob(filepath.Join(dir, ".part-*"))
 	if err != nil || len(left) > 0 {
-		t.Errorf("half files are left: %v %v", left, err)
+		t.Errorf("temporary files are left: %v %v", left, err)
 	}
 }
 
-func TestTheReportSaysWhatWasFound(t *testing.T) {
+func TestReportContents(t *testing.T) {
 	f, dir := files(t)
-	f.StageDone(result())
+	f.Observe(runner.Event{Kind: runner.StageDone, Result: result()})
 	text, err := os.ReadFile(filepath.Join(dir, "09-map-live-route.xml"))
 	if err != nil {
 		t.Fatal(err)
@@ -84,11 +84,11 @@ func TestTheReportSaysWhatWasFound(t *testing.T) {
 	}
 }
 
-func TestAnUndoingHasAReportOfItsOwn(t *testing.T) {
+func TestRollbackHasItsOwnReport(t *testing.T) {
 	f, dir := files(t)
 	r := result()
-	r.Back = true
-	f.StageDone(r)
+	r.Rollback = true
+	f.Observe(runner.Event{Kind: runner.StageDone, Result: r})
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -102,45 +102,45 @@ func TestAnUndoingHasAReportOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestAReportThatCannotBeWrittenIsTold(t *testing.T) {
+func TestWriteErrorIsReportedOncePerStage(t *testing.T) {
 	blocked := filepath.Join(t.TempDir(), "reports")
 	if err := os.WriteFile(blocked, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var told error
+	var reported error
 	times := 0
-	f := &report.Files{Dir: blocked, Redact: func(s string) string { return s }, Failed: func(err error) { told, times = err, times+1 }}
-	f.StageStarted(result())
-	f.TaskDone(result())
-	f.StageDone(result())
+	f := &report.Files{Dir: blocked, Redact: func(s string) string { return s }, Failed: func(err error) { reported, times = err, times+1 }}
+	f.Observe(runner.Event{Kind: runner.StageStarted, Result: result()})
+	f.Observe(runner.Event{Kind: runner.TaskDone, Result: result()})
+	f.Observe(runner.Event{Kind: runner.StageDone, Result: result()})
 	if times != 1 {
-		t.Errorf("told %d times, want once", times)
+		t.Errorf("reported %d times, want once", times)
 	}
 	var path *os.PathError
-	if !errors.As(told, &path) || !strings.Contains(told.Error(), "map-live-route") {
-		t.Errorf("told: %v", told)
+	if !errors.As(reported, &path) || !strings.Contains(reported.Error(), "map-live-route") {
+		t.Errorf("reported: %v", reported)
 	}
 }
 
-// Jenkins would take what the stage began with, all of it good, for the whole.
-func TestHalfAReportIsNotLeft(t *testing.T) {
+// Jenkins would take the tasks that were written, all of them good, for the whole stage.
+func TestIncompleteReportIsRemoved(t *testing.T) {
 	f, dir := files(t)
 	times := 0
 	f.Failed = func(error) { times++ }
 	r := result()
-	f.StageStarted(r)
-	// Nothing can be renamed to where a folder is.
+	f.Observe(runner.Event{Kind: runner.StageStarted, Result: r})
+	// A file cannot be renamed to the path of a folder.
 	obstacle := filepath.Join(dir, "09-map-live-route.xml")
 	if err := errors.Join(os.Remove(obstacle), os.Mkdir(obstacle, 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	f.TaskDone(r)
-	f.StageDone(r)
+	f.Observe(runner.Event{Kind: runner.TaskDone, Result: r})
+	f.Observe(runner.Event{Kind: runner.StageDone, Result: r})
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v (%v)", left, err)
+		t.Errorf("files are left: %v (%v)", left, err)
 	}
 	if times != 1 {
-		t.Errorf("told %d times, want once", times)
+		t.Errorf("reported %d times, want once", times)
 	}
 	next := *r
 	next.Stage = "watch-traffic"
@@ -148,24 +148,24 @@ func TestHalfAReportIsNotLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Dir = filepath.Join(dir, "file")
-	f.StageDone(&next)
+	f.Observe(runner.Event{Kind: runner.StageDone, Result: &next})
 	if times != 2 {
-		t.Errorf("a second stage's report is lost unseen: told %d times", times)
+		t.Errorf("the second stage: reported %d times, want twice", times)
 	}
 }
 
-func TestAFolderThatCannotBeOneIsKnownBefore(t *testing.T) {
+func TestWritable(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for folder, well := range map[string]bool{dir: true, filepath.Join(dir, "a", "b"): true, file: false, filepath.Join(file, "a"): false} {
-		if err := (&report.Files{Dir: folder}).Writable(); (err == nil) != well {
+	for folder, writable := range map[string]bool{dir: true, filepath.Join(dir, "a", "b"): true, file: false, filepath.Join(file, "a"): false} {
+		if err := (&report.Files{Dir: folder}).Writable(); (err == nil) != writable {
 			t.Errorf("%s: %v", folder, err)
 		}
 	}
 	if left, _ := os.ReadDir(dir); len(left) != 1 {
-		t.Errorf("something was left behind: %v", left)
+		t.Errorf("files are left: %v", left)
 	}
 }

@@ -21,7 +21,7 @@ type Names struct {
 	// ReleasedApp is the name that a rollback gives to an app that was released in
 	// green's place.
 	ReleasedApp string
-	// LiveRoute is the address by which blue is found; its other routes are carried along.
+	// LiveRoute is the address by which blue is found; its other routes are switched too.
 	LiveRoute string
 	// TemporaryRoute is green's until it is on the live routes.
 	TemporaryRoute string
@@ -62,6 +62,6 @@ type Follower interface {
 	Share() runner.Task
 	Unshare() runner.Task
 	Shared() bool
-	// Who is the side that gave an answer, "blue" or "green"; "" where that cannot be told.
+	// Who is the side that gave an answer, "blue" or "green"; "" where that is not known.
 	Who(resp *http.Response, body []byte) string
 }

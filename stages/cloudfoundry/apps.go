@@ -10,7 +10,7 @@ import (
 	"github.com/cloudfoundry/go-cfclient/v3/resource"
 )
 
-// The states that are wanted of an app. Whether its instances run is another matter.
+// The desired states of an app. Instances shows whether its instances really run.
 const (
 	Started = "STARTED"
 	Stopped = "STOPPED"
@@ -21,44 +21,35 @@ type App struct {
 	Metadata
 	GUID, Name string
 	// State is Started or Stopped.
-	State string
-	// Lifecycle is "docker", "buildpack" or "cnb".
-	Lifecycle string
-	SpaceGUID string
-	// DropletGUID is the current droplet's, or "".
-	DropletGUID string
-	Created     time.Time
+	State   string
+	Created time.Time
 }
 
 func appOf(a resource.App) App {
-	return App{
-		Metadata: metadataOf(a.Metadata), GUID: a.GUID, Name: a.Name, State: a.State, Lifecycle: a.Lifecycle.Type,
-		SpaceGUID:   guidOf(a.Relationships.Space.Data),
-		DropletGUID: guidOf(a.Relationships.CurrentDroplet.Data), Created: a.CreatedAt,
-	}
+	return App{Metadata: metadataOf(a.Metadata), GUID: a.GUID, Name: a.Name, State: a.State, Created: a.CreatedAt}
 }
 
-// App reads one app.
-func (c *Client) App(ctx context.Context, guid string) (*App, error) {
+// Get reads one app.
+func (c *Apps) Get(ctx context.Context, guid string) (*App, error) {
 	var a resource.App
-	if err := c.get(ctx, "/v3/apps/"+guid, nil, &a); err != nil {
+	if err := c.client.get(ctx, "/v3/apps/"+guid, nil, &a); err != nil {
 		return nil, fmt.Errorf("read app %s: %w", guid, err)
 	}
 	app := appOf(a)
 	return &app, nil
 }
 
-// AppByName finds the app of that name in the space; nil where there is none.
-func (c *Client) AppByName(ctx context.Context, name string) (*App, error) {
+// ByName finds the app with that name in the space; nil if there is none.
+func (c *Apps) ByName(ctx context.Context, name string) (*App, error) {
 	found, err := c.apps(ctx, "names", name)
 	if err != nil {
 		return nil, fmt.Errorf("find app %s: %w", name, err)
 	}
-	return only(found, nil)
+	return firstOrNil(found, nil)
 }
 
-// AppsByLabel lists the apps of the space that carry a label with that value.
-func (c *Client) AppsByLabel(ctx context.Context, label, value string) ([]App, error) {
+// ByLabel lists the apps in the space that have the label with that value.
+func (c *Apps) ByLabel(ctx context.Context, label, value string) ([]App, error) {
 	found, err := c.apps(ctx, "label_selector", label+"="+value)
 	if err != nil {
 		return nil, fmt.Errorf("list apps with label %s=%s: %w", label, value, err)
@@ -66,8 +57,8 @@ func (c *Client) AppsByLabel(ctx context.Context, label, value string) ([]App, e
 	return found, nil
 }
 
-// AllApps lists the apps of the space, by name.
-func (c *Client) AllApps(ctx context.Context) ([]App, error) {
+// All lists the apps in the space, sorted by name.
+func (c *Apps) All(ctx context.Context) ([]App, error) {
 	found, err := c.apps(ctx, "order_by", "name")
 	if err != nil {
 		return nil, fmt.Errorf("list apps: %w", err)
@@ -75,73 +66,73 @@ func (c *Client) AllApps(ctx context.Context) ([]App, error) {
 	return found, nil
 }
 
-func (c *Client) apps(ctx context.Context, key, value string) ([]App, error) {
-	t, err := c.Target(ctx)
+func (c *Apps) apps(ctx context.Context, key, value string) ([]App, error) {
+	t, err := c.client.Space.Target(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all, err := list[resource.App](ctx, c, "/v3/apps", filter(key, value, "space_guids", t.SpaceGUID))
-	return each(all, appOf), err
+	all, err := list[resource.App](ctx, c.client, "/v3/apps", filter(key, value, "space_guids", t.SpaceGUID))
+	return convert(all, appOf), err
 }
 
-// CreateApp makes an empty, stopped app for a docker image.
-func (c *Client) CreateApp(ctx context.Context, name string, labels map[string]string) (*App, error) {
-	t, err := c.Target(ctx)
+// Create creates an empty, stopped app for a docker image.
+func (c *Apps) Create(ctx context.Context, name string, labels map[string]string) (*App, error) {
+	t, err := c.client.Space.Target(ctx)
 	if err != nil {
 		return nil, err
 	}
 	body := map[string]any{
 		"name":          name,
 		"lifecycle":     map[string]any{"type": "docker", "data": map[string]any{}},
-		"relationships": map[string]any{"space": to(t.SpaceGUID)},
+		"relationships": map[string]any{"space": relationTo(t.SpaceGUID)},
 	}
 	if m := newMetadata(labels, nil); m != nil {
 		body["metadata"] = m
 	}
 	app, err := create(ctx, labels, func() (*App, error) {
 		var a resource.App
-		if _, err := c.write(ctx, http.MethodPost, "/v3/apps", body, &a); err != nil {
+		if _, err := c.client.write(ctx, http.MethodPost, "/v3/apps", body, &a); err != nil {
 			return nil, err
 		}
-		made := appOf(a)
-		return &made, nil
-	}, func(ctx context.Context) (*App, error) { return c.AppByName(ctx, name) })
+		created := appOf(a)
+		return &created, nil
+	}, func(ctx context.Context) (*App, error) { return c.ByName(ctx, name) })
 	if err != nil {
 		return nil, fmt.Errorf("create app %s: %w", name, err)
 	}
 	return app, nil
 }
 
-// DeleteApp deletes an app and waits until it is gone. The platform takes its
-// bindings away before its processes have ended
-// (cloud_controller_ng#1017): stop it first and wait until no instance is left.
-func (c *Client) DeleteApp(ctx context.Context, guid string) error {
-	return c.remove(ctx, "/v3/apps/"+guid, "delete app "+guid)
+// Delete deletes an app and waits until it is gone. The platform deletes its
+// bindings, and so its credentials, before its processes have ended
+// (cloud_controller_ng#1017): stop the app and wait until no instance is left first.
+func (c *Apps) Delete(ctx context.Context, guid string) error {
+	return c.client.remove(ctx, "/v3/apps/"+guid, "delete app "+guid)
 }
 
-// RenameApp gives an app another name.
-func (c *Client) RenameApp(ctx context.Context, guid, name string) error {
-	err := c.change(ctx, "/v3/apps/"+guid, map[string]any{"name": name}, func(now object) bool { return now.Name == name })
+// Rename changes an app's name and nothing else.
+func (c *Apps) Rename(ctx context.Context, guid, name string) error {
+	err := c.client.Space.patch(ctx, "/v3/apps/"+guid, map[string]any{"name": name}, func(now object) bool { return now.Name == name })
 	if err != nil {
 		return fmt.Errorf("rename app %s to %s: %w", guid, name, err)
 	}
 	return nil
 }
 
-// StartApp wants an app to run. It returns before any instance does.
-func (c *Client) StartApp(ctx context.Context, guid string) error {
-	return c.act(ctx, guid, "start", Started)
+// Start starts an app. It returns before any instance runs.
+func (c *Apps) Start(ctx context.Context, guid string) error {
+	return c.startOrStop(ctx, guid, "start", Started)
 }
 
-// StopApp wants an app not to run. Its instances have their time to end.
-func (c *Client) StopApp(ctx context.Context, guid string) error {
-	return c.act(ctx, guid, "stop", Stopped)
+// Stop stops an app. It returns while instances may still be shutting down.
+func (c *Apps) Stop(ctx context.Context, guid string) error {
+	return c.startOrStop(ctx, guid, "stop", Stopped)
 }
 
-func (c *Client) act(ctx context.Context, guid, action, state string) error {
-	_, err := c.write(ctx, http.MethodPost, "/v3/apps/"+guid+"/actions/"+action, nil, nil)
+func (c *Apps) startOrStop(ctx context.Context, guid, action, state string) error {
+	_, err := c.client.write(ctx, http.MethodPost, "/v3/apps/"+guid+"/actions/"+action, nil, nil)
 	if err != nil && isAmbiguous(err) {
-		if app, lookErr := c.App(ctx, guid); lookErr == nil && app.State == state {
+		if app, readErr := c.Get(ctx, guid); readErr == nil && app.State == state {
 			return nil
 		}
 	}
@@ -151,20 +142,19 @@ func (c *Client) act(ctx context.Context, guid, action, state string) error {
 	return nil
 }
 
-// Environment is what an app that is started now would get. A running instance
-// may have another: its own was fixed when it was wanted.
+// Environment is what the app would get if it were started now. Running instances
+// may have another one: theirs was fixed when the app was started
+// (cloud_controller_ng: lib/cloud_controller/diego/app_recipe_builder.rb).
 type Environment struct {
-	// User are the variables set on the app.
+	// User holds the variables set on the app.
 	User map[string]string
-	// Services are the entries of VCAP_SERVICES.
+	// Services holds the entries of VCAP_SERVICES.
 	Services []BoundService
 }
 
-// BoundService is one entry of VCAP_SERVICES. Its credentials are not read.
+// BoundService is one entry of VCAP_SERVICES, without its credentials.
 type BoundService struct {
-	// Label is the offering; "user-provided" for what has none.
-	Label string
-	// Name is what most apps look for: the binding's name, or else the instance's
+	// Name is what most apps search for: the binding's name, or the instance's if the binding has none
 	// (cloud_controller_ng: app/presenters/system_environment/service_binding_presenter.rb).
 	Name         string
 	BindingName  string
@@ -172,9 +162,9 @@ type BoundService struct {
 	InstanceGUID string
 }
 
-// Environment reads an app's own variables and the services that it is bound to.
-// The values are secrets more often than not.
-func (c *Client) Environment(ctx context.Context, app string) (*Environment, error) {
+// Environment reads an app's own variables and the services it is bound to. Most
+// values are secrets.
+func (c *Apps) Environment(ctx context.Context, app string) (*Environment, error) {
 	// go-cfclient's type for this prints to stdout when a value is not a string.
 	var raw struct {
 		User   map[string]any `json:"environment_variables"`
@@ -187,7 +177,7 @@ func (c *Client) Environment(ctx context.Context, app string) (*Environment, err
 			} `json:"VCAP_SERVICES"`
 		} `json:"system_env_json"`
 	}
-	if err := c.get(ctx, "/v3/apps/"+app+"/env", nil, &raw); err != nil {
+	if err := c.client.get(ctx, "/v3/apps/"+app+"/env", nil, &raw); err != nil {
 		return nil, fmt.Errorf("read the environment of app %s: %w", app, err)
 	}
 	env := &Environment{User: map[string]string{}}
@@ -196,27 +186,28 @@ func (c *Client) Environment(ctx context.Context, app string) (*Environment, err
 	}
 	for _, label := range sortedKeys(raw.System.Services) {
 		for _, s := range raw.System.Services[label] {
-			env.Services = append(env.Services, BoundService{label, s.Name, deref(s.BindingName), s.InstanceName, s.InstanceGUID})
+			env.Services = append(env.Services, BoundService{s.Name, deref(s.BindingName), s.InstanceName, s.InstanceGUID})
 		}
 	}
 	return env, nil
 }
 
-// SetEnvironment sets variables of an app and leaves all others; nil removes one.
-// What runs keeps what it was started with (CC API: Update environment variables).
-func (c *Client) SetEnvironment(ctx context.Context, app string, variables map[string]*string) error {
+// SetEnvironment sets variables of an app and leaves all others as they are; nil
+// removes a variable. Running instances keep the values they were started with
+// (CC API: Update environment variables).
+func (c *Apps) SetEnvironment(ctx context.Context, app string, variables map[string]*string) error {
 	path := "/v3/apps/" + app + "/environment_variables"
-	_, err := c.write(ctx, http.MethodPatch, path, map[string]any{"var": variables}, nil)
+	_, err := c.client.write(ctx, http.MethodPatch, path, map[string]any{"var": variables}, nil)
 	if err != nil && isAmbiguous(err) {
 		var now struct {
 			Var map[string]any `json:"var"`
 		}
-		if c.get(ctx, path, nil, &now) == nil {
-			have := make(map[string]string, len(now.Var))
+		if c.client.get(ctx, path, nil, &now) == nil {
+			current := make(map[string]string, len(now.Var))
 			for name, value := range now.Var {
-				have[name] = asText(value)
+				current[name] = asText(value)
 			}
-			if agree(have, variables) {
+			if hasAll(current, variables) {
 				return nil
 			}
 		}

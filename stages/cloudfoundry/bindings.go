@@ -12,17 +12,19 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-// Binding gives an app, or with a key a person, the credentials of a service
-// instance.
+// Binding gives the credentials of a service instance to an app or, as a service
+// key, to a person.
 type Binding struct {
 	Metadata
 	GUID string
-	// Name is the name under which the app sees the instance; "": the instance's own.
+	// Name is the name under which the app sees the instance; "" means the instance's own.
 	Name          string
 	AppGUID       string
 	InstanceGUID  string
 	LastOperation Operation
 }
+
+const bindingsPath = "/v3/service_credential_bindings"
 
 func bindingOf(b resource.ServiceCredentialBinding) Binding {
 	out := Binding{Metadata: metadataOf(b.Metadata), GUID: b.GUID, Name: deref(b.Name), LastOperation: operationOf(b.LastOperation)}
@@ -35,38 +37,39 @@ func bindingOf(b resource.ServiceCredentialBinding) Binding {
 	return out
 }
 
-// BindingFilter says whose bindings are meant; an empty field means any.
+// BindingFilter selects bindings by the GUIDs of their app and service instance; an
+// empty field matches any.
 type BindingFilter struct{ App, Instance string }
 
 // Bindings lists the bindings of apps.
-func (c *Client) Bindings(ctx context.Context, of BindingFilter) ([]Binding, error) {
+func (c *Services) Bindings(ctx context.Context, of BindingFilter) ([]Binding, error) {
 	if of == (BindingFilter{}) {
 		return nil, errors.New("list bindings: neither an app nor a service instance is given")
 	}
-	all, err := list[resource.ServiceCredentialBinding](ctx, c, "/v3/service_credential_bindings", filter(
+	all, err := list[resource.ServiceCredentialBinding](ctx, c.client, bindingsPath, filter(
 		"type", "app", "app_guids", of.App, "service_instance_guids", of.Instance))
 	if err != nil {
 		return nil, fmt.Errorf("list bindings: %w", err)
 	}
-	return each(all, bindingOf), nil
+	return convert(all, bindingOf), nil
 }
 
-// KeysOf lists the service keys of an instance.
-func (c *Client) KeysOf(ctx context.Context, instance string) ([]Binding, error) {
-	all, err := list[resource.ServiceCredentialBinding](ctx, c, "/v3/service_credential_bindings", filter(
+// ServiceKeys lists the service keys of an instance.
+func (c *Services) ServiceKeys(ctx context.Context, instance string) ([]Binding, error) {
+	all, err := list[resource.ServiceCredentialBinding](ctx, c.client, bindingsPath, filter(
 		"type", "key", "service_instance_guids", instance))
 	if err != nil {
 		return nil, fmt.Errorf("list keys of service instance %s: %w", instance, err)
 	}
-	return each(all, bindingOf), nil
+	return convert(all, bindingOf), nil
 }
 
-// Bind binds an app to a service instance under a name ("": the instance's own)
-// and waits for it. A binding of the same name that is there, or under way, is
-// used. One of another name is refused: the name cannot be changed, and to unbind
-// may take the credentials from a running app
+// Bind binds an app to a service instance under a name ("" means the instance's own)
+// and waits for the binding. A binding with the same name that exists or is in
+// progress is used. A binding with another name is refused: its name cannot be
+// changed, and unbinding may take the credentials away from a running app
 // (cloud_controller_ng: app/actions/service_credential_binding_app_create.rb).
-func (c *Client) Bind(ctx context.Context, app, instance, name string, parameters json.RawMessage) (*Binding, error) {
+func (c *Services) Bind(ctx context.Context, app, instance, name string, parameters json.RawMessage) (*Binding, error) {
 	binding, err := c.bind(ctx, app, instance, name, parameters)
 	if err != nil {
 		return nil, fmt.Errorf("bind app %s to service instance %s: %w", app, instance, err)
@@ -74,25 +77,25 @@ func (c *Client) Bind(ctx context.Context, app, instance, name string, parameter
 	return binding, nil
 }
 
-func (c *Client) bind(ctx context.Context, app, instance, name string, parameters json.RawMessage) (*Binding, error) {
-	there, err := c.binding(ctx, app, instance)
+func (c *Services) bind(ctx context.Context, app, instance, name string, parameters json.RawMessage) (*Binding, error) {
+	existing, err := c.binding(ctx, app, instance)
 	if err != nil {
 		return nil, err
 	}
-	if there == nil || there.LastOperation.Failed() {
+	if existing == nil || existing.LastOperation.Failed() {
 		if err := c.postBinding(ctx, app, instance, name, parameters); err != nil {
 			return nil, err
 		}
-	} else if there.Name != name {
-		return nil, runner.Refuse("it is bound under the name %q already, not %q", there.Name, name)
+	} else if existing.Name != name {
+		return nil, runner.Refuse("the app is already bound under the name %q, not %q", existing.Name, name)
 	}
-	return c.bound(ctx, app, instance)
+	return c.waitForBinding(ctx, app, instance)
 }
 
-func (c *Client) postBinding(ctx context.Context, app, instance, name string, parameters json.RawMessage) error {
+func (c *Services) postBinding(ctx context.Context, app, instance, name string, parameters json.RawMessage) error {
 	body := map[string]any{
 		"type":          "app",
-		"relationships": map[string]any{"app": to(app), "service_instance": to(instance)},
+		"relationships": map[string]any{"app": relationTo(app), "service_instance": relationTo(instance)},
 	}
 	if name != "" {
 		body["name"] = name
@@ -100,60 +103,60 @@ func (c *Client) postBinding(ctx context.Context, app, instance, name string, pa
 	if len(parameters) > 0 {
 		body["parameters"] = parameters
 	}
-	job, err := c.write(ctx, http.MethodPost, "/v3/service_credential_bindings", body, nil)
+	job, err := c.client.write(ctx, http.MethodPost, bindingsPath, body, nil)
 	if err == nil {
-		return c.jobDone(ctx, job)
+		return c.client.waitForJob(ctx, job)
 	}
 	if IsNameTaken(err) || isAmbiguous(err) {
-		if there, lookErr := c.binding(ctx, app, instance); lookErr == nil && there != nil && there.Name == name {
+		if existing, readErr := c.binding(ctx, app, instance); readErr == nil && existing != nil && existing.Name == name {
 			return nil
 		}
 	}
 	return err
 }
 
-func (c *Client) binding(ctx context.Context, app, instance string) (*Binding, error) {
+func (c *Services) binding(ctx context.Context, app, instance string) (*Binding, error) {
 	all, err := c.Bindings(ctx, BindingFilter{App: app, Instance: instance})
-	return only(all, err)
+	return firstOrNil(all, err)
 }
 
-// bound waits until the binding of an app has ended well.
-func (c *Client) bound(ctx context.Context, app, instance string) (*Binding, error) {
+// waitForBinding waits until the binding has been created.
+func (c *Services) waitForBinding(ctx context.Context, app, instance string) (*Binding, error) {
 	var now *Binding
-	err := c.until(ctx, func(ctx context.Context) (bool, string, error) {
+	err := c.client.poll(ctx, func(ctx context.Context) (bool, string, error) {
 		var err error
 		if now, err = c.binding(ctx, app, instance); err != nil {
 			return false, "", err
 		}
 		if now == nil {
-			return true, "", errors.New("the binding is gone")
+			return true, "", errors.New("the binding was deleted meanwhile")
 		}
 		if o := now.LastOperation; o.Failed() {
-			return true, "", fmt.Errorf("the broker says: %s", c.redact.Redact(o.Description))
+			return true, "", c.brokerError(o)
 		}
 		return now.LastOperation.Ended(), "bind " + now.LastOperation.State, nil
 	})
 	return now, err
 }
 
-// Unbind takes a binding or a key away and waits for it.
-func (c *Client) Unbind(ctx context.Context, binding string) error {
-	return c.remove(ctx, "/v3/service_credential_bindings/"+binding, "delete binding "+binding)
+// Unbind deletes a binding or a service key and waits until it is gone.
+func (c *Services) Unbind(ctx context.Context, binding string) error {
+	return c.client.remove(ctx, bindingsPath+"/"+binding, "delete binding "+binding)
 }
 
-// ErrParametersHidden says that an offering does not tell the parameters of its
-// bindings: there may be some, and they cannot be copied.
-var ErrParametersHidden = errors.New("the offering does not tell the parameters of its bindings")
+// ErrParametersHidden means that the service offering does not let anybody read the
+// parameters of its bindings: there may be some, and they cannot be copied.
+var ErrParametersHidden = errors.New("the service offering does not support reading the parameters of bindings")
 
 // codeNoParameters is the Cloud Controller's ServiceFetchBindingParametersNotSupported
 // (cloud_controller_ng: errors/v2.yml).
 const codeNoParameters = 90007
 
-// BindingParameters returns the parameters that a binding was made with, as a JSON
-// object. Where they cannot be known the error is ErrParametersHidden.
-func (c *Client) BindingParameters(ctx context.Context, binding string) (json.RawMessage, error) {
+// BindingParameters returns the parameters that a binding was created with, as a
+// JSON object. If they cannot be read the error is ErrParametersHidden.
+func (c *Services) BindingParameters(ctx context.Context, binding string) (json.RawMessage, error) {
 	var parameters json.RawMessage
-	err := c.get(ctx, "/v3/service_credential_bindings/"+binding+"/parameters", nil, &parameters)
+	err := c.client.get(ctx, bindingsPath+"/"+binding+"/parameters", nil, &parameters)
 	var e *Error
 	if errors.As(err, &e) && e.Code == codeNoParameters {
 		err = ErrParametersHidden

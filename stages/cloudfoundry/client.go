@@ -1,18 +1,19 @@
-// Package cloudfoundry is the Cloud Foundry that the stages need: apps, routes,
-// service instances, bindings and logs of one space, over go-cfclient.
+// Package cloudfoundry is a client for the Cloud Foundry API, limited to what the
+// stages need: apps, routes, service instances, bindings and logs of one space.
 //
-// go-cfclient logs in, keeps the token and gives the types. Requests are made
-// here, because its typed calls lose the HTTP status, its updates send fields
-// that nobody asked for (the rename of a service instance wipes its tags), and its
-// pollers neither hear a context nor outlive one failed read.
+// go-cfclient logs in, renews the token and supplies the types. The requests are
+// made here, because go-cfclient's typed calls lose the HTTP status, its updates
+// send fields that the caller did not set (renaming a service instance wipes its
+// tags), and its pollers ignore the context and give up after one failed read.
 //
-// Every create is safe to repeat. Where a name is taken, or where it is not known
-// whether the request was carried out (no answer, or 5xx), the object is read
-// by its name and taken as ours if it carries the same label RunLabel. Deletes of
-// what is gone succeed. Writes need a permit in their context (see httpclient).
+// Every create is safe to repeat. If the name is taken, or if it is not known
+// whether the request was carried out (no response, or 5xx), the object is looked
+// up by name; it counts as created by this run if its RunLabel has the same value.
+// Deleting an object that is already gone succeeds. Writes need a permit in their
+// context (see httpclient).
 //
-// Lookups by name return nil, without an error, where there is nothing of that
-// name; lookups by GUID return an error for which IsNotFound holds.
+// Lookups by name return nil without an error if nothing has that name. Lookups by
+// GUID return an error for which IsNotFound is true.
 //
 // API: https://v3-apidocs.cloudfoundry.org.
 package cloudfoundry
@@ -32,41 +33,59 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-// RunLabel marks every object that a run makes; its value is the run's id.
+// RunLabel is the label on every object that a run creates; its value is the run's ID.
 const RunLabel = "cutover-run"
 
 // Options of a client. The zero value is usable.
 type Options struct {
-	// UserAgent goes with every request.
+	// UserAgent returns the User-Agent for each request.
 	UserAgent func() string
-	// Log receives a debug line for each retry, and a warning for each that the
-	// platform sends along with a job.
+	// Log receives a debug line for each retry, and a warning for each warning in
+	// the platform's jobs.
 	Log *slog.Logger
-	// Poll is the pause between two looks at something that takes time. Default 3 s,
-	// as the cf command's.
+	// Poll is the longest pause between two reads while waiting. Default 3 s, like
+	// the cf command.
 	Poll time.Duration
-	// Recall is for how long an answer to a read counts, in a process that writes
-	// nothing. By default each is asked for anew.
-	Recall time.Duration
+	// CacheFor is how long the response to a read is reused, in a process that
+	// writes nothing. Default: every read is sent.
+	CacheFor time.Duration
 }
 
-// Client talks to one space of a Cloud Foundry. It is safe for use by several
+// Client works in one space of a Cloud Foundry. It is safe for use by several
 // goroutines.
 type Client struct {
+	Apps     *Apps
+	Services *Services
+	Routes   *Routes
+	Space    *Space
+
 	settings Settings
 	options  Options
 	redact   *environ.Redactor
 	session  *session
 	links    links
 	clock    *clock
-	recall   *recall
+	cache    *readCache
 
 	mu     sync.Mutex
 	target *Target
 }
 
-// Open finds the platform's parts (GET /) and logs in. A rejected login is an
-// error of class Misconfigured that names the variable.
+// Apps are the apps of the space, with their processes, instances, droplets and logs.
+type Apps struct{ client *Client }
+
+// Services are the service instances of the space, their bindings, keys and plans.
+type Services struct{ client *Client }
+
+// Routes are the routes of the space.
+type Routes struct{ client *Client }
+
+// Space is the space itself: its quota, audit events, labels and network policies, and
+// the platform's time.
+type Space struct{ client *Client }
+
+// Open reads the addresses of the platform's other APIs (GET /) and logs in. A
+// rejected login is an error of class Misconfigured that names the variable.
 func Open(ctx context.Context, s Settings, o Options) (*Client, error) {
 	if problems := s.Problems(); len(problems) > 0 {
 		return nil, runner.Misconfigure("%w", problems)
@@ -77,25 +96,26 @@ func Open(ctx context.Context, s Settings, o Options) (*Client, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if at, err := url.Parse(s.API); err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" {
-		return nil, runner.Misconfigure("CF_API is not the address of an API: %q", s.API)
+	if u, err := url.Parse(s.API); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, runner.Misconfigure("CF_API is not an http or https URL: %q", s.API)
 	}
 	s.API = strings.TrimRight(s.API, "/")
 	c := &Client{
 		settings: s, options: o,
 		redact: environ.NewRedactor(s.Password.Reveal(), s.ClientSecret.Reveal()),
 		clock:  &clock{},
-		recall: newRecall(o.Recall),
+		cache:  newReadCache(o.CacheFor),
 	}
+	c.Apps, c.Services, c.Routes, c.Space = &Apps{c}, &Services{c}, &Routes{c}, &Space{c}
 	base := httpclient.New(httpclient.Options{
 		UserAgent: o.UserAgent, SkipTLSValidation: s.SkipSSLValidation, Log: o.Log,
 	}).Transport
 	found, err := discover(ctx, s.API, c.transport(base))
 	if err != nil {
-		return nil, fmt.Errorf("find the parts of %s: %w", s.API, err)
+		return nil, fmt.Errorf("read the links of %s: %w", s.API, err)
 	}
 	c.links = found
-	c.session = newSession(s, o, found, func() *transport { return c.transport(base) })
+	c.session = newSession(s, found, func() *transport { return c.transport(base) })
 	if _, err := c.session.get(ctx); err != nil {
 		return nil, fmt.Errorf("log in to %s: %w", s.API, err)
 	}
@@ -106,15 +126,14 @@ func (c *Client) transport(base http.RoundTripper) *transport {
 	return &transport{base: base, api: c.settings.API, clock: c.clock, redact: c.redact}
 }
 
-// Now is the platform's own time: the Date of its last answer, and what has
-// passed since. The clocks of two build agents need not agree; both ask this one.
-func (c *Client) Now() time.Time { return c.clock.now() }
+// Now is the platform's time: the Date of its last response plus the time since
+// then. The clocks of two build agents may differ, so both use this one.
+func (c *Space) Now() time.Time { return c.client.clock.now() }
 
-// clock keeps the platform's time.
 type clock struct {
-	mu   sync.Mutex
-	date time.Time
-	at   time.Time
+	mu sync.Mutex
+	// date is the last Date header, received is our time when it arrived.
+	date, received time.Time
 }
 
 func (c *clock) set(h http.Header) {
@@ -124,14 +143,14 @@ func (c *clock) set(h http.Header) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.date, c.at = date, time.Now()
+	c.date, c.received = date, time.Now()
 }
 
 func (c *clock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.at.IsZero() {
+	if c.received.IsZero() {
 		return time.Now().UTC()
 	}
-	return c.date.Add(time.Since(c.at)).UTC()
+	return c.date.Add(time.Since(c.received)).UTC()
 }

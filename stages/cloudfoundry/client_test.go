@@ -18,10 +18,10 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-func TestAWrongPasswordNamesTheVariableAndNotTheValue(t *testing.T) {
+func TestWrongPasswordErrorNamesTheVariable(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*cloudfoundry.Settings)
-		words  string
+		text   string
 	}{
 		"user": {func(*cloudfoundry.Settings) {}, "CF_PASSWORD"},
 		"client": {func(s *cloudfoundry.Settings) {
@@ -34,14 +34,14 @@ func TestAWrongPasswordNamesTheVariableAndNotTheValue(t *testing.T) {
 			settings := s.settings()
 			c.change(&settings)
 			_, err := cloudfoundry.Open(t.Context(), settings, cloudfoundry.Options{})
-			if runner.ClassOf(err) != runner.Misconfigured || !strings.Contains(err.Error(), c.words) || strings.Contains(err.Error(), password) {
+			if runner.ClassOf(err) != runner.Misconfigured || !strings.Contains(err.Error(), c.text) || strings.Contains(err.Error(), password) {
 				t.Errorf("got %v (class %d)", err, runner.ClassOf(err))
 			}
 		})
 	}
 }
 
-func TestMissingCredentialsAreSaidByName(t *testing.T) {
+func TestMissingCredentialsAreReportedByVariable(t *testing.T) {
 	lookup := func(name string) (string, bool) {
 		v, is := map[string]string{"STAGE": "preview", "CF_USERNAME": "jenkins"}[name]
 		return v, is
@@ -61,7 +61,7 @@ func TestMissingCredentialsAreSaidByName(t *testing.T) {
 	}
 }
 
-func TestARejectedTokenIsReplacedOnceForAllGoroutines(t *testing.T) {
+func TestRejectedTokenIsReplacedOnceForAllGoroutines(t *testing.T) {
 	s := newServer(t)
 	s.on("GET /v3/apps/a1", ok(`{"guid":"a1","name":"search-api"}`))
 	c := s.open()
@@ -69,7 +69,7 @@ func TestARejectedTokenIsReplacedOnceForAllGoroutines(t *testing.T) {
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
-			if _, err := c.App(t.Context(), "a1"); err != nil {
+			if _, err := c.Apps.Get(t.Context(), "a1"); err != nil {
 				t.Error(err)
 			}
 		})
@@ -80,16 +80,16 @@ func TestARejectedTokenIsReplacedOnceForAllGoroutines(t *testing.T) {
 	}
 }
 
-func TestATokenThatIsRejectedAgainIsAMisconfiguration(t *testing.T) {
+func TestTokenRejectedTwiceIsAMisconfiguration(t *testing.T) {
 	s := newServer(t)
 	s.on("GET /v3/apps/a1", fault(401, 1000, "CF-InvalidAuthToken", "Invalid Auth Token"))
-	_, err := s.open().App(t.Context(), "a1")
+	_, err := s.open().Apps.Get(t.Context(), "a1")
 	if runner.ClassOf(err) != runner.Misconfigured || !strings.Contains(err.Error(), "CF_PASSWORD") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestLoggingInHearsAnInterruption(t *testing.T) {
+func TestLoginCanBeInterrupted(t *testing.T) {
 	s := newServer(t)
 	arrived, release := make(chan struct{}), make(chan struct{})
 	s.on("POST /oauth/token", answer{do: func(http.ResponseWriter, *http.Request) { close(arrived); <-release }})
@@ -102,42 +102,42 @@ func TestLoggingInHearsAnInterruption(t *testing.T) {
 	}
 }
 
-func TestErrorsSayWhatTheyMeanForTheOperator(t *testing.T) {
+func TestClassOfErrors(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer answer
 		class  runner.Class
-		words  string
+		text   string
 	}{
-		"no right":  {fault(403, 10003, "CF-NotAuthorized", "You are not authorized to perform the requested action"), runner.Refused, "(403 CF-NotAuthorized)"},
-		"gone":      {fault(404, 10010, "CF-ResourceNotFound", "App not found"), runner.Failed, "App not found"},
-		"several":   {answer{status: 422, body: `{"errors":[{"code":1,"title":"A","detail":"one."},{"code":2,"title":"B","detail":"two."}]}`}, runner.Failed, "one; two"},
-		"a proxy":   {answer{status: 502, body: "<html>secret page</html>"}, runner.Unavailable, "bad gateway (502)"},
-		"no answer": {cut(), runner.Unavailable, "EOF"},
+		"no permission":  {fault(403, 10003, "CF-NotAuthorized", "You are not authorized to perform the requested action"), runner.Refused, "(403 CF-NotAuthorized)"},
+		"not found":      {fault(404, 10010, "CF-ResourceNotFound", "App not found"), runner.Failed, "App not found"},
+		"several errors": {answer{status: 422, body: `{"errors":[{"code":1,"title":"A","detail":"one."},{"code":2,"title":"B","detail":"two."}]}`}, runner.Failed, "one; two"},
+		"from a proxy":   {answer{status: 502, body: "<html>secret page</html>"}, runner.Unavailable, "bad gateway (502)"},
+		"no response":    {cut(), runner.Unavailable, "EOF"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
 			s.on("POST /v3/apps/a1/actions/start", c.answer)
 			s.on("GET /v3/apps/a1", ok(`{"guid":"a1","state":"STOPPED"}`))
-			err := s.open().StartApp(writing(t), "a1")
-			if runner.ClassOf(err) != c.class || !strings.Contains(err.Error(), c.words) || !strings.Contains(err.Error(), "start app a1: POST /v3/apps/a1/actions/start") {
+			err := s.open().Apps.Start(writing(t), "a1")
+			if runner.ClassOf(err) != c.class || !strings.Contains(err.Error(), c.text) || !strings.Contains(err.Error(), "start app a1: POST /v3/apps/a1/actions/start") {
 				t.Errorf("got %v (class %d)", err, runner.ClassOf(err))
 			}
 			if strings.Contains(err.Error(), "secret page") {
-				t.Error("the body of a proxy is in the error")
+				t.Error("the error contains the proxy's page")
 			}
 		})
 	}
 }
 
-func TestAWriteWithoutPermissionIsNotSent(t *testing.T) {
+func TestWriteWithoutPermitIsNotSent(t *testing.T) {
 	s := newServer(t)
 	c := s.open()
-	if err := c.StartApp(t.Context(), "a1"); !errors.Is(err, httpclient.ErrNoPermit) {
+	if err := c.Apps.Start(t.Context(), "a1"); !errors.Is(err, httpclient.ErrNoPermit) {
 		t.Errorf("got %v", err)
 	}
-	lost := runner.Refuse("the lease was taken by build 42")
+	lost := runner.Refuse("the lease is held by build 42")
 	ctx := httpclient.WithPermit(t.Context(), func(context.Context) error { return lost })
-	if err := c.StartApp(ctx, "a1"); runner.ClassOf(err) != runner.Refused || !errors.Is(err, lost) {
+	if err := c.Apps.Start(ctx, "a1"); runner.ClassOf(err) != runner.Refused || !errors.Is(err, lost) {
 		t.Errorf("got %v", err)
 	}
 	if n := s.count("POST /v3/apps/a1/actions/start"); n != 0 {
@@ -145,90 +145,89 @@ func TestAWriteWithoutPermissionIsNotSent(t *testing.T) {
 	}
 }
 
-func TestASpaceThatIsNotThereIsAMisconfiguration(t *testing.T) {
+func TestMissingSpaceIsAMisconfiguration(t *testing.T) {
 	s := newServer(t)
 	s.on("GET /v3/spaces", pageOf(""))
-	if _, err := s.open().Target(t.Context()); runner.ClassOf(err) != runner.Misconfigured || !strings.Contains(err.Error(), "CF_SPACE") {
+	if _, err := s.open().Space.Target(t.Context()); runner.ClassOf(err) != runner.Misconfigured || !strings.Contains(err.Error(), "CF_SPACE") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestTheTargetIsAskedForOnce(t *testing.T) {
+func TestTargetIsReadOnce(t *testing.T) {
 	s := newServer(t)
 	c := s.open()
 	for range 3 {
-		got := must[cloudfoundry.Target](t)(c.Target(t.Context()))
+		got := must[cloudfoundry.Target](t)(c.Space.Target(t.Context()))
 		if diff := cmp.Diff(cloudfoundry.Target{Org: "digitalmarketplace", OrgGUID: "org-guid", Space: "preview", SpaceGUID: spaceGUID}, got); diff != "" {
 			t.Error(diff)
 		}
 	}
 	if n := s.count("GET /v3/spaces"); n != 1 {
-		t.Errorf("asked %d times", n)
+		t.Errorf("%d requests, want 1", n)
 	}
 }
 
-// Who only looks need not ask the same thing again and again; who writes must.
-func TestAnAnswerCountsForAsLongAsItIsRecalled(t *testing.T) {
-	for life, want := range map[time.Duration]int{0: 3, time.Nanosecond: 3, time.Hour: 1} {
+func TestResponsesAreCachedForCacheFor(t *testing.T) {
+	for ttl, want := range map[time.Duration]int{0: 3, time.Nanosecond: 3, time.Hour: 1} {
 		s := newServer(t)
 		s.on("GET /v3/apps/a1", ok(`{"guid":"a1"}`))
-		c, err := cloudfoundry.Open(t.Context(), s.settings(), cloudfoundry.Options{Recall: life})
+		c, err := cloudfoundry.Open(t.Context(), s.settings(), cloudfoundry.Options{CacheFor: ttl})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for range 3 {
-			if app := must[*cloudfoundry.App](t)(c.App(t.Context(), "a1")); app.GUID != "a1" {
-				t.Errorf("recalled for %s: got %+v", life, app)
+			if app := must[*cloudfoundry.App](t)(c.Apps.Get(t.Context(), "a1")); app.GUID != "a1" {
+				t.Errorf("cached for %s: got %+v", ttl, app)
 			}
 		}
 		if n := s.count("GET /v3/apps/a1"); n != want {
-			t.Errorf("recalled for %s: asked %d times, want %d", life, n, want)
+			t.Errorf("cached for %s: %d requests, want %d", ttl, n, want)
 		}
 	}
 }
 
-func TestNowIsThePlatformsOwnTime(t *testing.T) {
+func TestNowIsThePlatformsTime(t *testing.T) {
 	s := newServer(t)
 	far := time.Now().Add(72 * time.Hour).UTC()
 	s.on("GET /v3/apps/a1", answer{status: 200, body: `{"guid":"a1"}`, header: map[string]string{"Date": far.Format(http.TimeFormat)}})
 	c := s.open()
-	must[*cloudfoundry.App](t)(c.App(t.Context(), "a1"))
-	if d := c.Now().Sub(far); d < -2*time.Second || d > time.Minute {
-		t.Errorf("it is %s away from the platform's", d)
+	must[*cloudfoundry.App](t)(c.Apps.Get(t.Context(), "a1"))
+	if d := c.Space.Now().Sub(far); d < -2*time.Second || d > time.Minute {
+		t.Errorf("differs from the platform's time by %s", d)
 	}
 }
 
-func TestRoomIsWhatTheNarrowerQuotaLeaves(t *testing.T) {
+func TestHeadroomIsTheSmallerOfBothQuotas(t *testing.T) {
 	s := newServer(t)
 	s.on("GET /v3/organizations/org-guid", ok(`{"relationships":{"quota":{"data":{"guid":"q1"}}}}`))
 	s.on("GET /v3/organization_quotas/q1", ok(`{"apps":{"total_memory_in_mb":10240,"per_process_memory_in_mb":null,"total_instances":null},
 		"services":{"total_service_instances":10,"paid_services_allowed":true},"routes":{"total_routes":1000}}`))
 	s.on("GET /v3/organizations/org-guid/usage_summary", ok(`{"usage_summary":{"memory_in_mb":4096,"started_instances":8,"service_instances":10,"routes":5}}`))
 	s.on("GET /v3/spaces/"+spaceGUID, ok(`{"relationships":{"quota":{"data":null}}}`))
-	got := must[cloudfoundry.Room](t)(s.open().Room(t.Context()))
-	want := cloudfoundry.Room{MemoryMB: 6144, Instances: -1, Services: 0, Routes: 995, ProcessMemoryMB: -1, PaidServices: true}
+	got := must[cloudfoundry.Headroom](t)(s.open().Space.Headroom(t.Context()))
+	want := cloudfoundry.Headroom{MemoryMB: 6144, Instances: -1, Services: 0, Routes: 995}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// A redirection would carry the token to wherever it leads.
-func TestARedirectionIsNotFollowed(t *testing.T) {
+// Following a redirect would send the token to another server.
+func TestRedirectIsNotFollowed(t *testing.T) {
 	s := newServer(t)
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		t.Errorf("%s was asked, with the authorization %q", r.URL, r.Header.Get("Authorization"))
+		t.Errorf("%s was requested with the authorization %q", r.URL, r.Header.Get("Authorization"))
 	}))
 	defer elsewhere.Close()
 	s.on("GET /v3/apps/blue", answer{status: http.StatusFound, header: map[string]string{"Location": elsewhere.URL + "/v3/apps/blue"}})
-	if _, err := s.open().App(t.Context(), "blue"); err == nil || !strings.Contains(err.Error(), "302") {
+	if _, err := s.open().Apps.Get(t.Context(), "blue"); err == nil || !strings.Contains(err.Error(), "302") {
 		t.Errorf("got %v, want an error that names the 302", err)
 	}
 }
 
-func TestAListThatLeadsBackToItsOwnPageIsNotReadForEver(t *testing.T) {
+func TestListThatLinksBackToAPageIsAnError(t *testing.T) {
 	s := newServer(t)
 	s.on("GET /v3/apps", ok(`{"pagination":{"next":{"href":"`+s.URL+`/v3/apps?page=2"}},"resources":[]}`))
-	if _, err := s.open().AppsByLabel(t.Context(), "k", "v"); err == nil || !strings.Contains(err.Error(), "again that was read") {
+	if _, err := s.open().Apps.ByLabel(t.Context(), "k", "v"); err == nil || !strings.Contains(err.Error(), "already read") {
 		t.Errorf("got %v, want an error", err)
 	}
 }

@@ -6,47 +6,54 @@ import (
 	"net/http"
 )
 
-// remove deletes an object and waits until it is gone. What is gone already needs
-// nothing, and a deletion that an earlier process began is waited for: asking
-// again while it is under way is an error (cloud_controller_ng:
-// app/actions/v3/service_instance_delete.rb).
-func (c *Client) remove(ctx context.Context, path, what string) error {
+// remove deletes an object and waits until it is gone; action names this in errors.
+// An object that is already gone is no error. A deletion that an earlier process
+// began is waited for: while it is in progress the platform rejects a second request
+// (cloud_controller_ng: app/actions/v3/service_instance_delete.rb).
+func (c *Client) remove(ctx context.Context, path, action string) error {
 	job, err := c.write(ctx, http.MethodDelete, path, nil, nil)
 	if err == nil {
-		err = c.jobDone(ctx, job)
+		err = c.waitForJob(ctx, job)
 	}
 	if IsNotFound(err) {
 		return nil
 	}
 	if err != nil {
-		var now object
-		lookErr := c.get(ctx, path, nil, &now)
-		if IsNotFound(lookErr) {
-			return nil
-		}
-		if lookErr != nil {
-			return fmt.Errorf("%s: %w", what, err)
-		}
-		if !now.deleting() {
-			return c.goneSoon(ctx, path, what, err)
-		}
+		err = c.afterDeleteError(ctx, path, err)
+	} else {
+		err = c.waitUntilGone(ctx, path)
 	}
-	if err := c.gone(ctx, path); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
+	if err != nil {
+		return fmt.Errorf("%s: %w", action, err)
 	}
 	return nil
 }
 
-// goneSoon is for a deletion whose answer was lost. Most objects do not say that
-// they are being deleted, and a service instance only once its job has begun: a
-// job that was made all the same takes them away, or begins to, within seconds.
-// They are looked at for a few polls before the error counts.
-func (c *Client) goneSoon(ctx context.Context, path, what string, lost error) error {
-	if !isPassing(lost) {
-		return fmt.Errorf("%s: %w", what, lost)
+// afterDeleteError reads the object after its deletion returned an error: it may be
+// gone or being deleted all the same.
+func (c *Client) afterDeleteError(ctx context.Context, path string, err error) error {
+	var now object
+	readErr := c.get(ctx, path, nil, &now)
+	switch {
+	case IsNotFound(readErr):
+		return nil
+	case readErr != nil:
+		return err
+	case now.deleting():
+		return c.waitUntilGone(ctx, path)
+	case isTemporary(err):
+		return c.waitForLostDelete(ctx, path, err)
 	}
-	looks, begun := 0, false
-	err := c.until(ctx, func(ctx context.Context) (bool, string, error) {
+	return err
+}
+
+// waitForLostDelete waits for a deletion whose response was lost. Most objects do
+// not show that they are being deleted, and a service instance shows it only once
+// the job has begun. If the platform did accept the deletion, the job begins within
+// seconds, so the object is read for a few polls before the error is returned.
+func (c *Client) waitForLostDelete(ctx context.Context, path string, lost error) error {
+	reads, begun := 0, false
+	err := c.poll(ctx, func(ctx context.Context) (bool, string, error) {
 		var now object
 		err := c.get(ctx, path, nil, &now)
 		if IsNotFound(err) {
@@ -55,23 +62,20 @@ func (c *Client) goneSoon(ctx context.Context, path, what string, lost error) er
 		if begun = now.deleting(); begun {
 			return true, "", nil
 		}
-		if looks++; looks > 2*patience {
+		if reads++; reads > 2*maxFailedReads {
 			return true, "", lost
 		}
-		return false, "still there, its deletion was answered with an error", err
+		return false, "still there after the deletion returned an error", err
 	})
 	if err == nil && begun {
-		err = c.gone(ctx, path)
+		return c.waitUntilGone(ctx, path)
 	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return nil
+	return err
 }
 
-// gone waits until there is no such object.
-func (c *Client) gone(ctx context.Context, path string) error {
-	return c.until(ctx, func(ctx context.Context) (bool, string, error) {
+// waitUntilGone waits until the object does not exist any more.
+func (c *Client) waitUntilGone(ctx context.Context, path string) error {
+	return c.poll(ctx, func(ctx context.Context) (bool, string, error) {
 		var now object
 		err := c.get(ctx, path, nil, &now)
 		if IsNotFound(err) {
@@ -81,7 +85,7 @@ func (c *Client) gone(ctx context.Context, path string) error {
 			return false, "", err
 		}
 		if o := operationOf(now.LastOperation); o.Type == "delete" && o.Failed() {
-			return true, "", fmt.Errorf("the broker says: %s", c.redact.Redact(o.Description))
+			return true, "", c.Services.brokerError(o)
 		}
 		return false, "delete " + now.LastOperation.State, nil
 	})

@@ -1,6 +1,7 @@
 package cloudfoundry
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/cloudfoundry/go-cfclient/v3/resource"
@@ -16,17 +18,18 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-// Error is what the platform said, or why it said nothing. go-cfclient's errors
-// have no HTTP status and keep the first of several errors only; this keeps both.
+// Error is an error response of the platform, or the reason why there was no response.
+// go-cfclient's errors have no HTTP status and only the first of several errors;
+// this one has the status and all of them.
 type Error struct {
 	// Op is the request: "POST /v3/apps".
 	Op string
-	// Status is the HTTP status; 0 where there was no answer.
+	// Status is the HTTP status; 0 if there was no response.
 	Status int
-	// Code and Title are of the first error: 10008, "CF-UnprocessableEntity".
+	// Code and Title belong to the first error: 10008, "CF-UnprocessableEntity".
 	Code  int
 	Title string
-	// Detail is the words of all errors, "; " between them.
+	// Detail holds the details of all errors, separated by "; ".
 	Detail string
 
 	cause   error
@@ -40,7 +43,7 @@ func (e *Error) Error() string {
 	case e.cause != nil:
 		fmt.Fprintf(&b, ": %s", e.cause)
 	default:
-		fmt.Fprintf(&b, ": %s (%d", e.words(), e.Status)
+		fmt.Fprintf(&b, ": %s (%d", e.text(), e.Status)
 		if e.Title != "" {
 			fmt.Fprintf(&b, " %s", e.Title)
 		}
@@ -52,21 +55,19 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-func (e *Error) words() string {
-	if e.Detail != "" {
-		return strings.TrimSuffix(e.Detail, ".")
-	}
-	return strings.ToLower(http.StatusText(e.Status))
+func (e *Error) text() string {
+	return cmp.Or(strings.TrimSuffix(e.Detail, "."), strings.ToLower(http.StatusText(e.Status)))
 }
 
 func (e *Error) Unwrap() error { return e.cause }
 
-// Class tells what the error means for the operator. A rejected credential is a
-// setting; a missing right is a refusal; silence and 5xx pass.
+// Class returns what the error means for the operator: a rejected credential is a
+// wrong setting, a missing permission is a refusal, and no response, 429 or 5xx is
+// an outage after which a retry may succeed.
 func (e *Error) Class() runner.Class {
 	switch {
 	case e.Status == 0:
-		return silenceClass(e.cause)
+		return noResponseClass(e.cause)
 	case e.Status == http.StatusUnauthorized:
 		return runner.Misconfigured
 	case e.Status == http.StatusForbidden:
@@ -77,30 +78,31 @@ func (e *Error) Class() runner.Class {
 	return runner.Failed
 }
 
-// silenceClass is the class of a request without an answer: the lease or the
-// program's own rule kept it back, or somebody asked us to stop, or else the
-// platform could not be reached.
-func silenceClass(cause error) runner.Class {
-	var own runner.Classified
+// noResponseClass returns the class of a request without a response: it was not sent
+// because there was no permit to write, we were asked to stop, or the platform could
+// not be reached.
+func noResponseClass(cause error) runner.Class {
+	var classified runner.Classified
 	switch {
 	case errors.Is(cause, httpclient.ErrNoPermit):
 		return runner.Failed
-	case errors.As(cause, &own):
-		return own.Class()
+	case errors.As(cause, &classified):
+		return classified.Class()
 	case errors.Is(cause, context.Canceled):
 		return runner.Interrupted
 	}
 	return runner.Unavailable
 }
 
-// IsNotFound tells that the object is gone or was never there.
+// IsNotFound reports whether the object does not exist.
 func IsNotFound(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Status == http.StatusNotFound
 }
 
-// IsNameTaken tells that an object of that name, address or pair exists. In v3
-// that is 422 with code 10008, told from all other faults by its words alone
+// IsNameTaken reports whether an object with that name (a route with that address, a
+// binding of that app and service) already exists. The v3 API answers 422 with code
+// 10008, which it also uses for other faults; only the text differs
 // (cloud_controller_ng: app/models/services/service_instance.rb, app/actions/app_create.rb,
 // app/actions/route_create.rb, app/actions/service_credential_binding_app_create.rb).
 func IsNameTaken(err error) bool {
@@ -108,16 +110,13 @@ func IsNameTaken(err error) bool {
 	if !errors.As(err, &e) || e.Status != http.StatusUnprocessableEntity {
 		return false
 	}
-	for _, words := range []string{"name is taken", "already exists", "already bound", "name must be unique"} {
-		if strings.Contains(strings.ToLower(e.Detail), words) {
-			return true
-		}
-	}
-	return false
+	detail := strings.ToLower(e.Detail)
+	return slices.ContainsFunc([]string{"name is taken", "already exists", "already bound", "name must be unique"},
+		func(text string) bool { return strings.Contains(detail, text) })
 }
 
-// isAmbiguous tells that a write may or may not have been done: it was sent, and
-// then there was no answer, or a 5xx.
+// isAmbiguous reports whether a write may or may not have been carried out: it was
+// sent, and there was no response or a 5xx.
 func isAmbiguous(err error) bool {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -126,64 +125,63 @@ func isAmbiguous(err error) bool {
 	if e.Status != 0 {
 		return e.Status >= 500
 	}
-	var own runner.Classified
-	return !errors.Is(e.cause, httpclient.ErrNoPermit) && !errors.As(e.cause, &own)
+	var notSent runner.Classified
+	return !errors.Is(e.cause, httpclient.ErrNoPermit) && !errors.As(e.cause, &notSent)
 }
 
-// isPassing tells that a read may succeed when it is tried again.
-func isPassing(err error) bool {
+// isTemporary reports whether the request may succeed when it is retried.
+func isTemporary(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Class() == runner.Unavailable
 }
 
-// wrongStatus makes an error of an answer and closes its body. Bodies that are
-// neither the Cloud Controller's nor UAA's, such as a proxy's page, are left out.
-func wrongStatus(op string, resp *http.Response) *Error {
+// statusError turns an error response into an Error and closes its body. A body that
+// is not from the Cloud Controller or UAA, such as a proxy's error page, is left out.
+func statusError(op string, resp *http.Response) *Error {
 	defer resp.Body.Close()
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	e := &Error{Op: op, Status: resp.StatusCode}
-	var said struct {
+	var parsed struct {
+		// The Cloud Controller's.
 		resource.CloudFoundryErrors
+		// UAA's, and other components'.
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
 		Message     string `json:"message"`
 	}
-	if json.Unmarshal(body, &said) != nil {
+	if json.Unmarshal(body, &parsed) != nil {
 		return e
 	}
-	if len(said.Errors) > 0 {
-		e.Code, e.Title, e.Detail = said.Errors[0].Code, said.Errors[0].Title, details(said.Errors)
+	if len(parsed.Errors) > 0 {
+		e.Code, e.Title, e.Detail = parsed.Errors[0].Code, parsed.Errors[0].Title, details(parsed.Errors)
 		return e
 	}
-	e.Title = said.Error
-	e.Detail = said.Description
-	if e.Detail == "" {
-		e.Detail = said.Message
-	}
+	e.Title, e.Detail = parsed.Error, cmp.Or(parsed.Description, parsed.Message)
 	return e
 }
 
 func details(all []resource.CloudFoundryError) string {
-	words := make([]string, len(all))
-	for i, one := range all {
-		words[i] = strings.TrimSuffix(one.Detail, ".")
-		if words[i] == "" {
-			words[i] = one.Title
-		}
-	}
-	return strings.Join(words, "; ")
+	texts := convert(all, func(e resource.CloudFoundryError) string {
+		return cmp.Or(strings.TrimSuffix(e.Detail, "."), e.Title)
+	})
+	return strings.Join(texts, "; ")
 }
 
-// asError makes one *Error of what go-cfclient and net/http wrapped. The address
-// that they put before the cause is in Op already.
+// brokerError is the error of an operation that a service broker has failed.
+func (c *Services) brokerError(o Operation) error {
+	return fmt.Errorf("%s failed, the service broker reported: %s", o.Type, c.client.redact.Redact(o.Description))
+}
+
+// asError turns an error of go-cfclient or net/http into an *Error. The URL that
+// they put before the cause is dropped: it is in Op already.
 func asError(op string, err error) error {
 	var known *Error
 	if errors.As(err, &known) {
 		return known
 	}
-	var at *url.Error
-	if errors.As(err, &at) {
-		err = at.Err
+	var withURL *url.Error
+	if errors.As(err, &withURL) {
+		err = withURL.Err
 	}
 	return &Error{Op: op, cause: err}
 }

@@ -9,65 +9,65 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
 )
 
-// world is what the writes below act upon.
-type world struct {
+// space is the client and the GUIDs that the writes below act on.
+type space struct {
 	c                             *cloudfoundry.Client
 	plan, app, route, es, another string
 }
 
-func newWorld(t *testing.T) (*world, *faults.Engine) {
+func newSpace(t *testing.T) (*space, *faults.Engine) {
 	t.Helper()
 	c, _, engine := sandbox(t)
 	ctx := writing(t)
-	w := &world{c: c, plan: must[*cloudfoundry.Plan](t)(c.Plan(ctx, "elasticsearch", "small-ha-7.x")).GUID}
-	w.app = must[*cloudfoundry.App](t)(c.CreateApp(ctx, "green", labelled("r1"))).GUID
-	w.another = must[*cloudfoundry.App](t)(c.CreateApp(ctx, "another", labelled("r1"))).GUID
-	w.route = must[*cloudfoundry.Route](t)(c.CreateRoute(ctx, "dm-green-preview.cloudapps.digital", labelled("r1"))).GUID
-	w.es = must[*cloudfoundry.ServiceInstance](t)(c.CreateServiceInstance(ctx, "es_new", w.plan, nil, labelled("r1"))).GUID
-	must[*cloudfoundry.ServiceInstance](t)(c.AwaitServiceInstance(ctx, w.es))
-	if err := c.MapRoute(ctx, w.route, w.another); err != nil {
+	in := &space{c: c, plan: must[*cloudfoundry.Plan](t)(c.Services.PlanByName(ctx, "elasticsearch", "small-ha-7.x")).GUID}
+	in.app = must[*cloudfoundry.App](t)(c.Apps.Create(ctx, "green", labelled("r1"))).GUID
+	in.another = must[*cloudfoundry.App](t)(c.Apps.Create(ctx, "another", labelled("r1"))).GUID
+	in.route = must[*cloudfoundry.Route](t)(c.Routes.Create(ctx, "dm-green-preview.cloudapps.digital", labelled("r1"))).GUID
+	in.es = must[*cloudfoundry.ServiceInstance](t)(c.Services.CreateServiceInstance(ctx, "es_new", in.plan, nil, labelled("r1"))).GUID
+	must[*cloudfoundry.ServiceInstance](t)(c.Services.AwaitServiceInstance(ctx, in.es))
+	if err := c.Routes.Map(ctx, in.route, in.another); err != nil {
 		t.Fatal(err)
 	}
-	return w, engine
+	return in, engine
 }
 
-// Whatever happens to a write, or to its answer, it is done when it says so, and
-// when it does not, it can be done again; and it is never done twice.
-func TestWritesWhoseAnswerIsLostOnTheRehearsalPlatform(t *testing.T) {
+// Whatever happens to a write or its response: if the write returns no error it has
+// been carried out, otherwise it can be repeated, and it is never carried out twice.
+func TestWritesWithFaultsAgainstTheSandbox(t *testing.T) {
 	value := "v"
 
 	writes := map[string]struct {
-		do func(context.Context, *world) error
-		// done counts what the write has made; it must be 1.
-		done func(context.Context, *world) (int, error)
+		do func(context.Context, *space) error
+		// count returns how often the write was carried out; it must be 1.
+		count func(context.Context, *space) (int, error)
 	}{
 		"create an app": {
-			func(ctx context.Context, w *world) error {
-				_, err := w.c.CreateApp(ctx, "third", labelled("r2"))
+			func(ctx context.Context, in *space) error {
+				_, err := in.c.Apps.Create(ctx, "third", labelled("r2"))
 				return err
 			},
-			func(ctx context.Context, w *world) (int, error) {
-				all, err := w.c.AppsByLabel(ctx, cloudfoundry.RunLabel, "r2")
+			func(ctx context.Context, in *space) (int, error) {
+				all, err := in.c.Apps.ByLabel(ctx, cloudfoundry.RunLabel, "r2")
 				return len(all), err
 			},
 		},
 		"create a service instance": {
-			func(ctx context.Context, w *world) error {
-				_, err := w.c.CreateServiceInstance(ctx, "es_two", w.plan, nil, labelled("r2"))
+			func(ctx context.Context, in *space) error {
+				_, err := in.c.Services.CreateServiceInstance(ctx, "es_two", in.plan, nil, labelled("r2"))
 				return err
 			},
-			func(ctx context.Context, w *world) (int, error) {
-				all, err := w.c.ServiceInstancesByLabel(ctx, cloudfoundry.RunLabel, "r2")
+			func(ctx context.Context, in *space) (int, error) {
+				all, err := in.c.Services.ServiceInstancesByLabel(ctx, cloudfoundry.RunLabel, "r2")
 				return len(all), err
 			},
 		},
 		"create a route": {
-			func(ctx context.Context, w *world) error {
-				_, err := w.c.CreateRoute(ctx, "dm-third-preview.cloudapps.digital/x", labelled("r2"))
+			func(ctx context.Context, in *space) error {
+				_, err := in.c.Routes.Create(ctx, "dm-third-preview.cloudapps.digital/x", labelled("r2"))
 				return err
 			},
-			func(ctx context.Context, w *world) (int, error) {
-				r, err := w.c.RouteByAddress(ctx, "dm-third-preview.cloudapps.digital/x")
+			func(ctx context.Context, in *space) (int, error) {
+				r, err := in.c.Routes.ByAddress(ctx, "dm-third-preview.cloudapps.digital/x")
 				if r == nil {
 					return 0, err
 				}
@@ -75,53 +75,55 @@ func TestWritesWhoseAnswerIsLostOnTheRehearsalPlatform(t *testing.T) {
 			},
 		},
 		"map a route": {
-			func(ctx context.Context, w *world) error { return w.c.MapRoute(ctx, w.route, w.app) },
-			func(ctx context.Context, w *world) (int, error) {
-				r, err := w.c.Route(ctx, w.route)
+			func(ctx context.Context, in *space) error { return in.c.Routes.Map(ctx, in.route, in.app) },
+			func(ctx context.Context, in *space) (int, error) {
+				r, err := in.c.Routes.Get(ctx, in.route)
 				return len(r.Destinations) - 1, err
 			},
 		},
 		"unmap a route": {
-			func(ctx context.Context, w *world) error { return w.c.UnmapRoute(ctx, w.route, w.another) },
-			func(ctx context.Context, w *world) (int, error) {
-				r, err := w.c.Route(ctx, w.route)
+			func(ctx context.Context, in *space) error { return in.c.Routes.Unmap(ctx, in.route, in.another) },
+			func(ctx context.Context, in *space) (int, error) {
+				r, err := in.c.Routes.Get(ctx, in.route)
 				return 1 - len(r.Destinations), err
 			},
 		},
 		"bind": {
-			func(ctx context.Context, w *world) error {
-				_, err := w.c.Bind(ctx, w.app, w.es, "es", nil)
+			func(ctx context.Context, in *space) error {
+				_, err := in.c.Services.Bind(ctx, in.app, in.es, "es", nil)
 				return err
 			},
-			func(ctx context.Context, w *world) (int, error) {
-				all, err := w.c.Bindings(ctx, cloudfoundry.BindingFilter{App: w.app, Instance: w.es})
+			func(ctx context.Context, in *space) (int, error) {
+				all, err := in.c.Services.Bindings(ctx, cloudfoundry.BindingFilter{App: in.app, Instance: in.es})
 				return len(all), err
 			},
 		},
 		"create a package": {
-			func(ctx context.Context, w *world) error {
-				_, err := w.c.CreateDockerPackage(ctx, w.app, "i:1", "", "")
+			func(ctx context.Context, in *space) error {
+				_, err := in.c.Apps.CreateDockerPackage(ctx, in.app, "i:1", "", "")
 				return err
 			},
-			func(ctx context.Context, w *world) (int, error) {
-				all, err := w.c.DockerPackages(ctx, w.app)
+			func(ctx context.Context, in *space) (int, error) {
+				all, err := in.c.Apps.DockerPackages(ctx, in.app)
 				return len(all), err
 			},
 		},
 		"set a variable": {
-			func(ctx context.Context, w *world) error {
+			func(ctx context.Context, in *space) error {
 				value := "1"
-				return w.c.SetEnvironment(ctx, w.app, map[string]*string{"NEW": &value})
+				return in.c.Apps.SetEnvironment(ctx, in.app, map[string]*string{"NEW": &value})
 			},
-			func(ctx context.Context, w *world) (int, error) {
-				env, err := w.c.Environment(ctx, w.app)
+			func(ctx context.Context, in *space) (int, error) {
+				env, err := in.c.Apps.Environment(ctx, in.app)
 				return len(env.User["NEW"]), err
 			},
 		},
 		"rename": {
-			func(ctx context.Context, w *world) error { return w.c.RenameServiceInstance(ctx, w.es, "es") },
-			func(ctx context.Context, w *world) (int, error) {
-				s, err := w.c.ServiceInstance(ctx, w.es)
+			func(ctx context.Context, in *space) error {
+				return in.c.Services.RenameServiceInstance(ctx, in.es, "es")
+			},
+			func(ctx context.Context, in *space) (int, error) {
+				s, err := in.c.Services.ServiceInstance(ctx, in.es)
 				if s.Name != "es" {
 					return 0, err
 				}
@@ -129,11 +131,11 @@ func TestWritesWhoseAnswerIsLostOnTheRehearsalPlatform(t *testing.T) {
 			},
 		},
 		"label": {
-			func(ctx context.Context, w *world) error {
-				return w.c.SetMetadata(ctx, cloudfoundry.Routes, w.route, map[string]*string{"role": &value, cloudfoundry.RunLabel: nil}, nil)
+			func(ctx context.Context, in *space) error {
+				return in.c.Space.SetMetadata(ctx, cloudfoundry.RouteKind, in.route, map[string]*string{"role": &value, cloudfoundry.RunLabel: nil}, nil)
 			},
-			func(ctx context.Context, w *world) (int, error) {
-				r, err := w.c.Route(ctx, w.route)
+			func(ctx context.Context, in *space) (int, error) {
+				r, err := in.c.Routes.Get(ctx, in.route)
 				if r.Labels["role"] != "v" || r.Run() != "" {
 					return 0, err
 				}
@@ -141,9 +143,9 @@ func TestWritesWhoseAnswerIsLostOnTheRehearsalPlatform(t *testing.T) {
 			},
 		},
 		"delete": {
-			func(ctx context.Context, w *world) error { return w.c.DeleteServiceInstance(ctx, w.es) },
-			func(ctx context.Context, w *world) (int, error) {
-				s, err := w.c.ServiceInstanceByName(ctx, "es_new")
+			func(ctx context.Context, in *space) error { return in.c.Services.DeleteServiceInstance(ctx, in.es) },
+			func(ctx context.Context, in *space) (int, error) {
+				s, err := in.c.Services.ServiceInstanceByName(ctx, "es_new")
 				if s != nil {
 					return 0, err
 				}
@@ -154,22 +156,22 @@ func TestWritesWhoseAnswerIsLostOnTheRehearsalPlatform(t *testing.T) {
 	for name, write := range writes {
 		for _, kind := range []string{faults.ErrorBefore, faults.ErrorAfter, faults.DropBefore, faults.DropAfter} {
 			t.Run(name+", "+kind, func(t *testing.T) {
-				w, engine := newWorld(t)
+				in, engine := newSpace(t)
 				if _, err := engine.Add(faults.Fault{WritesOnly: true, Kind: kind, N: 1}); err != nil {
 					t.Fatal(err)
 				}
-				err := write.do(writing(t), w)
+				err := write.do(writing(t), in)
 				if err != nil && runner.ClassOf(err) != runner.Unavailable {
-					t.Fatalf("the error is not one that passes: %v", err)
+					t.Fatalf("the error is not temporary: %v", err)
 				}
 				if err != nil {
-					err = write.do(writing(t), w)
+					err = write.do(writing(t), in)
 				}
 				if err != nil {
-					t.Fatalf("done again: %v", err)
+					t.Fatalf("repeated: %v", err)
 				}
-				if n, err := write.done(t.Context(), w); n != 1 || err != nil {
-					t.Errorf("it was done %d times, %v", n, err)
+				if n, err := write.count(t.Context(), in); n != 1 || err != nil {
+					t.Errorf("carried out %d times, %v", n, err)
 				}
 			})
 		}

@@ -12,26 +12,27 @@ import (
 // LogLine is one line of an app's log.
 type LogLine struct {
 	At time.Time
-	// Source is what wrote it: "APP/PROC/WEB", "RTR", "CELL", "API", "STG".
+	// Source is the component that wrote it: "APP/PROC/WEB", "RTR", "CELL", "API", "STG".
 	Source string
-	// Instance is the index of the app's instance; of a line of RTR the router's.
+	// Instance is the index of the app's instance, or of the router if Source is "RTR".
 	Instance string
 	Stderr   bool
 	Text     string
 }
 
-// epoch is where the cf command starts to read, which log-cache takes for "from
-// the very beginning".
-const epoch = "-6795364578871345152"
+// beginning is the start time that the cf command sends to read a log from its
+// first line (cf logs --recent -v).
+const beginning = "-6795364578871345152"
 
-// RecentLogs returns up to limit lines of an app's log that log-cache still has,
-// the newest, in order of time. Lines may be missing: log-cache is a cache, and a line
-// reaches it seconds after it was written (go-log-cache: README).
-func (c *Client) RecentLogs(ctx context.Context, app string, limit int) ([]LogLine, error) {
-	if c.links.logCache == "" {
+// RecentLogs returns the newest lines of an app's log that log-cache still has, at
+// most limit and at most 1,000, oldest first. Lines may be missing: log-cache keeps
+// a limited number of lines, and a line arrives there seconds after it was written
+// (go-log-cache: README).
+func (c *Apps) RecentLogs(ctx context.Context, app string, limit int) ([]LogLine, error) {
+	if c.client.links.logCache == "" {
 		return nil, fmt.Errorf("read the log of app %s: this platform has no log-cache", app)
 	}
-	var said struct {
+	var response struct {
 		Envelopes struct {
 			Batch []struct {
 				Timestamp string            `json:"timestamp"`
@@ -44,14 +45,14 @@ func (c *Client) RecentLogs(ctx context.Context, app string, limit int) ([]LogLi
 			} `json:"batch"`
 		} `json:"envelopes"`
 	}
-	path := strings.TrimRight(c.links.logCache, "/") + "/api/v1/read/" + app
-	err := c.get(ctx, path, filter("descending", "true", "envelope_types", "LOG",
-		"limit", strconv.Itoa(min(limit, 1000)), "start_time", epoch), &said)
+	path := strings.TrimRight(c.client.links.logCache, "/") + "/api/v1/read/" + app
+	err := c.client.get(ctx, path, filter("descending", "true", "envelope_types", "LOG",
+		"limit", strconv.Itoa(min(limit, 1000)), "start_time", beginning), &response)
 	if err != nil {
 		return nil, fmt.Errorf("read the log of app %s: %w", app, err)
 	}
 	var lines []LogLine
-	for _, e := range said.Envelopes.Batch {
+	for _, e := range response.Envelopes.Batch {
 		at, err := strconv.ParseInt(e.Timestamp, 10, 64)
 		if err != nil || e.Log == nil {
 			continue
@@ -61,7 +62,7 @@ func (c *Client) RecentLogs(ctx context.Context, app string, limit int) ([]LogLi
 			Stderr: e.Log.Type == "ERR", Text: strings.TrimRight(string(e.Log.Payload), "\n"),
 		})
 	}
-	slices.Reverse(lines) // so that lines of one instant keep their order
+	slices.Reverse(lines) // The stable sort then keeps the order of lines with the same time.
 	slices.SortStableFunc(lines, func(a, b LogLine) int { return a.At.Compare(b.At) })
 	return lines, nil
 }

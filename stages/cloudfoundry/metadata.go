@@ -11,25 +11,26 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-// Metadata are the labels and annotations of an object. Labels can be searched
-// for, and their values have 63 characters of a narrow set at most; annotations
-// cannot, and hold 5,000 of any kind (CC API: Metadata).
+// Metadata holds the labels and annotations of an object. Labels can be searched
+// for; their values have at most 63 characters, of a restricted set. Annotations
+// cannot be searched for; their values have at most 5,000 characters, of any kind
+// (CC API: Metadata).
 type Metadata struct {
 	Labels      map[string]string
 	Annotations map[string]string
 }
 
-// Run is the id of the run that made the object, or "".
+// Run returns the ID of the run that created the object, or "".
 func (m Metadata) Run() string { return m.Labels[RunLabel] }
 
 func metadataOf(m *resource.Metadata) Metadata {
 	if m == nil {
 		return Metadata{Labels: map[string]string{}, Annotations: map[string]string{}}
 	}
-	return Metadata{Labels: present(m.Labels), Annotations: present(m.Annotations)}
+	return Metadata{Labels: withoutNil(m.Labels), Annotations: withoutNil(m.Annotations)}
 }
 
-func present(in map[string]*string) map[string]string {
+func withoutNil(in map[string]*string) map[string]string {
 	out := make(map[string]string, len(in))
 	for k, v := range in {
 		if v != nil {
@@ -39,17 +40,17 @@ func present(in map[string]*string) map[string]string {
 	return out
 }
 
-// Kind is a kind of object that carries metadata: its part of the address.
+// Kind is a kind of object that has metadata, as named in the paths of the API.
 type Kind string
 
 // The kinds that a Space Developer may label.
 const (
-	Apps             Kind = "apps"
-	Routes           Kind = "routes"
-	ServiceInstances Kind = "service_instances"
+	AppKind             Kind = "apps"
+	RouteKind           Kind = "routes"
+	ServiceInstanceKind Kind = "service_instances"
 )
 
-// metadataPatch is sent as it is: a nil value deletes the key.
+// metadataPatch is the JSON of an update; a nil value deletes the key.
 type metadataPatch struct {
 	Labels      map[string]*string `json:"labels,omitempty"`
 	Annotations map[string]*string `json:"annotations,omitempty"`
@@ -70,14 +71,14 @@ func pointers(in map[string]string) map[string]*string {
 	return out
 }
 
-// SetMetadata sets the labels and annotations given and leaves all others; nil
-// deletes a key (CC API: Metadata, "a PATCH merges").
-func (c *Client) SetMetadata(ctx context.Context, kind Kind, guid string, labels, annotations map[string]*string) error {
+// SetMetadata sets the given labels and annotations and leaves all others as they
+// are; nil deletes a key (CC API: Metadata).
+func (c *Space) SetMetadata(ctx context.Context, kind Kind, guid string, labels, annotations map[string]*string) error {
 	patch := metadataPatch{labels, annotations}
 	path := fmt.Sprintf("/v3/%s/%s", kind, guid)
-	err := c.change(ctx, path, map[string]any{"metadata": patch}, func(now object) bool {
+	err := c.patch(ctx, path, map[string]any{"metadata": patch}, func(now object) bool {
 		m := metadataOf(now.Metadata)
-		return agree(m.Labels, labels) && agree(m.Annotations, annotations)
+		return hasAll(m.Labels, labels) && hasAll(m.Annotations, annotations)
 	})
 	if err != nil {
 		return fmt.Errorf("label %s %s: %w", kind, guid, err)
@@ -85,54 +86,57 @@ func (c *Client) SetMetadata(ctx context.Context, kind Kind, guid string, labels
 	return nil
 }
 
-func agree(have map[string]string, want map[string]*string) bool {
+// hasAll reports whether current has the wanted values, and none of the keys whose
+// wanted value is nil.
+func hasAll(current map[string]string, want map[string]*string) bool {
 	for k, v := range want {
-		got, is := have[k]
-		if is != (v != nil) || is && got != *v {
+		value, found := current[k]
+		if found != (v != nil) || found && value != *v {
 			return false
 		}
 	}
 	return true
 }
 
-// object is what all objects have in common.
+// object has the fields that the kinds of objects have in common.
 type object struct {
 	Name     string             `json:"name"`
 	Metadata *resource.Metadata `json:"metadata"`
-	// LastOperation is of what a broker has a part in.
+	// LastOperation is set on service instances and bindings only.
 	LastOperation resource.LastOperation `json:"last_operation"`
 }
 
-// deleting tells whether a deletion is under way.
+// deleting reports whether a deletion is in progress.
 func (o object) deleting() bool {
 	last := operationOf(o.LastOperation)
 	return last.Type == "delete" && !last.Ended()
 }
 
-// change sends a PATCH of our own, with nothing in it but what shall change, and
-// waits for its job if there is one. Where it is not known whether it was carried
-// out, the object is read, and done tells by what it is now.
-func (c *Client) change(ctx context.Context, path string, body any, done func(object) bool) error {
-	job, err := c.write(ctx, http.MethodPatch, path, body, nil)
+// patch sends an update that contains only the fields to change, and waits for its
+// job if there is one. If it is not known whether the update was carried out, the
+// object is read, and done decides by its current state.
+func (c *Space) patch(ctx context.Context, path string, body any, done func(object) bool) error {
+	job, err := c.client.write(ctx, http.MethodPatch, path, body, nil)
 	if err == nil {
-		return c.jobDone(ctx, job)
+		return c.client.waitForJob(ctx, job)
 	}
 	if !isAmbiguous(err) {
 		return err
 	}
 	var now object
-	if c.get(ctx, path, nil, &now) == nil && done(now) {
+	if c.client.get(ctx, path, nil, &now) == nil && done(now) {
 		return nil
 	}
 	return err
 }
 
-// made is what a create needs to know of the object that it finds.
-type made interface{ Run() string }
+// hasRun is an object with a run label.
+type hasRun interface{ Run() string }
 
-// create makes an object, or takes the one that is there as ours if it carries
-// the run label that the new one would have got.
-func create[T made](ctx context.Context, labels map[string]string, post func() (*T, error), find func(context.Context) (*T, error)) (*T, error) {
+// create creates an object with post. If the name is taken, or it is not known
+// whether post was carried out, it returns the existing object that find returns,
+// provided that its run label is the one in labels.
+func create[T hasRun](ctx context.Context, labels map[string]string, post func() (*T, error), find func(context.Context) (*T, error)) (*T, error) {
 	created, err := post()
 	if err == nil {
 		return created, nil
@@ -141,23 +145,23 @@ func create[T made](ctx context.Context, labels map[string]string, post func() (
 	if !taken && !isAmbiguous(err) {
 		return nil, err
 	}
-	there, lookErr := find(ctx)
+	existing, readErr := find(ctx)
 	switch {
-	case lookErr != nil:
-		return nil, errors.Join(err, fmt.Errorf("look whether it was made: %w", lookErr))
-	case there == nil:
+	case readErr != nil:
+		return nil, errors.Join(err, fmt.Errorf("check whether it was created: %w", readErr))
+	case existing == nil:
 		return nil, err
-	case labels[RunLabel] != "" && (*there).Run() == labels[RunLabel]:
-		return there, nil
+	case labels[RunLabel] != "" && (*existing).Run() == labels[RunLabel]:
+		return existing, nil
 	case taken:
-		return nil, runner.Refuse("the name is taken by something that is not ours (%s): %w", owner(*there), err)
+		return nil, runner.Refuse("the name is taken by an object that this run did not create (%s): %w", creator(*existing), err)
 	}
 	return nil, err
 }
 
-func owner(m made) string {
-	if run := m.Run(); run != "" {
-		return "it is of run " + run
+func creator(o hasRun) string {
+	if run := o.Run(); run != "" {
+		return "run " + run + " created it"
 	}
-	return "it is of no run"
+	return "it has no label " + RunLabel
 }

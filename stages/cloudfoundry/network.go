@@ -3,12 +3,13 @@ package cloudfoundry
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 )
 
-// NetworkPolicy lets one app connect to another inside the platform.
+// NetworkPolicy allows one app to connect to another inside the platform.
 type NetworkPolicy struct {
 	SourceGUID, DestinationGUID string
 	// Protocol is "tcp" or "udp".
@@ -36,41 +37,41 @@ type wirePolicies struct {
 	Policies []wirePolicy `json:"policies"`
 }
 
-// NetworkPolicies lists the policies that an app is the source or the destination
-// of. A platform without container networking has none
+// NetworkPolicies lists the policies whose source or destination is the app. On a
+// platform without container networking there are none
 // (cf-networking-release: docs/08-policy-server-external-api.md).
-func (c *Client) NetworkPolicies(ctx context.Context, app string) ([]NetworkPolicy, error) {
-	if c.links.networkPolicy == "" {
+func (c *Space) NetworkPolicies(ctx context.Context, app string) ([]NetworkPolicy, error) {
+	if c.client.links.networkPolicy == "" {
 		return nil, nil
 	}
-	var said wirePolicies
-	if err := c.get(ctx, c.links.networkPolicy+"/policies", filter("id", app), &said); err != nil {
+	var response wirePolicies
+	if err := c.client.get(ctx, c.client.links.networkPolicy+"/policies", filter("id", app), &response); err != nil {
 		return nil, fmt.Errorf("list the network policies of app %s: %w", app, err)
 	}
-	return each(said.Policies, func(p wirePolicy) NetworkPolicy {
+	return convert(response.Policies, func(p wirePolicy) NetworkPolicy {
 		ports := deref(p.Destination.Ports)
 		return NetworkPolicy{p.Source.ID, p.Destination.ID, p.Destination.Protocol, ports.Start, ports.End}
 	}), nil
 }
 
-// AddNetworkPolicies adds policies; those that are there already stay as they are.
-func (c *Client) AddNetworkPolicies(ctx context.Context, policies []NetworkPolicy) error {
+// AddNetworkPolicies adds policies; existing ones stay as they are.
+func (c *Space) AddNetworkPolicies(ctx context.Context, policies []NetworkPolicy) error {
 	if len(policies) == 0 {
 		return nil
 	}
-	if c.links.networkPolicy == "" {
-		return fmt.Errorf("add network policies: this platform has none")
+	if c.client.links.networkPolicy == "" {
+		return errors.New("add network policies: this platform does not support them")
 	}
-	body, err := json.Marshal(wirePolicies{each(policies, func(p NetworkPolicy) wirePolicy {
+	body, err := json.Marshal(wirePolicies{convert(policies, func(p NetworkPolicy) wirePolicy {
 		return wirePolicy{wirePolicyEnd{ID: p.SourceGUID}, wirePolicyEnd{p.DestinationGUID, p.Protocol, &wirePolicyPort{p.Start, p.End}}}
 	})})
 	if err != nil {
 		return err
 	}
-	resp, err := c.send(ctx, request{
-		method: http.MethodPost, path: c.links.networkPolicy + "/policies", body: body, contentType: "application/json",
+	resp, err := c.client.send(ctx, request{
+		method: http.MethodPost, path: c.client.links.networkPolicy + "/policies", body: body, contentType: "application/json",
 	})
-	if err != nil && isAmbiguous(err) && c.haveNetworkPolicies(ctx, policies) {
+	if err != nil && isAmbiguous(err) && c.hasNetworkPolicies(ctx, policies) {
 		return nil
 	}
 	if err != nil {
@@ -79,10 +80,10 @@ func (c *Client) AddNetworkPolicies(ctx context.Context, policies []NetworkPolic
 	return resp.Body.Close()
 }
 
-func (c *Client) haveNetworkPolicies(ctx context.Context, policies []NetworkPolicy) bool {
+func (c *Space) hasNetworkPolicies(ctx context.Context, policies []NetworkPolicy) bool {
 	for _, p := range policies {
-		there, err := c.NetworkPolicies(ctx, p.SourceGUID)
-		if err != nil || !slices.Contains(there, p) {
+		existing, err := c.NetworkPolicies(ctx, p.SourceGUID)
+		if err != nil || !slices.Contains(existing, p) {
 			return false
 		}
 	}

@@ -14,22 +14,22 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/environ"
 )
 
-// Package is the image that an app is made of.
+// Package is a docker image that was given to an app, before staging.
 type Package struct {
 	GUID string
-	// State is READY, or FAILED.
+	// State is READY or FAILED.
 	State   string
 	Image   string
 	Created time.Time
 }
 
-// Droplet is a package that was staged.
+// Droplet is a staged package.
 type Droplet struct {
 	GUID, State string
-	// Image is the reference that the platform hands to each container that it
-	// starts: as it was pushed, so with a digest only where it was pushed by one. A
-	// tag is looked up in the registry at each start, and the platform does not tell
-	// what it found (cloud_controller_ng: app/models/runtime/droplet_model.rb,
+	// Image is the reference that each container is started from, as it was pushed:
+	// it has a digest only if it was pushed with one. A tag is resolved in the registry
+	// each time a container starts, and the platform does not report which digest it
+	// got (cloud_controller_ng: app/models/runtime/droplet_model.rb,
 	// docker_receipt_image).
 	Image   string
 	Created time.Time
@@ -39,7 +39,7 @@ func packageOf(p resource.Package) Package {
 	var data struct {
 		Image string `json:"image"`
 	}
-	_ = json.Unmarshal(p.DataRaw, &data) // A package of bits has none.
+	_ = json.Unmarshal(p.DataRaw, &data) // A buildpack app's package has no image.
 	return Package{GUID: p.GUID, State: string(p.State), Image: data.Image, Created: p.CreatedAt}
 }
 
@@ -47,10 +47,10 @@ func dropletOf(d resource.Droplet) Droplet {
 	return Droplet{GUID: d.GUID, State: string(d.State), Image: deref(d.Image), Created: d.CreatedAt}
 }
 
-// CurrentDroplet returns the droplet that an app starts from; nil where it has none.
-func (c *Client) CurrentDroplet(ctx context.Context, app string) (*Droplet, error) {
+// CurrentDroplet returns the droplet that an app starts from; nil if it has none.
+func (c *Apps) CurrentDroplet(ctx context.Context, app string) (*Droplet, error) {
 	var d resource.Droplet
-	err := c.get(ctx, "/v3/apps/"+app+"/droplets/current", nil, &d)
+	err := c.client.get(ctx, "/v3/apps/"+app+"/droplets/current", nil, &d)
 	if IsNotFound(err) {
 		return nil, nil
 	}
@@ -61,48 +61,48 @@ func (c *Client) CurrentDroplet(ctx context.Context, app string) (*Droplet, erro
 	return &droplet, nil
 }
 
-// DockerPackages lists an app's docker packages, the newest first.
-func (c *Client) DockerPackages(ctx context.Context, app string) ([]Package, error) {
-	all, err := list[resource.Package](ctx, c, "/v3/packages", filter("app_guids", app, "types", "docker", "order_by", "-created_at"))
+// DockerPackages lists an app's docker packages, newest first.
+func (c *Apps) DockerPackages(ctx context.Context, app string) ([]Package, error) {
+	all, err := list[resource.Package](ctx, c.client, "/v3/packages", filter("app_guids", app, "types", "docker", "order_by", "-created_at"))
 	if err != nil {
 		return nil, fmt.Errorf("list packages of app %s: %w", app, err)
 	}
-	return each(all, packageOf), nil
+	return convert(all, packageOf), nil
 }
 
-// CreateDockerPackage gives an app an image, with the registry's user and
-// password where the image needs them. Packages have no names; where it is not
-// known whether one was made, the newest of the app with this image that was not
-// there before is it.
-func (c *Client) CreateDockerPackage(ctx context.Context, app, image, user string, password environ.Secret) (*Package, error) {
-	c.redact.Add(password.Reveal())
+// CreateDockerPackage gives an app an image, with the registry's user and password
+// if the image needs them. Packages have no names: if it is not known whether the
+// package was created, it is the app's newest package, provided that there is one
+// more than before and that it has this image.
+func (c *Apps) CreateDockerPackage(ctx context.Context, app, image, user string, password environ.Secret) (*Package, error) {
+	c.client.redact.Add(password.Reveal())
 	before, err := c.DockerPackages(ctx, app)
 	if err != nil {
 		return nil, err
 	}
 	body := resource.NewDockerPackageCreate(app, image, user, password.Reveal())
 	var p resource.Package
-	_, err = c.write(ctx, http.MethodPost, "/v3/packages", body, &p)
+	_, err = c.client.write(ctx, http.MethodPost, "/v3/packages", body, &p)
 	if err != nil && isAmbiguous(err) {
-		now, lookErr := c.DockerPackages(ctx, app)
-		if lookErr == nil && len(now) > len(before) && now[0].Image == image {
+		now, readErr := c.DockerPackages(ctx, app)
+		if readErr == nil && len(now) > len(before) && now[0].Image == image {
 			return &now[0], nil
 		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("create a package of %s for app %s: %w", image, app, err)
 	}
-	made := packageOf(p)
-	return &made, nil
+	created := packageOf(p)
+	return &created, nil
 }
 
-// ErrStaging says that the platform could not stage a package: the image is not
-// there, or the registry refused the package's credentials.
+// ErrStaging means that the platform could not stage a package: the image does not
+// exist, or the registry rejected the package's credentials.
 var ErrStaging = errors.New("staging failed")
 
-// Build stages a package and waits for it. A droplet that is there already, or
-// a build that is under way, is used.
-func (c *Client) Build(ctx context.Context, pkg string) (*Droplet, error) {
+// Build stages a package and waits for the droplet. An existing droplet of the
+// package, or a build in progress, is used.
+func (c *Apps) Build(ctx context.Context, pkg string) (*Droplet, error) {
 	droplet, err := c.build(ctx, pkg)
 	if err != nil {
 		return nil, fmt.Errorf("stage package %s: %w", pkg, err)
@@ -110,8 +110,8 @@ func (c *Client) Build(ctx context.Context, pkg string) (*Droplet, error) {
 	return droplet, nil
 }
 
-func (c *Client) build(ctx context.Context, pkg string) (*Droplet, error) {
-	staged, err := only(list[resource.Droplet](ctx, c, "/v3/packages/"+pkg+"/droplets", filter("states", "STAGED", "order_by", "-created_at")))
+func (c *Apps) build(ctx context.Context, pkg string) (*Droplet, error) {
+	staged, err := firstOrNil(list[resource.Droplet](ctx, c.client, "/v3/packages/"+pkg+"/droplets", filter("states", "STAGED", "order_by", "-created_at")))
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (c *Client) build(ctx context.Context, pkg string) (*Droplet, error) {
 		droplet := dropletOf(*staged)
 		return &droplet, nil
 	}
-	build, err := c.buildOf(ctx, pkg, "STAGING")
+	build, err := c.newestBuild(ctx, pkg, "STAGING")
 	if err != nil {
 		return nil, err
 	}
@@ -128,42 +128,44 @@ func (c *Client) build(ctx context.Context, pkg string) (*Droplet, error) {
 			return nil, err
 		}
 	}
-	return c.builtDroplet(ctx, build)
+	return c.waitForBuild(ctx, build)
 }
 
-// buildOf returns the newest build of a package in one of these states, or "".
-func (c *Client) buildOf(ctx context.Context, pkg, states string) (string, error) {
-	b, err := only(list[resource.Build](ctx, c, "/v3/builds", filter("package_guids", pkg, "states", states, "order_by", "-created_at")))
+// newestBuild returns the GUID of the newest build of a package in one of these
+// states, or "".
+func (c *Apps) newestBuild(ctx context.Context, pkg, states string) (string, error) {
+	b, err := firstOrNil(list[resource.Build](ctx, c.client, "/v3/builds", filter("package_guids", pkg, "states", states, "order_by", "-created_at")))
 	if err != nil || b == nil {
 		return "", err
 	}
 	return b.GUID, nil
 }
 
-func (c *Client) startBuild(ctx context.Context, pkg string) (string, error) {
+func (c *Apps) startBuild(ctx context.Context, pkg string) (string, error) {
 	var b resource.Build
-	_, err := c.write(ctx, http.MethodPost, "/v3/builds", resource.NewBuildCreate(pkg), &b)
+	_, err := c.client.write(ctx, http.MethodPost, "/v3/builds", resource.NewBuildCreate(pkg), &b)
 	if err != nil && isAmbiguous(err) {
-		// Nothing was staged or under way when it was asked for.
-		if made, lookErr := c.buildOf(ctx, pkg, "STAGING,STAGED"); lookErr == nil && made != "" {
-			return made, nil
+		// Before the request nothing was staged or in progress.
+		if created, readErr := c.newestBuild(ctx, pkg, "STAGING,STAGED"); readErr == nil && created != "" {
+			return created, nil
 		}
 	}
 	return b.GUID, err
 }
 
-func (c *Client) builtDroplet(ctx context.Context, build string) (*Droplet, error) {
+// waitForBuild waits until a build has ended and returns its droplet.
+func (c *Apps) waitForBuild(ctx context.Context, build string) (*Droplet, error) {
 	var b resource.Build
-	err := c.until(ctx, func(ctx context.Context) (bool, string, error) {
+	err := c.client.poll(ctx, func(ctx context.Context) (bool, string, error) {
 		b = resource.Build{}
-		if err := c.get(ctx, "/v3/builds/"+build, nil, &b); err != nil {
+		if err := c.client.get(ctx, "/v3/builds/"+build, nil, &b); err != nil {
 			return false, "", err
 		}
 		switch b.State {
 		case resource.BuildStateStaged:
 			return true, "", nil
 		case resource.BuildStateFailed:
-			return true, "", fmt.Errorf("build %s: %w: %s", build, ErrStaging, c.redact.Redact(deref(b.Error)))
+			return true, "", fmt.Errorf("build %s: %w: %s", build, ErrStaging, c.client.redact.Redact(deref(b.Error)))
 		}
 		return false, "build " + string(b.State), nil
 	})
@@ -171,18 +173,18 @@ func (c *Client) builtDroplet(ctx context.Context, build string) (*Droplet, erro
 		return nil, err
 	}
 	var d resource.Droplet
-	if err := c.get(ctx, "/v3/droplets/"+url.PathEscape(guidOf(b.Droplet)), nil, &d); err != nil {
+	if err := c.client.get(ctx, "/v3/droplets/"+url.PathEscape(guidOf(b.Droplet)), nil, &d); err != nil {
 		return nil, err
 	}
 	droplet := dropletOf(d)
 	return &droplet, nil
 }
 
-// SetCurrentDroplet says what an app starts from next time.
-func (c *Client) SetCurrentDroplet(ctx context.Context, app, droplet string) error {
-	_, err := c.write(ctx, http.MethodPatch, "/v3/apps/"+app+"/relationships/current_droplet", to(droplet), nil)
+// SetCurrentDroplet sets the droplet that an app starts from next time.
+func (c *Apps) SetCurrentDroplet(ctx context.Context, app, droplet string) error {
+	_, err := c.client.write(ctx, http.MethodPatch, "/v3/apps/"+app+"/relationships/current_droplet", relationTo(droplet), nil)
 	if err != nil && isAmbiguous(err) {
-		if now, lookErr := c.CurrentDroplet(ctx, app); lookErr == nil && now != nil && now.GUID == droplet {
+		if now, readErr := c.CurrentDroplet(ctx, app); readErr == nil && now != nil && now.GUID == droplet {
 			return nil
 		}
 	}

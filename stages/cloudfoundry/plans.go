@@ -11,29 +11,26 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-// Plan is a size and kind in which an offering can be had.
-type Plan struct {
-	GUID, Name, Offering string
-	Free                 bool
-}
+// Plan is a plan of a service offering.
+type Plan struct{ GUID, Name, Offering string }
 
-// Plans lists the plans of an offering that the space may use.
-func (c *Client) Plans(ctx context.Context, offering string) ([]Plan, error) {
-	t, err := c.Target(ctx)
+// Plans lists the plans of an offering that are available in the space.
+func (c *Services) Plans(ctx context.Context, offering string) ([]Plan, error) {
+	t, err := c.client.Space.Target(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all, err := list[resource.ServicePlan](ctx, c, "/v3/service_plans", filter(
+	all, err := list[resource.ServicePlan](ctx, c.client, "/v3/service_plans", filter(
 		"service_offering_names", offering, "available", "true", "space_guids", t.SpaceGUID))
 	if err != nil {
 		return nil, fmt.Errorf("list the plans of %s: %w", offering, err)
 	}
-	return each(all, func(p resource.ServicePlan) Plan { return Plan{p.GUID, p.Name, offering, p.Free} }), nil
+	return convert(all, func(p resource.ServicePlan) Plan { return Plan{p.GUID, p.Name, offering} }), nil
 }
 
-// Plan finds a plan in the marketplace. The error of a plan that is not there lists
-// those that are.
-func (c *Client) Plan(ctx context.Context, offering, name string) (*Plan, error) {
+// PlanByName finds a plan of an offering that is available in the space. If it is
+// not available, the error lists the plans that are.
+func (c *Services) PlanByName(ctx context.Context, offering, name string) (*Plan, error) {
 	all, err := c.Plans(ctx, offering)
 	if err != nil {
 		return nil, err
@@ -46,21 +43,21 @@ func (c *Client) Plan(ctx context.Context, offering, name string) (*Plan, error)
 		names = append(names, p.Name)
 	}
 	if len(all) == 0 {
-		return nil, runner.Misconfigure("the marketplace has no offering %q for this space", offering)
+		return nil, runner.Misconfigure("no plan of offering %q is available in this space", offering)
 	}
 	slices.Sort(names)
-	return nil, runner.Misconfigure("offering %s has no plan %q for this space, but %s", offering, name, strings.Join(names, ", "))
+	return nil, runner.Misconfigure("offering %s has no plan %q that is available in this space; it has %s", offering, name, strings.Join(names, ", "))
 }
 
-// PlanOf reads the plan of a service instance, with its offering.
-func (c *Client) PlanOf(ctx context.Context, guid string) (*Plan, error) {
+// Plan reads one plan and the name of its offering.
+func (c *Services) Plan(ctx context.Context, guid string) (*Plan, error) {
 	var p resource.ServicePlan
-	if err := c.get(ctx, "/v3/service_plans/"+guid, nil, &p); err != nil {
+	if err := c.client.get(ctx, "/v3/service_plans/"+guid, nil, &p); err != nil {
 		return nil, fmt.Errorf("read plan %s: %w", guid, err)
 	}
 	var offering resource.ServiceOffering
-	if err := c.get(ctx, "/v3/service_offerings/"+guidOf(p.Relationships.ServiceOffering.Data), nil, &offering); err != nil {
+	if err := c.client.get(ctx, "/v3/service_offerings/"+guidOf(p.Relationships.ServiceOffering.Data), nil, &offering); err != nil {
 		return nil, fmt.Errorf("read the offering of plan %s: %w", p.Name, err)
 	}
-	return &Plan{p.GUID, p.Name, offering.Name, p.Free}, nil
+	return &Plan{p.GUID, p.Name, offering.Name}, nil
 }

@@ -18,7 +18,8 @@ import (
 // perPage is the page size of lists; the API allows 5,000 (CC API: Pagination).
 const perPage = "500"
 
-// request is one call of the API.
+// request is one call to the API. A path that is a URL goes to another API of the
+// platform, such as log-cache's.
 type request struct {
 	method, path string
 	query        url.Values
@@ -26,8 +27,8 @@ type request struct {
 	contentType  string
 }
 
-// send makes the call, with one new login where the token is rejected. A 401 says
-// that nothing was done, so a write may be sent again.
+// send sends a request, and once more after a new login if the token is rejected. A
+// 401 means that nothing was done, so it is safe to repeat a write.
 func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 	used, err := c.session.get(ctx)
 	if err != nil {
@@ -73,12 +74,12 @@ func (c *Client) sendWith(ctx context.Context, with *client.Client, r request) (
 	return resp, nil
 }
 
-// get reads one answer. In a process that only looks, one that is young enough is
-// not asked for again.
+// get reads JSON. In a process that only reads, a recent response is reused (see
+// Options.CacheFor).
 func (c *Client) get(ctx context.Context, path string, query url.Values, into any) error {
-	op, question := "GET "+path, path+"?"+query.Encode()
-	if body, known := c.recall.of(question); known {
-		return understand(op, body, into)
+	op, key := "GET "+path, path+"?"+query.Encode()
+	if body, found := c.cache.get(key); found {
+		return unmarshal(op, body, into)
 	}
 	resp, err := c.send(ctx, request{method: http.MethodGet, path: path, query: query})
 	if err != nil {
@@ -89,31 +90,32 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, into an
 	if err != nil {
 		return &Error{Op: op, cause: err}
 	}
-	if err := understand(op, body, into); err != nil {
+	if err := unmarshal(op, body, into); err != nil {
 		return err
 	}
-	c.recall.keep(question, body)
+	c.cache.put(key, body)
 	return nil
 }
 
-// errEmpty: a read is never answered with nothing. Taken for an object without
-// fields, or a list without members, it would say that something is not there.
-var errEmpty = errors.New("the answer is empty: something else answered in the platform's place")
+// errEmpty is the error of an empty response to a read, which the platform never
+// sends. Decoded into an object or a list, it would look as if nothing existed.
+var errEmpty = errors.New("the response is empty: a proxy may have answered instead of the platform")
 
-// understand reads an answer that has to say something.
-func understand(op string, body []byte, into any) error {
-	_, anything := into.(*json.RawMessage)
-	if text := bytes.TrimSpace(body); len(text) == 0 || !anything && string(text) == "{}" {
+// unmarshal decodes a response that must not be empty. Only raw JSON (a binding's
+// parameters) may be an empty object.
+func unmarshal(op string, body []byte, into any) error {
+	_, raw := into.(*json.RawMessage)
+	if text := bytes.TrimSpace(body); len(text) == 0 || !raw && string(text) == "{}" {
 		return &Error{Op: op, cause: errEmpty}
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		return &Error{Op: op, cause: fmt.Errorf("read the answer: %w", err)}
+		return &Error{Op: op, cause: fmt.Errorf("decode the response: %w", err)}
 	}
 	return nil
 }
 
-// write sends a body of JSON. It returns the address of the job where the
-// platform goes on by itself; otherwise the answer is in into.
+// write sends JSON. If the platform continues in a job, it returns the path of the
+// job; otherwise it decodes the response into into.
 func (c *Client) write(ctx context.Context, method, path string, body, into any) (job string, err error) {
 	r := request{method: method, path: path, contentType: "application/json"}
 	if body != nil {
@@ -131,13 +133,16 @@ func (c *Client) write(ctx context.Context, method, path string, body, into any)
 	return "", decode(method+" "+path, resp, into)
 }
 
-// jobOf returns the path of the job in the Location of a 202.
+// jobOf returns the path of the job in the Location header of a 202, or "".
 func jobOf(resp *http.Response) string {
-	at, err := resp.Location()
-	if err != nil || !strings.Contains(at.Path, "/v3/jobs/") {
+	location, err := resp.Location()
+	if err != nil {
 		return ""
 	}
-	return at.Path[strings.Index(at.Path, "/v3/jobs/"):]
+	if i := strings.Index(location.Path, "/v3/jobs/"); i >= 0 {
+		return location.Path[i:]
+	}
+	return ""
 }
 
 func decode(op string, resp *http.Response, into any) error {
@@ -156,9 +161,9 @@ func decode(op string, resp *http.Response, into any) error {
 	return nil
 }
 
-// list reads all pages. Pages are followed by their own link, which is absolute
-// and may name another host than the one we were told to use: only its path and
-// query count. A page that is named a second time would be read for ever.
+// list reads all pages of a list. The link to the next page is absolute and may
+// name another host than CF_API, so only its query is used. A link to a page that was
+// already read is an error, because it would never end.
 func list[T any](ctx context.Context, c *Client, path string, query url.Values) ([]T, error) {
 	if query == nil {
 		query = url.Values{}
@@ -167,7 +172,7 @@ func list[T any](ctx context.Context, c *Client, path string, query url.Values) 
 	var all []T
 	for read := map[string]bool{}; ; {
 		if read[query.Encode()] {
-			return nil, &Error{Op: "GET " + path, cause: fmt.Errorf("after %d pages the list names one again that was read", len(read))}
+			return nil, &Error{Op: "GET " + path, cause: fmt.Errorf("page %d links back to a page that was already read", len(read))}
 		}
 		read[query.Encode()] = true
 		var page struct {
@@ -192,15 +197,15 @@ func list[T any](ctx context.Context, c *Client, path string, query url.Values) 
 	}
 }
 
-// only returns the one object of a list, or nil where there is none.
-func only[T any](all []T, err error) (*T, error) {
+// firstOrNil returns the first object of a list, or nil if it is empty.
+func firstOrNil[T any](all []T, err error) (*T, error) {
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
 	return &all[0], nil
 }
 
-// filter makes a query of names and values; pairs without a value are left out.
+// filter builds a query from pairs of a name and a value, leaving out empty values.
 func filter(pairs ...string) url.Values {
 	q := url.Values{}
 	for i := 0; i+1 < len(pairs); i += 2 {

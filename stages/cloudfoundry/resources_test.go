@@ -3,8 +3,6 @@ package cloudfoundry_test
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -17,7 +15,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-func TestListsFollowTheirPages(t *testing.T) {
+func TestListsReadAllPages(t *testing.T) {
 	s := newServer(t)
 	s.on("GET /v3/apps/a1/routes", answer{do: func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Query().Get("page") {
@@ -27,87 +25,19 @@ func TestListsFollowTheirPages(t *testing.T) {
 			_, _ = fmt.Fprint(w, `{"pagination":{"next":null},"resources":[{"guid":"r2"}]}`)
 		}
 	}})
-	all := must[[]cloudfoundry.Route](t)(s.open().RoutesOfApp(t.Context(), "a1"))
+	all := must[[]cloudfoundry.Route](t)(s.open().Routes.OfApp(t.Context(), "a1"))
 	if len(all) != 2 || all[1].GUID != "r2" {
 		t.Errorf("got %+v", all)
 	}
 }
 
-func TestAnAddressIsSplitByTheLongestDomainThatThePlatformHas(t *testing.T) {
-	for address, want := range map[string]string{
-		"search.api.example.com/_metrics": `domain_guids=d2&hosts=search&paths=/_metrics`,
-		"www.example.com":                 `domain_guids=d1&hosts=www&paths=`,
-		"api.example.com":                 `domain_guids=d2&hosts=&paths=`,
-	} {
-		s := newServer(t)
-		s.on("GET /v3/domains", pageOf(`{"guid":"d1","name":"example.com"},{"guid":"d2","name":"api.example.com"}`))
-		var got string
-		s.on("GET /v3/routes", answer{do: func(w http.ResponseWriter, r *http.Request) {
-			q := r.URL.Query()
-			got = fmt.Sprintf("domain_guids=%s&hosts=%s&paths=%s", q.Get("domain_guids"), q.Get("hosts"), q.Get("paths"))
-			if !q.Has("hosts") || !q.Has("paths") {
-				t.Errorf("an empty host or path is not asked for: %s", r.URL.RawQuery)
-			}
-			_, _ = fmt.Fprint(w, `{"pagination":{"next":null},"resources":[]}`)
-		}})
-		route, err := s.open().RouteByAddress(t.Context(), address)
-		if err != nil || route != nil || got != want {
-			t.Errorf("%s: asked for %s, got %v, %v", address, got, route, err)
-		}
-	}
-}
-
-func TestARouteOfAnotherSpaceIsRefused(t *testing.T) {
-	s := newServer(t)
-	s.on("GET /v3/domains", pageOf(`{"guid":"d1","name":"example.com"}`))
-	s.on("GET /v3/routes", pageOf(`{"guid":"r1","relationships":{"space":{"data":{"guid":"other"}}}}`))
-	if _, err := s.open().RouteByAddress(t.Context(), "www.example.com"); runner.ClassOf(err) != runner.Refused {
-		t.Errorf("got %v", err)
-	}
-}
-
-const twoDestinations = `{"destinations":[{"guid":"d1","app":{"guid":"blue","process":{"type":"web"}}},{"guid":"d2","app":{"guid":"green","process":{"type":"web"}}}]}`
-
-func TestUnmappingTakesOneAppOffAndLeavesTheOthers(t *testing.T) {
-	s := newServer(t)
-	s.on("GET /v3/routes/r1/destinations", ok(twoDestinations))
-	s.on("DELETE /v3/routes/r1/destinations/d1", answer{status: 204})
-	if err := s.open().UnmapRoute(writing(t), "r1", "blue"); err != nil {
-		t.Error(err)
-	}
-	if err := s.open().UnmapRoute(writing(t), "r1", "neither"); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestAnUnmappingThatAnotherDidIsDone(t *testing.T) {
-	s := newServer(t)
-	s.on("GET /v3/routes/r1/destinations", ok(twoDestinations), ok(`{"destinations":[]}`))
-	s.on("DELETE /v3/routes/r1/destinations/d1", unprocessable("Unable to unmap route from destination. Ensure the route has a destination with this guid."))
-	if err := s.open().UnmapRoute(writing(t), "r1", "blue"); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestAMappingWithoutAnAnswerIsLookedAt(t *testing.T) {
-	s := newServer(t)
-	s.on("POST /v3/routes/r1/destinations", cut())
-	s.on("GET /v3/routes/r1/destinations", ok(twoDestinations))
-	if err := s.open().MapRoute(writing(t), "r1", "green"); err != nil {
-		t.Error(err)
-	}
-	if err := s.open().MapRoute(writing(t), "r1", "third"); runner.ClassOf(err) != runner.Unavailable {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestAnInstanceOfWhichThePlatformDoesNotKnowWhetherItIsRoutableIsSoWhenItRuns(t *testing.T) {
+func TestRunningInstanceIsRoutableUnlessThePlatformSaysOtherwise(t *testing.T) {
 	s := newServer(t)
 	s.on("GET /v3/apps/a1/processes/web/stats", ok(`{"resources":[
 		{"index":2,"state":"RUNNING","routable":false},{"index":0,"state":"RUNNING","routable":null,"uptime":60},
 		{"index":1,"state":"CRASHED"},{"index":3,"state":"RUNNING","routable":true,"details":"d"}]}`))
 	var serving []bool
-	for _, i := range must[[]cloudfoundry.Instance](t)(s.open().Instances(t.Context(), "a1")) {
+	for _, i := range must[[]cloudfoundry.Instance](t)(s.open().Apps.Instances(t.Context(), "a1")) {
 		serving = append(serving, i.Serving())
 	}
 	if diff := cmp.Diff([]bool{true, false, false, true}, serving); diff != "" {
@@ -115,156 +45,82 @@ func TestAnInstanceOfWhichThePlatformDoesNotKnowWhetherItIsRoutableIsSoWhenItRun
 	}
 }
 
-func TestTheManifestIsComparedWithoutPermissionAndAppliedWithIt(t *testing.T) {
-	s := newServer(t)
-	c := s.open()
-	s.on("POST /v3/spaces/"+spaceGUID+"/manifest_diff", created(`{"diff":[{"op":"replace","path":"/applications/0/memory","was":"1G","value":"2G"}]}`))
-	diff := must[[]cloudfoundry.ManifestChange](t)(c.ManifestDiff(t.Context(), []byte("applications: []")))
-	if len(diff) != 1 || string(diff[0].Value) != `"2G"` {
-		t.Errorf("got %+v", diff)
-	}
-	apply := "POST /v3/spaces/" + spaceGUID + "/actions/apply_manifest"
-	s.on(apply, job("j1"))
-	s.on("GET /v3/jobs/j1", ok(`{"state":"FAILED","operation":"space.apply_manifest","errors":[{"code":10008,"title":"CF-UnprocessableEntity","detail":"For application 'green': Service instance 'x' not found."}]}`))
-	if err := c.ApplyManifest(writing(t), []byte("applications: []")); err == nil || !strings.Contains(err.Error(), "Service instance 'x' not found") {
-		t.Errorf("got %v", err)
-	}
-	if s.body(apply) != "applications: []" {
-		t.Errorf("sent %s", s.body(apply))
-	}
-}
-
-func TestABuildThatIsThereIsUsed(t *testing.T) {
+func TestBuildUsesAnExistingDropletOrBuild(t *testing.T) {
 	s := newServer(t)
 	c := s.open()
 	s.on("GET /v3/packages/p1/droplets", pageOf(`{"guid":"d1","state":"STAGED","image":"i:1"}`))
-	if d := must[*cloudfoundry.Droplet](t)(c.Build(writing(t), "p1")); d.GUID != "d1" || d.Image != "i:1" {
-		t.Errorf("a droplet is there: got %+v", d)
+	if d := must[*cloudfoundry.Droplet](t)(c.Apps.Build(writing(t), "p1")); d.GUID != "d1" || d.Image != "i:1" {
+		t.Errorf("existing droplet: got %+v", d)
 	}
 	s.on("GET /v3/packages/p1/droplets", pageOf(""))
 	s.on("GET /v3/builds", pageOf(`{"guid":"b1","state":"STAGING"}`))
 	s.on("GET /v3/builds/b1", ok(`{"state":"STAGING"}`), ok(`{"state":"STAGED","droplet":{"guid":"d2"}}`))
 	s.on("GET /v3/droplets/d2", ok(`{"guid":"d2","state":"STAGED","image":"i:1"}`))
-	if d := must[*cloudfoundry.Droplet](t)(c.Build(writing(t), "p1")); d.GUID != "d2" {
-		t.Errorf("a build is under way: got %+v", d)
+	if d := must[*cloudfoundry.Droplet](t)(c.Apps.Build(writing(t), "p1")); d.GUID != "d2" {
+		t.Errorf("build in progress: got %+v", d)
 	}
 }
 
-func TestABuildThatFailsSaysWhy(t *testing.T) {
+func TestFailedBuildReportsTheReason(t *testing.T) {
 	s := newServer(t)
 	s.on("GET /v3/packages/p1/droplets", pageOf(""))
 	s.on("GET /v3/builds", pageOf(""))
 	s.on("POST /v3/builds", created(`{"guid":"b1","state":"STAGING"}`))
 	s.on("GET /v3/builds/b1", ok(`{"state":"FAILED","error":"StagingError - image not found"}`))
-	if _, err := s.open().Build(writing(t), "p1"); err == nil || !strings.Contains(err.Error(), "image not found") {
+	if _, err := s.open().Apps.Build(writing(t), "p1"); err == nil || !strings.Contains(err.Error(), "image not found") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestTheRegistrysPasswordIsInNoError(t *testing.T) {
+func TestRegistryPasswordIsNotInErrors(t *testing.T) {
 	s := newServer(t)
 	s.on("GET /v3/packages", pageOf(""))
 	s.on("POST /v3/packages", unprocessable("no such login: registry-secret"))
-	_, err := s.open().CreateDockerPackage(writing(t), "a1", "i:1", "robot", "registry-secret")
+	_, err := s.open().Apps.CreateDockerPackage(writing(t), "a1", "i:1", "robot", "registry-secret")
 	if err == nil || strings.Contains(err.Error(), "registry-secret") {
 		t.Errorf("got %v", err)
 	}
-	sent(t, s, "POST /v3/packages", `{"type":"docker","relationships":{"app":{"data":{"guid":"a1"}}},"data":{"image":"i:1","username":"robot","password":"registry-secret"}}`)
+	wantSent(t, s, "POST /v3/packages", `{"type":"docker","relationships":{"app":{"data":{"guid":"a1"}}},"data":{"image":"i:1","username":"robot","password":"registry-secret"}}`)
 }
 
-func TestAPackageWithoutAnAnswerIsLookedFor(t *testing.T) {
+func TestPackageWithoutResponseIsFoundByReading(t *testing.T) {
 	s := newServer(t)
 	s.on("GET /v3/packages", pageOf(`{"guid":"p0","type":"docker","data":{"image":"i:1"}}`),
 		pageOf(`{"guid":"p1","type":"docker","data":{"image":"i:1"}},{"guid":"p0","type":"docker","data":{"image":"i:1"}}`))
 	s.on("POST /v3/packages", cut())
-	if p := must[*cloudfoundry.Package](t)(s.open().CreateDockerPackage(writing(t), "a1", "i:1", "", "")); p.GUID != "p1" {
+	if p := must[*cloudfoundry.Package](t)(s.open().Apps.CreateDockerPackage(writing(t), "a1", "i:1", "", "")); p.GUID != "p1" {
 		t.Errorf("got %+v", p)
 	}
 }
 
-const binding = `{"guid":"b1","name":"es","type":"app","last_operation":{"type":"create","state":%q,"description":"broker's words"},
-	"relationships":{"app":{"data":{"guid":"a1"}},"service_instance":{"data":{"guid":"s1"}}}}`
-
-func TestBinding(t *testing.T) {
-	for name, c := range map[string]struct {
-		there []answer
-		post  []answer
-		want  string
-	}{
-		"anew":                        {there: []answer{pageOf(""), pageOf(fmt.Sprintf(binding, "succeeded"))}, post: []answer{job("j1")}},
-		"anew, user-provided":         {there: []answer{pageOf(""), pageOf(fmt.Sprintf(binding, "succeeded"))}, post: []answer{created(`{}`)}},
-		"there already":               {there: []answer{pageOf(fmt.Sprintf(binding, "succeeded"))}},
-		"under way":                   {there: []answer{pageOf(fmt.Sprintf(binding, "in progress")), pageOf(fmt.Sprintf(binding, "in progress")), pageOf(fmt.Sprintf(binding, "succeeded"))}},
-		"failed before":               {there: []answer{pageOf(fmt.Sprintf(binding, "failed")), pageOf(fmt.Sprintf(binding, "succeeded"))}, post: []answer{job("j1")}},
-		"no answer, and it was done":  {there: []answer{pageOf(""), pageOf(fmt.Sprintf(binding, "succeeded"))}, post: []answer{cut()}},
-		"done by another":             {there: []answer{pageOf(""), pageOf(fmt.Sprintf(binding, "succeeded"))}, post: []answer{unprocessable("The app is already bound to the service instance.")}},
-		"failed":                      {there: []answer{pageOf(""), pageOf(fmt.Sprintf(binding, "failed"))}, post: []answer{job("j1")}, want: "broker's words"},
-		"no answer, and it is absent": {there: []answer{pageOf("")}, post: []answer{cut()}, want: "EOF"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := newServer(t)
-			s.on("GET /v3/service_credential_bindings", c.there...)
-			if c.post != nil {
-				s.on("POST /v3/service_credential_bindings", c.post...)
-			}
-			s.on("GET /v3/jobs/j1", ok(`{"state":"COMPLETE"}`))
-			got, err := s.open().Bind(writing(t), "a1", "s1", "es", nil)
-			if c.want == "" && (err != nil || got.GUID != "b1") || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
-				t.Errorf("got %+v, %v", got, err)
-			}
-		})
-	}
-}
-
-func TestABindingOfAnotherNameIsRefused(t *testing.T) {
-	s := newServer(t)
-	s.on("GET /v3/service_credential_bindings", pageOf(fmt.Sprintf(binding, "succeeded")))
-	if _, err := s.open().Bind(writing(t), "a1", "s1", "es_new", nil); runner.ClassOf(err) != runner.Refused {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestParametersThatTheOfferingDoesNotTellAreNotTakenForNone(t *testing.T) {
-	s := newServer(t)
-	path := "GET /v3/service_credential_bindings/b1/parameters"
-	s.on(path, fault(400, 90007, "CF-ServiceFetchBindingParametersNotSupported", "This service does not support fetching service binding parameters."))
-	if _, err := s.open().BindingParameters(t.Context(), "b1"); !errors.Is(err, cloudfoundry.ErrParametersHidden) {
-		t.Errorf("got %v", err)
-	}
-	s.on(path, ok(`{"read_only":true}`))
-	if got := must[json.RawMessage](t)(s.open().BindingParameters(t.Context(), "b1")); string(got) != `{"read_only":true}` {
-		t.Errorf("got %s", got)
-	}
-}
-
-func TestAPlanThatIsNotInTheMarketplaceIsAnsweredWithThoseThatAre(t *testing.T) {
+func TestErrorOfAMissingPlanListsThePlans(t *testing.T) {
 	s := newServer(t)
 	s.on("GET /v3/service_plans", pageOf(`{"guid":"p2","name":"small-ha-7.x"},{"guid":"p1","name":"small-ha-5.x"}`))
 	c := s.open()
-	if p := must[*cloudfoundry.Plan](t)(c.Plan(t.Context(), "elasticsearch", "small-ha-7.x")); p.GUID != "p2" {
+	if p := must[*cloudfoundry.Plan](t)(c.Services.PlanByName(t.Context(), "elasticsearch", "small-ha-7.x")); p.GUID != "p2" {
 		t.Errorf("got %+v", p)
 	}
-	_, err := c.Plan(t.Context(), "elasticsearch", "huge")
+	_, err := c.Services.PlanByName(t.Context(), "elasticsearch", "huge")
 	if runner.ClassOf(err) != runner.Misconfigured || !strings.Contains(err.Error(), "small-ha-5.x, small-ha-7.x") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestTheEnvironmentIsReadWithNamesAndNoCredentials(t *testing.T) {
+func TestEnvironmentHasNoCredentials(t *testing.T) {
 	s := newServer(t)
 	s.on("GET /v3/apps/a1/env", ok(`{"environment_variables":{"A":"x","N":5},"system_env_json":{"VCAP_SERVICES":{
 		"user-provided":[{"name":"splunk","binding_name":null,"instance_name":"splunk","instance_guid":"s2","credentials":{"p":"w"}}],
 		"elasticsearch":[{"name":"es","binding_name":"es","instance_name":"es_new","instance_guid":"s1"}]}}}`))
 	want := &cloudfoundry.Environment{User: map[string]string{"A": "x", "N": "5"}, Services: []cloudfoundry.BoundService{
-		{Label: "elasticsearch", Name: "es", BindingName: "es", InstanceName: "es_new", InstanceGUID: "s1"},
-		{Label: "user-provided", Name: "splunk", InstanceName: "splunk", InstanceGUID: "s2"},
+		{Name: "es", BindingName: "es", InstanceName: "es_new", InstanceGUID: "s1"},
+		{Name: "splunk", InstanceName: "splunk", InstanceGUID: "s2"},
 	}}
-	if diff := cmp.Diff(want, must[*cloudfoundry.Environment](t)(s.open().Environment(t.Context(), "a1"))); diff != "" {
+	if diff := cmp.Diff(want, must[*cloudfoundry.Environment](t)(s.open().Apps.Environment(t.Context(), "a1"))); diff != "" {
 		t.Error(diff)
 	}
 }
 
-func TestTheLogComesInOrderOfTime(t *testing.T) {
+func TestLogIsSortedByTime(t *testing.T) {
 	s := newServer(t)
 	line := func(at, text, kind string) string {
 		return fmt.Sprintf(`{"timestamp":%q,"instance_id":"0","tags":{"source_type":"APP/PROC/WEB"},"log":{"payload":%q,"type":%q}}`,
@@ -272,7 +128,7 @@ func TestTheLogComesInOrderOfTime(t *testing.T) {
 	}
 	s.on("GET /api/v1/read/a1", ok(`{"envelopes":{"batch":[`+line("30", "third", "ERR")+`,{"timestamp":"25","counter":{}},`+line("10", "first", "OUT")+`,`+line("20", "second", "OUT")+`]}}`))
 	var got []string
-	for _, l := range must[[]cloudfoundry.LogLine](t)(s.open().RecentLogs(t.Context(), "a1", 10)) {
+	for _, l := range must[[]cloudfoundry.LogLine](t)(s.open().Apps.RecentLogs(t.Context(), "a1", 10)) {
 		got = append(got, fmt.Sprint(l.Text, l.Stderr))
 	}
 	if diff := cmp.Diff([]string{"firstfalse", "secondfalse", "thirdtrue"}, got); diff != "" {
@@ -285,49 +141,19 @@ func TestNetworkPoliciesAreReadAndAdded(t *testing.T) {
 	c := s.open()
 	wire := `{"policies":[{"source":{"id":"a1"},"destination":{"id":"a2","protocol":"tcp","ports":{"start":8080,"end":8081}}}]}`
 	s.on("GET /networking/v1/external/policies", ok(wire))
-	got := must[[]cloudfoundry.NetworkPolicy](t)(c.NetworkPolicies(t.Context(), "a1"))
+	got := must[[]cloudfoundry.NetworkPolicy](t)(c.Space.NetworkPolicies(t.Context(), "a1"))
 	want := []cloudfoundry.NetworkPolicy{{SourceGUID: "a1", DestinationGUID: "a2", Protocol: "tcp", Start: 8080, End: 8081}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 	s.on("POST /networking/v1/external/policies", ok(`{}`))
-	if err := c.AddNetworkPolicies(writing(t), got); err != nil {
+	if err := c.Space.AddNetworkPolicies(writing(t), got); err != nil {
 		t.Error(err)
 	}
-	sent(t, s, "POST /networking/v1/external/policies", wire)
+	wantSent(t, s, "POST /networking/v1/external/policies", wire)
 }
 
-func TestAPollerOutlivesFailedReadsAndReports(t *testing.T) {
-	s := newServer(t)
-	limited := fault(429, 10013, "CF-RateLimitExceeded", "Rate Limit Exceeded")
-	limited.header = map[string]string{"Retry-After": "0"}
-	s.on("GET /v3/service_instances/s1",
-		ok(`{"guid":"s1","last_operation":{"type":"create","state":"in progress","description":"35 %"}}`),
-		limited, limited, limited, limited, limited, // as often as one read is tried
-		ok(`{"guid":"s1","last_operation":{"type":"create","state":"failed","description":"no room"}}`))
-	var notes []string
-	ctx := cloudfoundry.WithProgress(t.Context(), func(note string) { notes = append(notes, note) })
-	got := must[*cloudfoundry.ServiceInstance](t)(s.open().AwaitServiceInstance(ctx, "s1"))
-	if !got.LastOperation.Failed() || got.LastOperation.Description != "no room" {
-		t.Errorf("got %+v", got)
-	}
-	if len(notes) != 2 || notes[0] != "create in progress 35 %" || !strings.HasPrefix(notes[1], "could not look") {
-		t.Errorf("reported %q", notes)
-	}
-}
-
-func TestAPollerHearsAnInterruption(t *testing.T) {
-	s := newServer(t)
-	s.on("GET /v3/service_instances/s1", ok(`{"guid":"s1","last_operation":{"type":"create","state":"in progress"}}`))
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	ctx = cloudfoundry.WithProgress(ctx, func(string) { cancel() })
-	if _, err := s.open().AwaitServiceInstance(ctx, "s1"); runner.ClassOf(err) != runner.Interrupted {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestEventsAreAskedForBySpaceTargetTypeAndTime(t *testing.T) {
+func TestEventsAreFilteredByTargetTypeAndTime(t *testing.T) {
 	s := newServer(t)
 	var query string
 	s.on("GET /v3/audit_events", answer{do: func(w http.ResponseWriter, r *http.Request) {
@@ -335,19 +161,62 @@ func TestEventsAreAskedForBySpaceTargetTypeAndTime(t *testing.T) {
 		_, _ = fmt.Fprint(w, `{"pagination":{"next":null},"resources":[{"guid":"e1","type":"audit.app.unmap-route","actor":{"name":"jenkins"},"target":{"guid":"a1","type":"app"},"data":{"route_guid":"r1"},"created_at":"2026-11-23T15:42:00Z"}]}`)
 	}})
 	at := time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
-	all := must[[]cloudfoundry.Event](t)(s.open().Events(t.Context(), cloudfoundry.EventFilter{Targets: []string{"a1", "a2"}, Types: []string{"audit.app.map-route"}}, at))
+	all := must[[]cloudfoundry.Event](t)(s.open().Space.Events(t.Context(), cloudfoundry.EventFilter{Targets: []string{"a1", "a2"}, Types: []string{"audit.app.map-route"}}, at))
 	if len(all) != 1 || all[0].Actor != "jenkins" || all[0].TargetType != "app" || all[0].RouteGUID != "r1" || query != "a1,a2 audit.app.map-route 2026-11-23T15:00:00Z" {
-		t.Errorf("got %+v for %s", all, query)
+		t.Errorf("got %+v, query %s", all, query)
 	}
 }
 
-func TestAnEmptyAnswerIsNoEmptyList(t *testing.T) {
+func TestEmptyResponseIsNotAnEmptyList(t *testing.T) {
 	for _, body := range []string{``, `{}`, `{"error":"over capacity"}`, `{"resources":null}`, `<html></html>`} {
 		s := newServer(t)
 		s.on("GET /v3/service_credential_bindings", ok(body))
-		all, err := s.open().Bindings(t.Context(), cloudfoundry.BindingFilter{App: "a1"})
+		all, err := s.open().Services.Bindings(t.Context(), cloudfoundry.BindingFilter{App: "a1"})
 		if err == nil || runner.ClassOf(err) != runner.Unavailable {
 			t.Errorf("%q: %v, %v", body, all, err)
 		}
+	}
+}
+
+func TestApplyManifestReportsAFailedJob(t *testing.T) {
+	s := newServer(t)
+	apply := "POST /v3/spaces/" + spaceGUID + "/actions/apply_manifest"
+	s.on(apply, job("j1"))
+	s.on("GET /v3/jobs/j1", ok(`{"state":"FAILED","operation":"space.apply_manifest","errors":[{"code":10008,"title":"CF-UnprocessableEntity","detail":"For application 'green': Service instance 'x' not found."}]}`))
+	if err := s.open().Apps.ApplyManifest(writing(t), []byte("applications: []")); err == nil || !strings.Contains(err.Error(), "Service instance 'x' not found") {
+		t.Errorf("got %v", err)
+	}
+	if s.body(apply) != "applications: []" {
+		t.Errorf("sent %s", s.body(apply))
+	}
+}
+
+func TestPollingSurvivesFailedReadsAndReportsProgress(t *testing.T) {
+	s := newServer(t)
+	limited := fault(429, 10013, "CF-RateLimitExceeded", "Rate Limit Exceeded")
+	limited.header = map[string]string{"Retry-After": "0"}
+	s.on("GET /v3/service_instances/s1",
+		ok(`{"guid":"s1","last_operation":{"type":"create","state":"in progress","description":"35 %"}}`),
+		limited, limited, limited, limited, limited, // as many as the attempts of one read
+		ok(`{"guid":"s1","last_operation":{"type":"create","state":"failed","description":"no room"}}`))
+	var notes []string
+	ctx := cloudfoundry.WithProgress(t.Context(), func(note string) { notes = append(notes, note) })
+	got := must[*cloudfoundry.ServiceInstance](t)(s.open().Services.AwaitServiceInstance(ctx, "s1"))
+	if !got.LastOperation.Failed() || got.LastOperation.Description != "no room" {
+		t.Errorf("got %+v", got)
+	}
+	if len(notes) != 2 || notes[0] != "create in progress 35 %" || !strings.HasPrefix(notes[1], "read failed, retrying") {
+		t.Errorf("reported %q", notes)
+	}
+}
+
+func TestPollingCanBeInterrupted(t *testing.T) {
+	s := newServer(t)
+	s.on("GET /v3/service_instances/s1", ok(`{"guid":"s1","last_operation":{"type":"create","state":"in progress"}}`))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ctx = cloudfoundry.WithProgress(ctx, func(string) { cancel() })
+	if _, err := s.open().Services.AwaitServiceInstance(ctx, "s1"); runner.ClassOf(err) != runner.Interrupted {
+		t.Errorf("got %v", err)
 	}
 }

@@ -20,7 +20,7 @@ const (
 	spaceGUID = "space-guid"
 )
 
-// server answers what a test says it answers, and fails the test on any other
+// server sends the responses that a test gives it, and fails the test on any other
 // request.
 type server struct {
 	*httptest.Server
@@ -31,11 +31,12 @@ type server struct {
 	seen    []string
 	bodies  map[string][]string
 	tokens  int
-	// valid is the token that is accepted.
+	// valid is the only token that is accepted.
 	valid string
 }
 
-// answer is one answer; do, where set, gives it in place of the rest.
+// answer is one response. If do is set, it writes the response and the other fields
+// are not used.
 type answer struct {
 	status int
 	header map[string]string
@@ -46,7 +47,7 @@ type answer struct {
 func ok(body string) answer      { return answer{status: http.StatusOK, body: body} }
 func created(body string) answer { return answer{status: http.StatusCreated, body: body} }
 
-// job is a 202 whose job is read from the same server.
+// job is a 202 with the location of a job on the same server.
 func job(guid string) answer {
 	return answer{do: func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Location", "http://"+r.Host+"/v3/jobs/"+guid)
@@ -62,7 +63,7 @@ func unprocessable(detail string) answer {
 	return fault(http.StatusUnprocessableEntity, 10008, "CF-UnprocessableEntity", detail)
 }
 
-// cut closes the connection without an answer.
+// cut closes the connection without a response.
 func cut() answer {
 	return answer{do: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }}
 }
@@ -83,7 +84,7 @@ func newServer(t *testing.T) *server {
 	return s
 }
 
-// on gives the answers to a request, in turn; the last one stands.
+// on sets the responses to a request: one after the other, then always the last one.
 func (s *server) on(request string, answers ...answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -127,7 +128,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, a.body)
 }
 
-// token gives out a new token, which from now on is the only good one.
+// token issues a new token. From then on it is the only one that is accepted.
 func (s *server) token(w http.ResponseWriter) {
 	s.tokens++
 	s.valid = fmt.Sprintf("token-%d", s.tokens)
@@ -135,7 +136,7 @@ func (s *server) token(w http.ResponseWriter) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"access_token": s.valid, "refresh_token": "refresh", "token_type": "bearer", "expires_in": 600})
 }
 
-// expire makes the token in use a bad one.
+// expire makes the server reject the current token.
 func (s *server) expire() { s.mu.Lock(); defer s.mu.Unlock(); s.valid = "none" }
 
 func (s *server) count(request string) int {
@@ -156,7 +157,7 @@ func (s *server) body(request string) string {
 	defer s.mu.Unlock()
 	all := s.bodies[request]
 	if len(all) == 0 {
-		s.t.Fatalf("there was no %s", request)
+		s.t.Fatalf("no request %s", request)
 	}
 	return all[len(all)-1]
 }
@@ -174,12 +175,14 @@ func (s *server) open() *cloudfoundry.Client {
 	return c
 }
 
-// writing permits writes.
+// writing returns a context with a permit to write.
 func writing(t *testing.T) context.Context {
+	t.Helper()
 	return httpclient.WithPermit(t.Context(), func(context.Context) error { return nil })
 }
 
 func must[T any](t *testing.T) func(T, error) T {
+	t.Helper()
 	return func(v T, err error) T {
 		t.Helper()
 		if err != nil {

@@ -3,6 +3,7 @@ package cloudfoundry
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -10,36 +11,34 @@ import (
 	"github.com/cloudfoundry/go-cfclient/v3/resource"
 )
 
-// Operation is what the platform, or a broker behind it, does or did last to a
-// service instance or a binding.
+// Operation is the last operation of the platform or a service broker on a service
+// instance or binding. It may be in progress.
 type Operation struct {
-	// Type is create, update or delete.
+	// Type is "create", "update" or "delete".
 	Type string
 	// State is "initial", "in progress", "succeeded" or "failed".
 	State string
-	// Description is the broker's words.
+	// Description is the broker's.
 	Description string
-	Updated     time.Time
 }
 
-// Ended tells whether it is over, well or not.
+// Ended reports whether it has succeeded or failed.
 func (o Operation) Ended() bool { return o.State == "succeeded" || o.State == "failed" }
 
-// Failed tells whether it went wrong.
+// Failed reports whether it has failed.
 func (o Operation) Failed() bool { return o.State == "failed" }
 
 func operationOf(o resource.LastOperation) Operation {
-	return Operation{o.Type, o.State, o.Description, o.UpdatedAt}
+	return Operation{o.Type, o.State, o.Description}
 }
 
-// ServiceInstance is an instance of a service, or of none ("user-provided").
+// ServiceInstance is an instance of a service offering, or user-provided.
 type ServiceInstance struct {
 	Metadata
 	GUID, Name string
 	// Type is "managed" or "user-provided".
 	Type          string
 	PlanGUID      string
-	SpaceGUID     string
 	Tags          []string
 	LastOperation Operation
 	Created       time.Time
@@ -53,35 +52,33 @@ func serviceInstanceOf(s resource.ServiceInstance) ServiceInstance {
 	if s.Relationships.ServicePlan != nil {
 		out.PlanGUID = guidOf(s.Relationships.ServicePlan.Data)
 	}
-	if s.Relationships.Space != nil {
-		out.SpaceGUID = guidOf(s.Relationships.Space.Data)
-	}
+
 	return out
 }
 
 // ServiceInstance reads one service instance.
-func (c *Client) ServiceInstance(ctx context.Context, guid string) (*ServiceInstance, error) {
+func (c *Services) ServiceInstance(ctx context.Context, guid string) (*ServiceInstance, error) {
 	var s resource.ServiceInstance
-	if err := c.get(ctx, "/v3/service_instances/"+guid, nil, &s); err != nil {
+	if err := c.client.get(ctx, "/v3/service_instances/"+guid, nil, &s); err != nil {
 		return nil, fmt.Errorf("read service instance %s: %w", guid, err)
 	}
 	instance := serviceInstanceOf(s)
 	return &instance, nil
 }
 
-// ServiceInstanceByName finds the service instance of that name in the space; nil
-// where there is none.
-func (c *Client) ServiceInstanceByName(ctx context.Context, name string) (*ServiceInstance, error) {
+// ServiceInstanceByName finds the service instance with that name in the space; nil
+// if there is none.
+func (c *Services) ServiceInstanceByName(ctx context.Context, name string) (*ServiceInstance, error) {
 	found, err := c.serviceInstances(ctx, "names", name)
 	if err != nil {
 		return nil, fmt.Errorf("find service instance %s: %w", name, err)
 	}
-	return only(found, nil)
+	return firstOrNil(found, nil)
 }
 
-// ServiceInstancesByLabel lists the service instances of the space that carry a
+// ServiceInstancesByLabel lists the service instances in the space that have the
 // label with that value.
-func (c *Client) ServiceInstancesByLabel(ctx context.Context, label, value string) ([]ServiceInstance, error) {
+func (c *Services) ServiceInstancesByLabel(ctx context.Context, label, value string) ([]ServiceInstance, error) {
 	found, err := c.serviceInstances(ctx, "label_selector", label+"="+value)
 	if err != nil {
 		return nil, fmt.Errorf("list service instances with label %s=%s: %w", label, value, err)
@@ -89,8 +86,8 @@ func (c *Client) ServiceInstancesByLabel(ctx context.Context, label, value strin
 	return found, nil
 }
 
-// AllServiceInstances lists the service instances of the space, by name.
-func (c *Client) AllServiceInstances(ctx context.Context) ([]ServiceInstance, error) {
+// AllServiceInstances lists the service instances in the space, sorted by name.
+func (c *Services) AllServiceInstances(ctx context.Context) ([]ServiceInstance, error) {
 	found, err := c.serviceInstances(ctx, "order_by", "name")
 	if err != nil {
 		return nil, fmt.Errorf("list service instances: %w", err)
@@ -98,26 +95,26 @@ func (c *Client) AllServiceInstances(ctx context.Context) ([]ServiceInstance, er
 	return found, nil
 }
 
-func (c *Client) serviceInstances(ctx context.Context, key, value string) ([]ServiceInstance, error) {
-	t, err := c.Target(ctx)
+func (c *Services) serviceInstances(ctx context.Context, key, value string) ([]ServiceInstance, error) {
+	t, err := c.client.Space.Target(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all, err := list[resource.ServiceInstance](ctx, c, "/v3/service_instances", filter(key, value, "space_guids", t.SpaceGUID))
-	return each(all, serviceInstanceOf), err
+	all, err := list[resource.ServiceInstance](ctx, c.client, "/v3/service_instances", filter(key, value, "space_guids", t.SpaceGUID))
+	return convert(all, serviceInstanceOf), err
 }
 
-// CreateServiceInstance asks for a new instance and does not wait for it: a broker
-// may take hours, and LastOperation of the instance tells how it goes, also to a
-// later process (see AwaitServiceInstance).
-func (c *Client) CreateServiceInstance(ctx context.Context, name, plan string, parameters json.RawMessage, labels map[string]string) (*ServiceInstance, error) {
-	t, err := c.Target(ctx)
+// CreateServiceInstance creates a managed instance. It does not wait until the
+// instance is ready: a broker may take hours, and any later process can read the
+// state in the instance's LastOperation.
+func (c *Services) CreateServiceInstance(ctx context.Context, name, plan string, parameters json.RawMessage, labels map[string]string) (*ServiceInstance, error) {
+	t, err := c.client.Space.Target(ctx)
 	if err != nil {
 		return nil, err
 	}
 	body := map[string]any{
 		"type": "managed", "name": name,
-		"relationships": map[string]any{"space": to(t.SpaceGUID), "service_plan": to(plan)},
+		"relationships": map[string]any{"space": relationTo(t.SpaceGUID), "service_plan": relationTo(plan)},
 	}
 	if len(parameters) > 0 {
 		body["parameters"] = parameters
@@ -125,46 +122,46 @@ func (c *Client) CreateServiceInstance(ctx context.Context, name, plan string, p
 	return c.createInstance(ctx, name, body, labels, nil)
 }
 
-// CreateUserProvided makes a service instance that has no broker and no
-// credentials: a name, unique in the space, with labels and annotations.
-func (c *Client) CreateUserProvided(ctx context.Context, name string, labels, annotations map[string]string) (*ServiceInstance, error) {
-	t, err := c.Target(ctx)
+// CreateUserProvided creates a user-provided service instance without credentials:
+// only a name, which is unique in the space, with labels and annotations.
+func (c *Services) CreateUserProvided(ctx context.Context, name string, labels, annotations map[string]string) (*ServiceInstance, error) {
+	t, err := c.client.Space.Target(ctx)
 	if err != nil {
 		return nil, err
 	}
 	body := map[string]any{
 		"type": "user-provided", "name": name,
-		"relationships": map[string]any{"space": to(t.SpaceGUID)},
+		"relationships": map[string]any{"space": relationTo(t.SpaceGUID)},
 	}
 	return c.createInstance(ctx, name, body, labels, annotations)
 }
 
-func (c *Client) createInstance(ctx context.Context, name string, body map[string]any, labels, annotations map[string]string) (*ServiceInstance, error) {
+func (c *Services) createInstance(ctx context.Context, name string, body map[string]any, labels, annotations map[string]string) (*ServiceInstance, error) {
 	if m := newMetadata(labels, annotations); m != nil {
 		body["metadata"] = m
 	}
 	byName := func(ctx context.Context) (*ServiceInstance, error) { return c.ServiceInstanceByName(ctx, name) }
 	instance, err := create(ctx, labels, func() (*ServiceInstance, error) {
 		var s resource.ServiceInstance
-		job, err := c.write(ctx, http.MethodPost, "/v3/service_instances", body, &s)
+		job, err := c.client.write(ctx, http.MethodPost, "/v3/service_instances", body, &s)
 		if err != nil {
 			return nil, err
 		}
 		if job == "" {
-			made := serviceInstanceOf(s)
-			return &made, nil
+			created := serviceInstanceOf(s)
+			return &created, nil
 		}
-		// The answer is a job, which does not name the instance. It is there by now:
-		// the row is written before the job is queued
+		// The response is a job, which does not name the instance. The instance already
+		// exists: it is written to the database before the job is queued
 		// (cloud_controller_ng: app/controllers/v3/service_instances_controller.rb).
-		made, err := byName(ctx)
-		if err == nil && made == nil {
-			err = c.jobDone(ctx, job)
+		created, err := byName(ctx)
+		if err == nil && created == nil {
+			err = c.client.waitForJob(ctx, job)
 			if err == nil {
-				err = fmt.Errorf("it was accepted, but there is no instance of that name")
+				err = errors.New("the platform accepted the request, but there is no instance with that name")
 			}
 		}
-		return made, err
+		return created, err
 	}, byName)
 	if err != nil {
 		return nil, fmt.Errorf("create service instance %s: %w", name, err)
@@ -172,12 +169,11 @@ func (c *Client) createInstance(ctx context.Context, name string, body map[strin
 	return instance, nil
 }
 
-// AwaitServiceInstance waits until the last operation of an instance has ended, as
-// long as the context lets it, and returns the instance. Whether it ended well is
-// in LastOperation.
-func (c *Client) AwaitServiceInstance(ctx context.Context, guid string) (*ServiceInstance, error) {
+// AwaitServiceInstance waits until the last operation of an instance has ended, and
+// returns the instance. The operation may have failed: see LastOperation.
+func (c *Services) AwaitServiceInstance(ctx context.Context, guid string) (*ServiceInstance, error) {
 	var now *ServiceInstance
-	err := c.until(ctx, func(ctx context.Context) (bool, string, error) {
+	err := c.client.poll(ctx, func(ctx context.Context) (bool, string, error) {
 		found, err := c.ServiceInstance(ctx, guid)
 		if err != nil {
 			return false, "", err
@@ -186,23 +182,20 @@ func (c *Client) AwaitServiceInstance(ctx context.Context, guid string) (*Servic
 		o := found.LastOperation
 		return o.Ended(), fmt.Sprintf("%s %s %s", o.Type, o.State, o.Description), nil
 	})
-	if err != nil {
-		return now, err
-	}
-	return now, nil
+	return now, err
 }
 
 // DeleteServiceInstance deletes an instance, its bindings and its keys
-// (cloud_controller_ng: app/actions/v3/service_instance_delete.rb), and waits
-// until it is gone. It does not ask whether an app is bound: ask Bindings before.
-func (c *Client) DeleteServiceInstance(ctx context.Context, guid string) error {
-	return c.remove(ctx, "/v3/service_instances/"+guid, "delete service instance "+guid)
+// (cloud_controller_ng: app/actions/v3/service_instance_delete.rb), and waits until
+// it is gone. It does not check whether an app is bound: check Bindings first.
+func (c *Services) DeleteServiceInstance(ctx context.Context, guid string) error {
+	return c.client.remove(ctx, "/v3/service_instances/"+guid, "delete service instance "+guid)
 }
 
-// RenameServiceInstance gives an instance another name, and nothing else. Apps that
-// are bound to it see the new name when they are started next.
-func (c *Client) RenameServiceInstance(ctx context.Context, guid, name string) error {
-	err := c.change(ctx, "/v3/service_instances/"+guid, map[string]any{"name": name}, func(now object) bool { return now.Name == name })
+// RenameServiceInstance changes an instance's name and nothing else. Apps that are
+// bound to it see the new name when they are started next.
+func (c *Services) RenameServiceInstance(ctx context.Context, guid, name string) error {
+	err := c.client.Space.patch(ctx, "/v3/service_instances/"+guid, map[string]any{"name": name}, func(now object) bool { return now.Name == name })
 	if err != nil {
 		return fmt.Errorf("rename service instance %s to %s: %w", guid, name, err)
 	}

@@ -11,67 +11,67 @@ import (
 	"github.com/cloudfoundry/go-cfclient/v3/config"
 )
 
-// session is the login. It holds one go-cfclient client, whose token is renewed
-// by itself before it runs out (oauth2's source has a lock of its own). When a
-// token is rejected all the same, the whole client is replaced by one that has
-// logged in anew, so that no goroutine sees a half-changed one.
+// session is the login. It holds a go-cfclient client, which renews its token before
+// the token expires; that is safe, because oauth2's token source has a lock. If the
+// platform rejects a token all the same, the session logs in again and replaces the
+// whole client, so that no goroutine sees a half-changed one.
 type session struct {
-	open func(context.Context) (*client.Client, error)
-	// turn holds one token: whoever has it may look at and replace current. A
-	// channel, because waiting for a mutex hears no context.
-	turn    chan struct{}
+	login func(context.Context) (*client.Client, error)
+	// lock guards current. It is a channel, because waiting for a mutex cannot be
+	// interrupted by a context.
+	lock    chan struct{}
 	current *client.Client
 }
 
-func newSession(s Settings, o Options, l links, fresh func() *transport) *session {
+func newSession(s Settings, l links, newTransport func() *transport) *session {
 	return &session{
-		turn: make(chan struct{}, 1),
-		open: func(ctx context.Context) (*client.Client, error) { return login(ctx, s, o, l, fresh()) },
+		lock:  make(chan struct{}, 1),
+		login: func(ctx context.Context) (*client.Client, error) { return login(ctx, s, l, newTransport()) },
 	}
 }
 
-// get returns the client, and logs in if nobody has.
+// get returns the client, after a login if there was none yet.
 func (s *session) get(ctx context.Context) (*client.Client, error) { return s.replace(ctx, nil) }
 
-// replace logs in anew, unless another goroutine has done so since rejected was in use.
+// replace logs in again, unless another goroutine has already replaced the rejected client.
 func (s *session) replace(ctx context.Context, rejected *client.Client) (*client.Client, error) {
 	select {
-	case s.turn <- struct{}{}:
+	case s.lock <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	defer func() { <-s.turn }()
+	defer func() { <-s.lock }()
 	if s.current != rejected {
 		return s.current, nil
 	}
-	opened, err := s.open(ctx)
+	loggedIn, err := s.login(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s.current = opened
-	return opened, nil
+	s.current = loggedIn
+	return loggedIn, nil
 }
 
-func login(ctx context.Context, s Settings, o Options, l links, t *transport) (*client.Client, error) {
+func login(ctx context.Context, s Settings, l links, t *transport) (*client.Client, error) {
 	credentials := config.UserPassword(s.Username, s.Password.Reveal())
 	if s.usesClient() {
 		credentials = config.ClientCredentials(s.ClientID, s.ClientSecret.Reveal())
 	}
-	t.opening.Store(&ctx)
-	defer t.opening.Store(nil)
+	t.loginContext.Store(&ctx)
+	defer t.loginContext.Store(nil)
 	cfg, err := config.New(s.API, credentials,
 		config.AuthTokenURL(l.login, l.uaa),
 		config.HttpClient(&http.Client{Transport: t}),
-		// The time limit of one attempt is httpclient's; this one spans all
-		// attempts of a request, and a Retry-After may take longer than any.
+		// httpclient limits the time of one attempt. This limit spans all attempts of
+		// a request and the pauses between them, so it must not cut them short.
 		config.RequestTimeout(24*time.Hour),
 	)
 	if err != nil {
 		return nil, loginFailed(s, err)
 	}
 	if s.usesClient() {
-		// go-cfclient fetches a client's token with the first request only. A wrong
-		// secret shall show here.
+		// go-cfclient fetches a UAA client's token only with the first request. Fetch
+		// one now, so that a wrong secret shows here.
 		source, err := cfg.CreateOAuth2TokenSource(ctx)
 		if err == nil {
 			_, err = source.Token()
@@ -83,8 +83,9 @@ func login(ctx context.Context, s Settings, o Options, l links, t *transport) (*
 	return client.New(cfg)
 }
 
-// loginFailed names the setting when the login was rejected. UAA answers 401 for
-// a wrong password or secret, and 400 for a grant that is not allowed to the client.
+// loginFailed adds the name of the variable to the error of a rejected login. UAA
+// answers 401 to a wrong password or secret, and 400 if the client may not use the
+// grant type.
 func loginFailed(s Settings, err error) error {
 	err = asError("POST /oauth/token", err)
 	var e *Error

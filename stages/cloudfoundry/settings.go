@@ -2,8 +2,9 @@ package cloudfoundry
 
 import "github.com/digitalmarketplace/cutover/stages/environ"
 
-// Settings say where the Cloud Foundry is and who we are there. The embedder
-// gives them their prefix: `env:", prefix=CF_"`. The names are cf's own.
+// Settings hold the address of the Cloud Foundry API and the login. The struct that
+// embeds them sets the prefix of the variables: `env:", prefix=CF_"`. With it, the
+// names are those of the cf command where it has such a variable.
 type Settings struct {
 	API               string         `env:"API, default=https://api.cloud.service.gov.uk" help:"Address of the Cloud Foundry API."`
 	Org               string         `env:"ORG, default=digitalmarketplace" help:"Organisation that the apps are in."`
@@ -15,8 +16,8 @@ type Settings struct {
 	SkipSSLValidation bool           `env:"SKIP_SSL_VALIDATION" help:"Accept any certificate of the API."`
 }
 
-// Problems says what is missing for a login: a user and a password, or a client
-// and its secret.
+// Problems lists what is missing. A login needs a user and a password, or a UAA
+// client and its secret.
 func (s Settings) Problems() environ.Problems {
 	var all environ.Problems
 	missing := func(variable, what string) { all = append(all, environ.Problem{Variable: variable, What: what}) }
@@ -48,12 +49,13 @@ func (s Settings) Problems() environ.Problems {
 	return all
 }
 
-// usesClient tells whether a UAA client logs in. A user wins over a client.
+// usesClient reports whether to log in as a UAA client. If a user is set too, the
+// user logs in.
 func (s Settings) usesClient() bool {
 	return s.Username == "" && s.Password == "" && (s.ClientID != "" || s.ClientSecret != "")
 }
 
-// credential names the variable that a rejected login points at.
+// credential returns the name of the variable to check after a rejected login.
 func (s Settings) credential() string {
 	if s.usesClient() {
 		return "CF_CLIENT_SECRET"

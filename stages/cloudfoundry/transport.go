@@ -2,8 +2,10 @@ package cloudfoundry
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,56 +19,56 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/httpclient"
 )
 
-// tokenTimeout bounds the renewal of a token. go-cfclient renews under a lock and
-// with a context of its own, so that nobody could interrupt a longer one.
+// tokenTimeout limits the renewal of a token. go-cfclient renews tokens under a lock
+// and with a context of its own, so a longer renewal could not be interrupted.
 const tokenTimeout = 10 * time.Second
 
-// transport stands between go-cfclient and the network, for what go-cfclient
-// does not do:
+// transport sits between go-cfclient and the network and does what go-cfclient does
+// not do:
 //
-//   - an answer of 400 and above becomes an *Error, with its status and all of its
-//     errors. It also keeps go-cfclient from its own way of renewing a token
-//     after a 401, which swaps the token source without a lock;
-//   - the POST that fetches a token counts as a read;
-//   - a redirection is such an answer too: none of the calls made here has one, and
-//     the token would go wherever it leads;
-//   - a login hears the context of whoever asked for it.
+//   - It turns a response with a status of 400 or above into an *Error that has the
+//     status and all errors of the response. This also avoids go-cfclient's own
+//     renewal of the token after a 401, which swaps the token source without a lock.
+//   - It turns a redirect into an *Error too: none of the calls made here has one, and
+//     following it would send the token to another server.
+//   - It treats the POST that fetches a token as a read.
+//   - It lets the caller's context interrupt a login.
 type transport struct {
 	base   http.RoundTripper
 	api    string
 	clock  *clock
 	redact *environ.Redactor
-	// opening is the context of the login under way.
-	opening atomic.Pointer[context.Context]
+	// loginContext is the context of the login in progress, or nil.
+	loginContext atomic.Pointer[context.Context]
 }
 
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if isToken(r) {
-		return t.token(r)
+	if isTokenRequest(r) {
+		return t.fetchToken(r)
 	}
 	resp, err := t.base.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
-	return t.judge(r, resp)
+	return t.checkStatus(r, resp)
 }
 
-func isToken(r *http.Request) bool {
+func isTokenRequest(r *http.Request) bool {
 	return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/oauth/token")
 }
 
-func (t *transport) token(r *http.Request) (*http.Response, error) {
+func (t *transport) fetchToken(r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), tokenTimeout)
-	if opening := t.opening.Load(); opening != nil {
+	if login := t.loginContext.Load(); login != nil {
 		cancel()
-		ctx, cancel = context.WithCancel(*opening)
+		ctx, cancel = context.WithCancel(*login)
 	}
 	defer cancel()
-	resp, err := t.base.RoundTrip(r.WithContext(httpclient.Harmless(ctx)))
+	resp, err := t.base.RoundTrip(r.WithContext(httpclient.AsRead(ctx)))
 	if err != nil {
 		return nil, err
 	}
-	resp, err = t.judge(r, resp)
+	resp, err = t.checkStatus(r, resp)
 	if err != nil {
 		return nil, err
 	}
@@ -79,28 +81,26 @@ func (t *transport) token(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-func (t *transport) judge(r *http.Request, resp *http.Response) (*http.Response, error) {
+// checkStatus turns an error status into an *Error, and reads the platform's clock.
+func (t *transport) checkStatus(r *http.Request, resp *http.Response) (*http.Response, error) {
 	if strings.HasPrefix(r.URL.String(), t.api+"/") || r.URL.String() == t.api {
 		t.clock.set(resp.Header)
 	}
 	if resp.StatusCode < 300 {
 		return resp, nil
 	}
-	e := wrongStatus(operation(r), resp)
+	e := statusError(operation(r), resp)
 	e.Detail = t.redact.Redact(e.Detail)
 	return nil, e
 }
 
 func operation(r *http.Request) string { return r.Method + " " + r.URL.Path }
 
-// links are the parts of the platform.
-type links struct {
-	login, uaa, logCache, networkPolicy string
-	version                             string
-}
+// links are the URLs of the platform's other APIs.
+type links struct{ login, uaa, logCache, networkPolicy string }
 
-// discover reads the root of the API, which needs no login
-// (CC API: Global API Root). go-cfclient's own discovery does not hear a context.
+// discover reads the links in the root of the API, which needs no login (CC API:
+// Global API Root). go-cfclient's own discovery cannot be interrupted by a context.
 func discover(ctx context.Context, api string, t *transport) (links, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, api+"/", nil)
 	if err != nil {
@@ -113,18 +113,14 @@ func discover(ctx context.Context, api string, t *transport) (links, error) {
 	defer resp.Body.Close()
 	var root resource.Root
 	if err := json.NewDecoder(resp.Body).Decode(&root); err != nil {
-		return links{}, fmt.Errorf("CF_API does not answer as a Cloud Foundry API: %w", err)
+		return links{}, fmt.Errorf("CF_API is not a Cloud Foundry API: %w", err)
 	}
 	found := links{
-		login: root.Links.Login.Href, uaa: root.Links.Uaa.Href,
+		login: root.Links.Login.Href, uaa: cmp.Or(root.Links.Uaa.Href, root.Links.Login.Href),
 		logCache: root.Links.LogCache.Href, networkPolicy: root.Links.NetworkPolicyV1.Href,
-		version: root.Links.CloudControllerV3.Meta.Version,
 	}
 	if found.uaa == "" {
-		found.uaa = found.login
-	}
-	if found.uaa == "" {
-		return links{}, fmt.Errorf("CF_API does not answer as a Cloud Foundry API: no link to a login server")
+		return links{}, errors.New("CF_API is not a Cloud Foundry API: it has no link to a login server")
 	}
 	return found, nil
 }

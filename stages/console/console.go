@@ -29,17 +29,53 @@ func (l *Log) line(format string, args ...any) {
 	fmt.Fprintf(l.To, "%s %s\n", now().UTC().Format("2006-01-02T15:04:05Z"), fmt.Sprintf(format, args...))
 }
 
-// StageStarted writes the header.
-func (l *Log) StageStarted(r *runner.Result) {
+// Observe writes the event as one line or, in JSON, as one object. A task is one
+// line, when it is done.
+func (l *Log) Observe(e runner.Event) {
 	if l.JSON != nil {
-		l.JSON.Info("stage started", header(r)...)
+		l.object(e)
 		return
 	}
+	l.text(e)
+}
+
+func (l *Log) text(e runner.Event) {
+	switch e.Kind {
+	case runner.StageStarted:
+		l.header(e.Result)
+	case runner.TaskProgress:
+		l.progress(e)
+	case runner.TaskDone:
+		l.task(e.Result.Tasks[len(e.Result.Tasks)-1])
+	case runner.StageDone:
+		l.verdict(e.Result)
+	}
+}
+
+// object writes an event as JSON.
+func (l *Log) object(e runner.Event) {
+	r := e.Result
+	header := []any{"environment", r.Environment, "app", r.App, "run", r.Run, "stage", r.Stage, "number", r.Number, "build", r.Build}
+	switch e.Kind {
+	case runner.StageStarted:
+		l.JSON.Info("stage started", header...)
+	case runner.TaskProgress:
+		l.JSON.Info("progress", append(header, "task", e.Task, "since", e.Elapsed, "progress", e.Progress, "said", e.Said)...)
+	case runner.TaskDone:
+		t := r.Tasks[len(r.Tasks)-1]
+		l.JSON.Info("task", append(header, "list", t.List, "task", t.Name, "verdict", t.Verdict, "said", t.Said, "error", t.Error, "took", t.Duration)...)
+	case runner.StageDone:
+		l.JSON.Info("stage done", append(header, "verdict", r.Verdict, "why", r.Why, "took", r.Duration, "exit_code", r.ExitCode, "card", r.Card)...)
+	}
+}
+
+// header writes what stage begins, and where.
+func (l *Log) header(r *runner.Result) {
 	how := ""
 	if r.DryRun {
 		how = " · dry run: nothing is written"
 	}
-	if r.Back {
+	if r.Rollback {
 		how += " · rollback"
 	}
 	where := []string{r.Environment, r.App, fmt.Sprintf("stage %d of %d", r.Number, r.Of)}
@@ -55,23 +91,16 @@ func (l *Log) StageStarted(r *runner.Result) {
 	}
 }
 
-// TaskStarted writes nothing: a task is one line, when it is done.
-func (l *Log) TaskStarted(*runner.Result, runner.List, string) {}
-
-// Progress writes how far a long task is.
-func (l *Log) Progress(r *runner.Result, task string, since time.Duration, p *runner.Progress, said string) {
-	if l.JSON != nil {
-		l.JSON.Info("progress", append(header(r), "task", task, "since", since, "progress", p, "said", said)...)
-		return
+// progress writes how far a long task is.
+func (l *Log) progress(e runner.Event) {
+	text := "still running"
+	if e.Said != "" {
+		text = "not yet: " + oneLine(e.Said)
 	}
-	text := "still at it"
-	if said != "" {
-		text = "not yet: " + oneLine(said)
+	if e.Progress != nil {
+		text = progress(*e.Progress)
 	}
-	if p != nil {
-		text = progress(*p)
-	}
-	l.line("…      %s: %s (%s)", task, text, since.Round(time.Second))
+	l.line("…      %s: %s (%s)", e.Task, text, e.Elapsed.Round(time.Second))
 }
 
 func progress(p runner.Progress) string {
@@ -108,13 +137,8 @@ func word(v runner.Verdict) string {
 	return string(v)
 }
 
-// TaskDone writes the task's line.
-func (l *Log) TaskDone(r *runner.Result) {
-	t := r.Tasks[len(r.Tasks)-1]
-	if l.JSON != nil {
-		l.JSON.Info("task", append(header(r), "list", t.List, "task", t.Name, "verdict", t.Verdict, "said", t.Said, "error", t.Error, "took", t.Duration)...)
-		return
-	}
+// task writes the line of a task that is done.
+func (l *Log) task(t runner.TaskResult) {
 	said := t.Said
 	if t.Error != "" {
 		said = t.Error
@@ -130,12 +154,8 @@ func (l *Log) TaskDone(r *runner.Result) {
 	}
 }
 
-// StageDone writes the verdict, and the card of a failure last.
-func (l *Log) StageDone(r *runner.Result) {
-	if l.JSON != nil {
-		l.JSON.Info("stage done", append(header(r), "verdict", r.Verdict, "why", r.Why, "took", r.Duration, "exit_code", r.ExitCode, "card", r.Card)...)
-		return
-	}
+// verdict writes how a stage ended, and the card of a failure last.
+func (l *Log) verdict(r *runner.Result) {
 	verdict := string(r.Verdict)
 	switch {
 	case r.Verdict == runner.Waits && r.Why != "":
@@ -168,7 +188,7 @@ func Card(c runner.Card) string {
 	}
 	row("run again", c.Again)
 	row("go on", c.Onward)
-	row("go back", c.Back)
+	row("roll back", c.Rollback)
 	row("by hand", c.ByHand)
 	row("next", c.Next)
 	return b.String()
@@ -179,10 +199,6 @@ func list(names []string) string {
 		return "nothing"
 	}
 	return strings.Join(names, "; ")
-}
-
-func header(r *runner.Result) []any {
-	return []any{"environment", r.Environment, "app", r.App, "run", r.Run, "stage", r.Stage, "number", r.Number, "build", r.Build}
 }
 
 // oneLine keeps joined errors on the one line of their event.

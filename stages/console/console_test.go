@@ -20,7 +20,7 @@ func failed() *runner.Result {
 		Run: "20261123-0102-abcd", Traffic: "blue", Verdict: runner.Failure, Duration: 1500 * time.Millisecond, ExitCode: 1,
 		Card: &runner.Card{
 			Failed: "9. map-live-route, apply: map it: one\ntwo", Traffic: "blue: search-api, 2 instances", NotChanged: []string{"map it", "map the other"},
-			Again: "yes", Onward: "no", Back: "safe, seconds", Next: "cutover elasticsearch map-live-route", ByHand: "cf map-route",
+			Again: "yes", Onward: "no", Rollback: "safe, seconds", Next: "cutover elasticsearch map-live-route", ByHand: "cf map-route",
 		},
 	}
 }
@@ -29,14 +29,17 @@ func TestTheLogIsOneEventALineAndEndsWithTheCard(t *testing.T) {
 	var out bytes.Buffer
 	log := &console.Log{To: &out, Now: func() time.Time { return time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC) }}
 	r := failed()
-	log.StageStarted(r)
+	log.Observe(runner.Event{Kind: runner.StageStarted, Result: r})
 	r.Tasks = []runner.TaskResult{{List: runner.ListCheck, Name: "it holds", Verdict: runner.Done, Said: "2 of 2", Duration: 40 * time.Millisecond}}
-	log.TaskDone(r)
-	log.Progress(r, "put the documents", 20*time.Second, &runner.Progress{Done: 12000, SinceStart: 6000, Total: 36311, What: "documents", Elapsed: 20 * time.Second}, "")
-	log.Progress(r, "the service is ready", 30*time.Second, nil, "create is in progress")
+	log.Observe(runner.Event{Kind: runner.TaskDone, Result: r})
+	log.Observe(runner.Event{
+		Kind: runner.TaskProgress, Result: r, Task: "put the documents", Elapsed: 20 * time.Second,
+		Progress: &runner.Progress{Done: 12000, SinceStart: 6000, Total: 36311, What: "documents", Elapsed: 20 * time.Second},
+	})
+	log.Observe(runner.Event{Kind: runner.TaskProgress, Result: r, Task: "the service is ready", Elapsed: 30 * time.Second, Said: "create is in progress"})
 	r.Tasks = append(r.Tasks, runner.TaskResult{List: runner.ListApply, Name: "map it", Verdict: runner.Failure, Error: "one\ntwo", Detail: "the detail", Duration: 2 * time.Second})
-	log.TaskDone(r)
-	log.StageDone(r)
+	log.Observe(runner.Event{Kind: runner.TaskDone, Result: r})
+	log.Observe(runner.Event{Kind: runner.StageDone, Result: r})
 	want := `2026-11-23T01:02:03Z ── 9. Map the live route · preview · search-api · stage 9 of 20 · run 20261123-0102-abcd · traffic: blue ──
 2026-11-23T01:02:03Z ok     check  it holds: 2 of 2 (40 ms)
 2026-11-23T01:02:03Z …      put the documents: 12,000 of 36,311 documents, 300/s, 1m21s left (20s)
@@ -51,7 +54,7 @@ func TestTheLogIsOneEventALineAndEndsWithTheCard(t *testing.T) {
   not changed  map it; map the other
   run again    yes
   go on        no
-  go back      safe, seconds
+  roll back    safe, seconds
   by hand      cf map-route
   next         cutover elasticsearch map-live-route
 `
@@ -64,8 +67,8 @@ func TestTheJSONLogIsOneObjectALine(t *testing.T) {
 	var out bytes.Buffer
 	log := &console.Log{To: &out, JSON: slog.New(slog.NewJSONHandler(&out, nil))}
 	r := failed()
-	log.StageStarted(r)
-	log.StageDone(r)
+	log.Observe(runner.Event{Kind: runner.StageStarted, Result: r})
+	log.Observe(runner.Event{Kind: runner.StageDone, Result: r})
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	if len(lines) != 2 {
 		t.Fatalf("%d lines:\n%s", len(lines), out.String())

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Logger is for what is told outside of a stage's tasks, such as the wait for a
+// Logger is for what is logged outside of a stage's tasks, such as the wait for a
 // lease: the same lines as the rest of the log.
 func (l *Log) Logger() *slog.Logger {
 	if l.JSON != nil {

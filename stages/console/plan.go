@@ -15,60 +15,55 @@ import (
 // Plan is an observer that gathers what a dry run of the whole runbook would do,
 // to print it in one piece.
 type Plan struct {
-	// Last tells how long a stage took the last time; zero where it is not known.
-	Last func(stage string) time.Duration
-	// NoWayBack tells from which stages there is none.
-	NoWayBack func(stage string) bool
-	// WaysBack are what going back costs, point by point.
-	WaysBack []runner.WayBack
-	// World is what the plan is made of. Where it is empty there is no digest.
+	Runbook runner.Runbook
+	// Took returns how long a stage took the last time; zero where it is not known.
+	Took func(stage string) time.Duration
+	// World is what the plan depends on. Where it is empty there is no digest.
 	World []report.Subject
 
 	results []*runner.Result
 }
 
-// StageStarted does nothing.
-func (p *Plan) StageStarted(*runner.Result) {}
+// Observe keeps the result of each stage.
+func (p *Plan) Observe(e runner.Event) {
+	if e.Kind == runner.StageDone {
+		p.results = append(p.results, e.Result)
+	}
+}
 
-// TaskStarted does nothing.
-func (p *Plan) TaskStarted(*runner.Result, runner.List, string) {}
-
-// Progress does nothing.
-func (p *Plan) Progress(*runner.Result, string, time.Duration, *runner.Progress, string) {}
-
-// TaskDone does nothing.
-func (p *Plan) TaskDone(*runner.Result) {}
-
-// StageDone keeps the stage's result.
-func (p *Plan) StageDone(r *runner.Result) { p.results = append(p.results, r) }
-
-// The marks before what is planned.
+// The signs before what is planned.
 const (
-	made    = "+"
-	taken   = "-"
-	changed = "~"
-	proved  = "·"
+	creates = "+"
+	deletes = "-"
+	changes = "~"
+	proves  = "·"
 	final   = "!"
 )
 
-// sign is the mark of what a task does.
+// sign is the sign of what a task does.
 func (p *Plan) sign(stage string, t runner.TaskResult) string {
 	switch t.Effect {
 	case runner.Proves:
-		return proved
+		return proves
 	case runner.Creates:
-		return made
+		return creates
 	case runner.Deletes:
-		if p.NoWayBack(stage) {
+		if p.final(stage) {
 			return final
 		}
-		return taken
+		return deletes
 	}
-	return changed
+	return changes
 }
 
-// Print writes the plan: "=" is complete or already so, "+", "~" and "-" will be
-// done, "!" will be done and has no way back, "·" is proved, "…" waits for an
+// final reports whether a stage cannot be undone.
+func (p *Plan) final(stage string) bool {
+	step := p.Runbook.Named(stage)
+	return step != nil && step.Final
+}
+
+// Print writes the plan: "=" is complete or needs no change, "+", "~" and "-" will
+// be done, "!" will be done and cannot be undone, "·" is verified, "…" waits for an
 // earlier stage. Its last line is the digest.
 func (p *Plan) Print(w io.Writer) error {
 	var b strings.Builder
@@ -76,12 +71,12 @@ func (p *Plan) Print(w io.Writer) error {
 	for _, r := range p.results {
 		p.stage(&b, r)
 	}
-	fmt.Fprintf(&b, "\nGoing back\n")
-	for _, back := range p.WaysBack {
-		fmt.Fprintf(&b, "    after %-6s %s: %s\n", span(back.First, back.Last), back.Cost, back.End)
+	fmt.Fprintf(&b, "\nRolling back\n")
+	for _, c := range p.Runbook.RollbackCosts {
+		fmt.Fprintf(&b, "    after %-6s %s: %s\n", p.span(c.After), c.Cost, c.End)
 	}
 	if len(p.World) > 0 {
-		fmt.Fprintf(&b, "\nWhat this was made of\n")
+		fmt.Fprintf(&b, "\nWhat this plan depends on\n")
 		for _, s := range p.World {
 			if s.Now != "" {
 				fmt.Fprintf(&b, "    %-18s %s  %s\n", s.Name, s.Hash(), s.Now)
@@ -117,28 +112,31 @@ func (p *Plan) head() string {
 	return strings.Join(append(parts, "traffic: "+first.Traffic), " · ")
 }
 
-func span(first, last int) string {
-	if first == last {
-		return fmt.Sprint(first)
+// span are the numbers of a range of stages.
+func (p *Plan) span(r runner.Range) string {
+	some := p.Runbook.Between(r.First, r.Last)
+	if len(some) < 2 {
+		return fmt.Sprint(some[0].Number)
 	}
-	return fmt.Sprintf("%d–%d", first, last)
+	return fmt.Sprintf("%d–%d", some[0].Number, some[len(some)-1].Number)
 }
 
+// stage writes what one stage would do.
 func (p *Plan) stage(b *strings.Builder, r *runner.Result) {
 	head := fmt.Sprintf("%2d. %s", r.Number, r.Stage)
-	if p.NoWayBack(r.Stage) {
-		head += "  ! no way back from here"
+	if p.final(r.Stage) {
+		head += "  ! cannot be undone"
 	}
-	if took := p.Last(r.Stage); took > 0 {
+	if took := p.Took(r.Stage); took > 0 {
 		head += fmt.Sprintf("  (took %s last time)", short(took))
 	}
 	fmt.Fprintf(b, "\n%s\n", head)
-	told := map[string]bool{}
+	said := map[string]bool{}
 	for _, t := range r.Tasks {
 		switch {
 		case t.Verdict == runner.Waits && r.Verdict != runner.Waits:
-			if stage, _, _ := strings.Cut(t.Said, ": "); !told[stage] {
-				told[stage] = true
+			if stage, _, _ := strings.Cut(t.Said, ": "); !said[stage] {
+				said[stage] = true
 				fmt.Fprintf(b, "    … %s\n", t.Said)
 			}
 		case t.Verdict == runner.Planned:
@@ -156,7 +154,7 @@ func (p *Plan) stage(b *strings.Builder, r *runner.Result) {
 	case runner.Skipped:
 		fmt.Fprintf(b, "    = %s\n", r.Why)
 	case runner.Nothing:
-		fmt.Fprintf(b, "    = already so\n")
+		fmt.Fprintf(b, "    = no change needed\n")
 	}
 }
 
@@ -181,60 +179,12 @@ func (p *Plan) total(results []*runner.Result) string {
 			}
 		}
 	}
-	text := fmt.Sprintf("%d to make, %d to change, %d to take away", count[made], count[changed], count[taken])
+	text := fmt.Sprintf("%d to create, %d to change, %d to delete", count[creates], count[changes], count[deletes])
 	if count[final] > 0 {
-		text += fmt.Sprintf(", %d for good", count[final])
+		text += fmt.Sprintf(", %d to delete for good", count[final])
 	}
 	return text + fmt.Sprintf("; %s complete, %s for an earlier one.",
 		runner.Count(done, "stage is", "stages are"), runner.Count(waits, "waits", "wait"))
-}
-
-// Question is what a person is asked to approve: the stages from one number to
-// another, in a few lines. It is "" where they are complete.
-func (p *Plan) Question(first, last int) string {
-	var b strings.Builder
-	var some []*runner.Result
-	open := false
-	for _, r := range p.results {
-		if r.Number >= first && r.Number <= last {
-			some = append(some, r)
-			open = open || !complete(r)
-		}
-	}
-	if !open {
-		return ""
-	}
-	fmt.Fprintf(&b, "%s\n", p.head())
-	for _, r := range some {
-		fmt.Fprintf(&b, "%d. %s: %s\n", r.Number, r.Title, p.does(r))
-	}
-	fmt.Fprintf(&b, "%s\n", p.total(some))
-	for _, back := range p.WaysBack {
-		if back.First <= last && last <= back.Last {
-			fmt.Fprintf(&b, "Going back after %d: %s: %s.\n", last, back.Cost, back.End)
-		}
-	}
-	return b.String()
-}
-
-// does is what a stage does, in a few words.
-func (p *Plan) does(r *runner.Result) string {
-	if r.Verdict == runner.Nothing {
-		return "already so"
-	}
-	if r.Why != "" {
-		return r.Why
-	}
-	var names []string
-	for _, t := range r.Tasks {
-		if t.Verdict == runner.Planned && p.sign(r.Stage, t) != proved {
-			names = append(names, t.Name)
-		}
-	}
-	if len(names) == 0 {
-		return "proofs alone"
-	}
-	return strings.Join(names, "; ")
 }
 
 // JSON writes the plan for a program: the stages as their reports have them.
@@ -251,41 +201,15 @@ func (p *Plan) JSON(w io.Writer) error {
 		}
 	}
 	text, err := json.MarshalIndent(struct {
-		Digest   string           `json:"digest,omitempty"`
-		Total    string           `json:"total"`
-		Stages   []*runner.Result `json:"stages"`
-		WaysBack []runner.WayBack `json:"ways_back"`
-		World    []subject        `json:"made_of"`
-	}{p.Digest(), p.total(p.results), p.results, p.WaysBack, world}, "", "  ")
+		Digest        string                `json:"digest,omitempty"`
+		Total         string                `json:"total"`
+		Stages        []*runner.Result      `json:"stages"`
+		RollbackCosts []runner.RollbackCost `json:"rollback_costs"`
+		World         []subject             `json:"depends_on"`
+	}{p.Digest(), p.total(p.results), p.results, p.Runbook.RollbackCosts, world}, "", "  ")
 	if err != nil {
 		return err
 	}
 	_, err = w.Write(append(text, '\n'))
-	return err
-}
-
-// AsCommands writes what a person would type, stage by stage, and what stands in its way.
-func (p *Plan) AsCommands(w io.Writer) error {
-	var b strings.Builder
-	for _, r := range p.results {
-		fmt.Fprintf(&b, "# %d. %s\n", r.Number, r.Title)
-		if r.Verdict == runner.Waits || r.Verdict == runner.Skipped {
-			fmt.Fprintf(&b, "# %s\n", r.Why)
-		}
-		for _, t := range r.Tasks {
-			if t.Verdict == runner.Failure || t.Verdict == runner.Errored {
-				fmt.Fprintf(&b, "# x %s: %s\n", t.Name, oneLine(t.Error))
-			}
-			if t.Verdict != runner.Planned {
-				continue
-			}
-			if t.Said == "" {
-				fmt.Fprintf(&b, "# %s\n", t.Name)
-				continue
-			}
-			fmt.Fprintln(&b, t.Said)
-		}
-	}
-	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -16,13 +16,24 @@ import (
 
 func planned() *console.Plan {
 	p := &console.Plan{
-		Last:      func(string) time.Duration { return 2 * time.Second },
-		NoWayBack: func(stage string) bool { return stage == "remove-old-service" },
-		WaysBack:  []runner.WayBack{{First: 11, Last: 12, Cost: "seconds", End: "as it was"}, {First: 20, Last: 20, Cost: "none", End: "it is gone"}},
-		World:     []report.Subject{{Name: "traffic", Now: "both"}, {Name: "DRAIN", None: "the default"}},
+		Took: func(string) time.Duration { return 2 * time.Second },
+		Runbook: runner.Runbook{
+			Steps: []runner.Step{
+				{Number: 11, Name: "unmap-old-app"},
+				{Number: 12, Name: "unmap-temporary-route"},
+				{Number: 19, Name: "reindex"},
+				{Number: 20, Name: "remove-old-service", Final: true},
+			},
+			RollbackCosts: []runner.RollbackCost{
+				{After: runner.Range{First: "unmap-old-app", Last: "unmap-temporary-route"}, Cost: "seconds", End: "as it was"},
+				{After: runner.Range{First: "remove-old-service", Last: "remove-old-service"}, Cost: "none", End: "it is gone"},
+			},
+		},
+		World: []report.Subject{{Name: "traffic", Now: "both"}, {Name: "DRAIN", None: "the default"}},
 	}
-	p.StageDone(&runner.Result{Environment: "preview", App: "search-api", Traffic: "both", Run: "r1", Number: 11, Stage: "unmap-old-app", Title: "Off", Verdict: runner.Skipped, Why: "done by build 7"})
-	p.StageDone(&runner.Result{
+	done := func(r *runner.Result) { p.Observe(runner.Event{Kind: runner.StageDone, Result: r}) }
+	done(&runner.Result{Environment: "preview", App: "search-api", Traffic: "both", Run: "r1", Number: 11, Stage: "unmap-old-app", Title: "Off", Verdict: runner.Skipped, Why: "done by build 7"})
+	done(&runner.Result{
 		Number: 12, Stage: "unmap-temporary-route", Title: "Unmap", Verdict: runner.Planned,
 		Tasks: []runner.TaskResult{
 			{Name: "create app x", Effect: runner.Creates, Verdict: runner.Planned, Said: "cf create-app x", Detail: "- a\n+ b\n"},
@@ -35,12 +46,12 @@ func planned() *console.Plan {
 			{Name: "it does not", Verdict: runner.Failure, Error: "no"},
 		},
 	})
-	p.StageDone(&runner.Result{Number: 19, Stage: "reindex", Title: "Reindex", Verdict: runner.Waits, Why: "waits for 12", Tasks: []runner.TaskResult{{Verdict: runner.Waits, Said: "waits for 12"}}})
-	p.StageDone(&runner.Result{Number: 20, Stage: "remove-old-service", Title: "Remove", Verdict: runner.Planned, Tasks: []runner.TaskResult{{Name: "delete service y", Effect: runner.Deletes, Verdict: runner.Planned}}})
+	done(&runner.Result{Number: 19, Stage: "reindex", Title: "Reindex", Verdict: runner.Waits, Why: "waits for 12", Tasks: []runner.TaskResult{{Verdict: runner.Waits, Said: "waits for 12"}}})
+	done(&runner.Result{Number: 20, Stage: "remove-old-service", Title: "Remove", Verdict: runner.Planned, Tasks: []runner.TaskResult{{Name: "delete service y", Effect: runner.Deletes, Verdict: runner.Planned}}})
 	return p
 }
 
-func TestAPlanMarksWhatIsMadeChangedTakenAwayAndLostForGood(t *testing.T) {
+func TestAPlanShowsWhatIsCreatedChangedDeletedAndDeletedForGood(t *testing.T) {
 	var text bytes.Buffer
 	if err := planned().Print(&text); err != nil {
 		t.Fatal(err)
@@ -63,17 +74,17 @@ func TestAPlanMarksWhatIsMadeChangedTakenAwayAndLostForGood(t *testing.T) {
 19. reindex  (took 2.0 s last time)
     … waits for 12
 
-20. remove-old-service  ! no way back from here  (took 2.0 s last time)
+20. remove-old-service  ! cannot be undone  (took 2.0 s last time)
     ! delete service y
 
-Going back
+Rolling back
     after 11–12  seconds: as it was
     after 20     none: it is gone
 
-What this was made of
+What this plan depends on
     traffic            aae2ea33ba  both
 
-1 to make, 1 to change, 1 to take away, 1 for good; 1 stage is complete, 2 wait for an earlier one.
+1 to create, 1 to change, 1 to delete, 1 to delete for good; 1 stage is complete, 2 wait for an earlier one.
 plan digest 1:traffic=aae2ea33ba
 `
 	if diff := cmp.Diff(want, text.String()); diff != "" {
@@ -97,13 +108,13 @@ func TestWhatAPersonIsAskedToApprove(t *testing.T) {
 	want := `preview · search-api · run r1 · traffic: both
 11. Off: done by build 7
 12. Unmap: create app x; unmap a from b; apply the manifest
-1 to make, 1 to change, 1 to take away; 1 stage is complete, 1 waits for an earlier one.
-Going back after 12: seconds: as it was.
+1 to create, 1 to change, 1 to delete; 1 stage is complete, 1 waits for an earlier one.
+Rolling back after 12: seconds: as it was.
 `
-	if diff := cmp.Diff(want, p.Question(11, 12)); diff != "" {
+	if diff := cmp.Diff(want, p.Question(runner.Range{First: "unmap-old-app", Last: "unmap-temporary-route"})); diff != "" {
 		t.Errorf("question (-want +got):\n%s", diff)
 	}
-	if q := p.Question(11, 11); q != "" {
+	if q := p.Question(runner.Range{First: "unmap-old-app", Last: "unmap-old-app"}); q != "" {
 		t.Errorf("what is complete is asked for: %s", q)
 	}
 }

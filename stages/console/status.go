@@ -11,7 +11,7 @@ import (
 )
 
 // Status prints how far a run is, as a tree that has the same branches at any time:
-// traffic, lease, the stages, what others have done and what lies around; then the card.
+// traffic, lease, the stages, what others have done and leftovers; then the card.
 func Status(w io.Writer, s report.Status) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s · %s · %s\n", s.Environment, s.App, begun(s))
@@ -20,7 +20,7 @@ func Status(w io.Writer, s report.Status) error {
 		{head: "lease: " + lease(s.Lease)},
 		{"stages", stages(s)},
 		others(s.Others),
-		around(s.Leftovers),
+		leftovers(s.Leftovers),
 	}
 	for i, one := range branches {
 		stem, rest := "├── ", "│   "
@@ -52,8 +52,8 @@ func begun(s report.Status) string {
 		return "no run has begun"
 	case s.Started.IsZero():
 		return "run " + s.Run + " is complete"
-	case s.Back:
-		return fmt.Sprintf("run %s, begun %s, goes back", s.Run, minute(s.Started))
+	case s.RollingBack:
+		return fmt.Sprintf("run %s, begun %s, is being rolled back", s.Run, minute(s.Started))
 	}
 	return fmt.Sprintf("run %s, begun %s", s.Run, minute(s.Started))
 }
@@ -125,7 +125,7 @@ func others(o report.OthersStatus) branch {
 	if o.Since.IsZero() {
 		return branch{head: "changes by others: not asked, no run is under way"}
 	}
-	b := branch{head: fmt.Sprintf("changes by others: %d (%s of ours)", len(o.Changes), runner.Count(o.Ours, "event is", "events are"))}
+	b := branch{head: fmt.Sprintf("changes by others: %d (%s cutover's own)", len(o.Changes), runner.Count(o.Ours, "event is", "events are"))}
 	from := max(len(o.Changes)-shown, 0)
 	if from > 0 {
 		b.leaves = append(b.leaves, runner.Count(from, "earlier one", "earlier ones"))
@@ -143,13 +143,13 @@ func others(o report.OthersStatus) branch {
 	return b
 }
 
-func around(left []report.Leftover) branch {
+func leftovers(left []report.Leftover) branch {
 	if len(left) == 0 {
-		return branch{head: "lies around: nothing"}
+		return branch{head: "leftovers: none"}
 	}
-	b := branch{head: "lies around"}
+	b := branch{head: "leftovers"}
 	for _, one := range left {
-		b.leaves = append(b.leaves, fmt.Sprintf("%s %s, since %s: %s", one.Kind, one.Name, minute(one.Since), one.Goes))
+		b.leaves = append(b.leaves, fmt.Sprintf("%s %s, since %s: %s", one.Kind, one.Name, minute(one.Since), one.RemovedBy))
 	}
 	return b
 }

@@ -27,8 +27,8 @@ func TestTheStatusIsATreeThatFolds(t *testing.T) {
 		Others: report.OthersStatus{Since: at, Ours: 1, Changes: []report.Change{
 			{Event: "audit.app.stop", Object: "app search-api", Actor: "x@example.com", Times: 2, Last: at, Unsure: "perhaps"},
 		}},
-		Leftovers: []report.Leftover{{Kind: "route", Name: "r.example.com", Since: at, Goes: "12. deletes it"}},
-		Card:      runner.Card{Traffic: "blue: search-api", Again: "yes", Onward: "yes", Back: "safe", Next: "cutover toy three"},
+		Leftovers: []report.Leftover{{Kind: "route", Name: "r.example.com", Since: at, RemovedBy: "12. deletes it"}},
+		Card:      runner.Card{Traffic: "blue: search-api", Again: "yes", Onward: "yes", Rollback: "safe", Next: "cutover toy three"},
 	}
 	var out bytes.Buffer
 	if err := console.Status(&out, s); err != nil {
@@ -42,15 +42,15 @@ func TestTheStatusIsATreeThatFolds(t *testing.T) {
 │   ├── next  3. three: make it
 │   ├── then  4. four
 │   └── done  5. five  2026-11-23 01:02:01 to 01:02:03
-├── changes by others: 1 (1 event is of ours)
+├── changes by others: 1 (1 event is cutover's own)
 │   └── 2026-11-23 01:02:03  audit.app.stop of app search-api by x@example.com, 2 times: perhaps
-└── lies around
+└── leftovers
     └── route r.example.com, since 2026-11-23 01:02 UTC: 12. deletes it
 
   traffic      blue: search-api
   run again    yes
   go on        yes
-  go back      safe
+  roll back    safe
   next         cutover toy three
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {

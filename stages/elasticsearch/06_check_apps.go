@@ -2,145 +2,123 @@ package elasticsearch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/digitalmarketplace/cutover/stages/bluegreen/backing"
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/upgrade"
 )
 
-const checkAppsHelp = `Changes nothing. Sees the two apps side by side: the old one serves the live routes from the old service, the new one its temporary route from the new service, and the two are different backends; and the new one knows every mapping that INDICES names.
+const checkAppsHelp = `Changes nothing. Compares the two apps side by side: blue serves the live routes from the old service, green its temporary route from the new service, and the two are different backends; and green has every mapping that INDICES names.
 
 By hand: cf app search-api; cf app elasticsearch-migration; look at /_status of both.`
 
-// checkApps sees that green is what it should be before it is filled: documents
-// put into blue's backend by mistake would be seen by everybody.
-type checkApps struct{ *Site }
+// checkApps checks that green is what it should be before it is filled: documents put
+// into blue's backend by mistake would be seen by everybody.
+type checkApps struct {
+	checks   *upgrade.Checks
+	pair     *upgrade.Pair
+	services *backing.Services
+	apis     *apis
+	mappings *mappings
+}
 
-func (c *checkApps) Check() []runner.Task { return c.ordinary(toBlue) }
+func newCheckApps(s *Site) runner.Stage {
+	return &checkApps{checks: s.checks, pair: s.live.Pair, services: s.services, apis: s.apis, mappings: s.mappings}
+}
+
+func (c *checkApps) Check() []runner.Task { return c.checks.Common(upgrade.ToBlue) }
+
+// OnlyLooks: there is nothing to do but to verify.
+func (c *checkApps) OnlyLooks() {}
 
 func (c *checkApps) Plan(ctx context.Context) ([]runner.Task, error) {
-	_, err := c.needGreen(ctx)
+	_, err := c.pair.NeedGreen(ctx)
 	return nil, err
 }
 
 func (c *checkApps) Verify() []runner.Task {
 	return []runner.Task{
-		{Name: "the old app is bound to the old service alone", Do: c.oldBound},
-		{Name: "the new app is bound to the new service alone", Do: c.newBound},
+		{Name: "blue is bound to the old service alone", Do: c.blueBound},
+		{Name: "green is bound to the new service alone", Do: c.greenBound},
 		{Name: "the two answer from different backends", Do: c.different},
-		{Name: "the new app knows every mapping", Do: c.newMappings},
+		{Name: "green has every mapping", Do: c.mappings.ofGreen},
 	}
 }
 
-// services are the GUIDs of the instances that an app is bound to.
-func (c *checkApps) services(ctx context.Context, app string) ([]string, error) {
-	bindings, err := c.cf.Bindings(ctx, cloudfoundry.BindingFilter{App: app})
-	if err != nil {
-		return nil, err
-	}
-	var all []string
-	for _, b := range bindings {
-		all = append(all, b.InstanceGUID)
-	}
-	return all, nil
-}
-
-func (c *checkApps) oldBound(ctx context.Context, o *runner.Observation) error {
-	b, err := c.recorded()
+func (c *checkApps) blueBound(ctx context.Context, o *runner.Observation) error {
+	b, err := c.pair.Run.Blue()
 	if err != nil {
 		return err
 	}
-	service, err := c.newService(ctx)
+	service, err := c.services.New(ctx)
 	if err != nil {
 		return err
 	}
 	return c.only(ctx, o, b.App, b.Service, service.GUID)
 }
 
-func (c *checkApps) newBound(ctx context.Context, o *runner.Observation) error {
-	b, err := c.recorded()
+func (c *checkApps) greenBound(ctx context.Context, o *runner.Observation) error {
+	b, err := c.pair.Run.Blue()
 	if err != nil {
 		return err
 	}
-	app, err := c.needGreen(ctx)
+	app, err := c.pair.NeedGreen(ctx)
 	if err != nil {
 		return err
 	}
-	service, err := c.newService(ctx)
+	service, err := c.services.New(ctx)
 	if err != nil {
 		return err
 	}
 	return c.only(ctx, o, app.GUID, service.GUID, b.Service)
 }
 
-// only sees that an app is bound to the one service and not to the other.
+// only checks that an app is bound to the one service and not to the other.
 func (c *checkApps) only(ctx context.Context, o *runner.Observation, app, want, not string) error {
-	services, err := c.services(ctx, app)
+	bindings, err := c.pair.Platform.Services.Bindings(ctx, cloudfoundry.BindingFilter{App: app})
 	if err != nil {
 		return err
+	}
+	var services []string
+	for _, b := range bindings {
+		services = append(services, b.InstanceGUID)
 	}
 	o.Say("%s", runner.Count(len(services), "service", "services"))
 	if !slices.Contains(services, want) {
 		return runner.Final(fmt.Errorf("app %s is not bound to service %s", app, want))
 	}
 	if slices.Contains(services, not) {
-		return runner.Final(fmt.Errorf("app %s is bound to service %s, which is the other one's", app, not))
+		return runner.Final(fmt.Errorf("app %s is bound to service %s, which is the other app's", app, not))
 	}
 	return nil
 }
 
-// different compares the names of the indices: blue has its own, of earlier
-// dates, and green none yet, or those of this run.
+// different compares the names of the indices: blue has its own, of earlier dates, and
+// green none yet, or those of this run.
 func (c *checkApps) different(ctx context.Context, o *runner.Observation) error {
-	old, err := c.live().Status(ctx)
+	blue, err := c.apis.live().Status(ctx)
 	if err != nil {
-		return fmt.Errorf("the old app: %w", err)
+		return fmt.Errorf("blue: %w", err)
 	}
-	now, err := c.green().Status(ctx)
+	green, err := c.apis.green().Status(ctx)
 	if err != nil {
-		return fmt.Errorf("the new app: %w", err)
+		return fmt.Errorf("green: %w", err)
 	}
 	var both []string
-	for name := range old.Indices {
-		if _, is := now.Indices[name]; is && !strings.HasPrefix(name, ".") {
+	for name := range blue.Indices {
+		if _, is := green.Indices[name]; is && !strings.HasPrefix(name, ".") {
 			both = append(both, name)
 		}
 	}
-	o.Say("%s behind the old app, %d behind the new one", runner.Count(len(old.Indices), "index", "indices"), len(now.Indices))
-	if len(both) > 0 && len(both) == len(old.Indices) {
+	o.Say("%s behind blue, %d behind green", runner.Count(len(blue.Indices), "index", "indices"), len(green.Indices))
+	if len(both) > 0 && len(both) == len(blue.Indices) {
 		return runner.Final(fmt.Errorf("both answer with the same indices, %s: they may share one backend", strings.Join(both, ", ")))
 	}
 	return nil
-}
-
-// newMappings sees that the new app has what INDICES names.
-func (s *Site) newMappings(ctx context.Context, o *runner.Observation) error {
-	if _, err := s.needGreen(ctx); err != nil {
-		return err
-	}
-	known, err := s.green().Mappings(ctx)
-	if err != nil {
-		return err
-	}
-	o.Say("%s", runner.Count(len(known), "mapping", "mappings"))
-	if err := s.unknownMappings("the new app", known); err != nil {
-		return runner.Final(fmt.Errorf("%w; the run has INDICES on record: roll back, and begin anew with another", err))
-	}
-	return nil
-}
-
-// unknownMappings are those that INDICES names and an app does not have.
-func (s *Site) unknownMappings(who string, known []string) error {
-	var all []error
-	for _, index := range s.indices {
-		if !slices.Contains(known, index.Mapping) {
-			all = append(all, runner.Misconfigure("%s has no mapping %q (INDICES), but %s", who, index.Mapping, strings.Join(known, ", ")))
-		}
-	}
-	return errors.Join(all...)
 }
 
 func (c *checkApps) Undo(context.Context) ([]runner.Task, error) { return nil, nil }

@@ -2,66 +2,38 @@ package elasticsearch
 
 import (
 	"context"
-	"fmt"
 
-	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
+	"github.com/digitalmarketplace/cutover/stages/bluegreen/clone"
 	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/upgrade"
 )
 
-const unmapTemporaryRouteHelp = `Takes the temporary route off the new app and deletes it: from then on the new app is reached by the live routes alone, as guarded as they are. Refuses if anything else uses that route.
+const unmapTemporaryRouteHelp = `Unmaps the temporary route from green and deletes it: from then on green is reached by the live routes alone, as guarded as they are. Refuses if anything else uses that route.
 
 By hand: cf unmap-route elasticsearch-migration cloudapps.digital --hostname dm-elasticsearch-migration-<stage>; cf delete-route the same.`
 
-// unmapTemporaryRoute removes the address that only the migration needed. A way
-// back needs it no more: by then the live routes reach the new app too.
-type unmapTemporaryRoute struct{ *Site }
+// unmapTemporaryRoute deletes the address that only the run needed. A rollback does not
+// need it: by then the live routes reach green too.
+type unmapTemporaryRoute struct {
+	checks *upgrade.Checks
+	counts *counts
+	green  *clone.Green
+}
+
+func newUnmapTemporaryRoute(s *Site) runner.Stage {
+	return &unmapTemporaryRoute{checks: s.checks, counts: s.counts, green: s.green}
+}
 
 func (u *unmapTemporaryRoute) Check() []runner.Task {
-	return append(u.ordinary(toGreen), u.countsHold(u.Settings.VerifyTimeout))
+	return append(u.checks.Common(upgrade.ToGreen), u.counts.ofGreen(u.counts.timeout))
 }
 
 func (u *unmapTemporaryRoute) Plan(ctx context.Context) ([]runner.Task, error) {
-	green, err := u.needGreen(ctx)
-	if err != nil {
-		return nil, err
-	}
-	route, err := u.cf.RouteByAddress(ctx, u.Settings.TemporaryRoute)
-	if err != nil || route == nil {
-		return nil, err
-	}
-	if !u.ours(route.Metadata) {
-		return nil, u.notOurs("route", route.Address, route.Metadata)
-	}
-	return []runner.Task{u.unmapTemporary(route, green.Name), u.dropRoute(route)}, nil
+	return u.green.RemoveTemporary(ctx)
 }
 
-func (u *unmapTemporaryRoute) unmapTemporary(route *cloudfoundry.Route, app string) runner.Task {
-	return runner.Task{
-		Effect: runner.Deletes, Name: fmt.Sprintf("unmap %s from %s", route.Address, app), ByHand: "cf unmap-route " + app + " " + typed(route.Address),
-		Do: func(ctx context.Context, _ *runner.Observation) error {
-			green, err := u.needGreen(ctx)
-			if err != nil {
-				return err
-			}
-			return u.cf.UnmapRoute(ctx, route.GUID, green.GUID)
-		},
-	}
-}
-
-func (u *unmapTemporaryRoute) Verify() []runner.Task {
-	return []runner.Task{{Name: "the temporary route is gone", Do: func(ctx context.Context, o *runner.Observation) error {
-		route, err := u.cf.RouteByAddress(ctx, u.Settings.TemporaryRoute)
-		if err != nil {
-			return err
-		}
-		if route != nil {
-			return fmt.Errorf("%s is still there", route.Address)
-		}
-		o.Say("%s", u.Settings.TemporaryRoute)
-		return nil
-	}}}
-}
+func (u *unmapTemporaryRoute) Verify() []runner.Task { return []runner.Task{u.green.TemporaryIsGone()} }
 
 func (u *unmapTemporaryRoute) Undo(context.Context) ([]runner.Task, error) {
-	return nil, &runner.Irreversible{Why: "a way back does not need the temporary route", Covered: true}
+	return nil, &runner.Irreversible{Why: "a rollback does not need the temporary route", Covered: true}
 }

@@ -2,69 +2,49 @@ package elasticsearch
 
 import (
 	"context"
-	"fmt"
 
+	"github.com/digitalmarketplace/cutover/stages/bluegreen/names"
+	"github.com/digitalmarketplace/cutover/stages/bluegreen/release"
 	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/upgrade"
 )
 
-const renameNewAppHelp = `Gives the new app the name that the releases know: from here on a release replaces it like any other. It goes on serving meanwhile; routes lead to an app, and not to its name.
+const renameNewAppHelp = `Gives green the name that the releases know: from here on a release replaces it like any other. It goes on serving meanwhile; routes lead to an app, and not to its name.
 
 By hand: cf rename elasticsearch-migration search-api.`
 
-// renameNewApp gives green its final name. Green is known by the run's label. To
-// undo it by hand: cf rename search-api elasticsearch-migration.
-type renameNewApp struct{ *Site }
+// renameNewApp gives green its final name. To undo it by hand: cf rename search-api
+// elasticsearch-migration.
+type renameNewApp struct {
+	checks   *upgrade.Checks
+	exchange *names.Exchange
+	names    *names.Names
+	release  *release.Release
+}
+
+func newRenameNewApp(s *Site) runner.Stage {
+	return &renameNewApp{checks: s.checks, exchange: s.exchange, names: s.renamer, release: s.release}
+}
 
 func (r *renameNewApp) Check() []runner.Task {
-	return append(r.settled(), r.waitsFor(stageRenameOldApp, "the old app has that name", free(r.Settings.LiveApp, r.appNamed, func(ctx context.Context) (string, error) {
-		app, err := r.needGreen(ctx)
-		if err != nil {
-			return "", err
-		}
-		return app.GUID, nil
-	})))
+	return append(r.checks.GreenServes(), r.exchange.LiveNameIsFree())
 }
 
 func (r *renameNewApp) Plan(ctx context.Context) ([]runner.Task, error) {
-	app, err := r.needGreen(ctx)
-	if err != nil || app.Name == r.Settings.LiveApp {
-		return nil, err
-	}
-	return []runner.Task{r.renameApp(app, r.Settings.LiveApp)}, nil
+	return r.exchange.RenameGreen(ctx)
 }
 
 func (r *renameNewApp) Verify() []runner.Task {
-	return append(r.ordinary(toGreen), runner.Task{Name: "the new app has its final name", Do: func(ctx context.Context, o *runner.Observation) error {
-		app, err := r.needGreen(ctx)
-		if err != nil {
-			return err
-		}
-		if app.Name != r.Settings.LiveApp {
-			return fmt.Errorf("it is %s", app.Name)
-		}
-		o.Say("%s", app.Name)
-		return nil
-	}})
+	return append(r.checks.Common(upgrade.ToGreen), r.exchange.GreenRenamed())
 }
 
-// Undo gives the name back, so that the old app can have it again. Where another
-// app was released in the new one's place, that one has the name, and gets one under
-// which it stays.
+// Undo gives the name back, so that blue can have it again. An app that was released in
+// green's place has the name, and gets one under which it stays.
 func (r *renameNewApp) Undo(ctx context.Context) ([]runner.Task, error) {
-	var tasks []runner.Task
-	released, err := r.theirs(ctx)
+	tasks, err := r.release.RenamedAway(ctx, r.names.RenameApp)
 	if err != nil {
 		return nil, err
 	}
-	if released != nil && released.Name != r.Settings.ReleasedApp {
-		tasks = append(tasks, r.renameApp(released, r.Settings.ReleasedApp))
-	}
-	app, err := r.findGreen(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if app != nil && app.Name != r.Settings.NewApp {
-		tasks = append(tasks, r.renameApp(app, r.Settings.NewApp))
-	}
-	return tasks, nil
+	green, err := r.exchange.UndoGreen(ctx)
+	return append(tasks, green...), err
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dataapi"
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/indexer"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
@@ -100,7 +102,7 @@ func (s *Space) String() string {
 
 // Export reads the space and writes nothing.
 func (s *Site) Export(ctx context.Context) (*Space, error) {
-	target, err := s.cf.Target(ctx)
+	target, err := s.platform.Space.Target(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -110,14 +112,14 @@ func (s *Site) Export(ctx context.Context) (*Space, error) {
 		Service: n.Service, Variable: n.ServiceVar, Offering: n.Offering, Settings: map[string]string{}, Documents: map[string]int{},
 	}
 	for name, value := range map[string]string{
-		"SERVICE_PLAN": n.Plan, "SERVICE_OFFERING": n.Offering, "NEW_APP": n.NewApp, "NEW_SERVICE": n.NewService, "OLD_APP_NAME": n.OldApp,
+		"SERVICE_PLAN": n.Plan, "SERVICE_OFFERING": n.Offering, "NEW_APP": n.NewApp, "NEW_SERVICE": n.NewService, "OLD_APP": n.OldApp,
 		"OLD_SERVICE": n.OldService, "TEMPORARY_ROUTE": n.TemporaryRoute, "PRIVATE_ROUTE": n.PrivateRoute, "ALSO_BOUND": n.AlsoBound,
 	} {
 		if value != "" {
 			out.Settings[name] = value
 		}
 	}
-	x := &exporter{Site: s, out: out, names: map[string]string{}, domains: map[string]bool{}}
+	x := &exporter{platform: s.platform, data: s.apis.data, indices: s.indices, out: out, names: map[string]string{}, domains: map[string]bool{}}
 	for _, step := range []func(context.Context) error{x.market, x.services, x.apps, x.policies, x.documents} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -129,14 +131,16 @@ func (s *Site) Export(ctx context.Context) (*Space, error) {
 
 // exporter knows the names of what it has met, by GUID.
 type exporter struct {
-	*Site
-	out     *Space
-	names   map[string]string
-	domains map[string]bool
+	platform *cloudfoundry.Client
+	data     *dataapi.Client
+	indices  indexer.Indices
+	out      *Space
+	names    map[string]string
+	domains  map[string]bool
 }
 
 func (x *exporter) market(ctx context.Context) error {
-	plans, err := x.cf.Plans(ctx, x.out.Offering)
+	plans, err := x.platform.Services.Plans(ctx, x.out.Offering)
 	if err != nil {
 		return err
 	}
@@ -144,14 +148,14 @@ func (x *exporter) market(ctx context.Context) error {
 		x.out.Plans = append(x.out.Plans, p.Name)
 	}
 	slices.Sort(x.out.Plans)
-	room, err := x.cf.Room(ctx)
+	room, err := x.platform.Space.Headroom(ctx)
 	x.out.Room = SpaceRoom{room.MemoryMB, room.Instances, room.Services, room.Routes}
 	return err
 }
 
 // services leaves out the records of our own runs.
 func (x *exporter) services(ctx context.Context) error {
-	all, err := x.cf.AllServiceInstances(ctx)
+	all, err := x.platform.Services.AllServiceInstances(ctx)
 	if err != nil {
 		return err
 	}
@@ -162,7 +166,7 @@ func (x *exporter) services(ctx context.Context) error {
 		x.names[i.GUID] = i.Name
 		service := SpaceService{Name: i.Name, Type: i.Type, Tags: i.Tags}
 		if i.PlanGUID != "" {
-			plan, err := x.cf.PlanOf(ctx, i.PlanGUID)
+			plan, err := x.platform.Services.Plan(ctx, i.PlanGUID)
 			if err != nil {
 				return err
 			}
@@ -174,7 +178,7 @@ func (x *exporter) services(ctx context.Context) error {
 }
 
 func (x *exporter) apps(ctx context.Context) error {
-	all, err := x.cf.AllApps(ctx)
+	all, err := x.platform.Apps.All(ctx)
 	if err != nil {
 		return err
 	}
@@ -191,20 +195,20 @@ func (x *exporter) apps(ctx context.Context) error {
 
 func (x *exporter) app(ctx context.Context, a cloudfoundry.App) (SpaceApp, error) {
 	out := SpaceApp{Name: a.Name, Stopped: a.State != cloudfoundry.Started}
-	process, err := x.cf.Process(ctx, a.GUID)
+	process, err := x.platform.Apps.Process(ctx, a.GUID)
 	if err != nil {
 		return out, err
 	}
 	out.Instances, out.MemoryMB, out.DiskMB = process.Instances, process.MemoryMB, process.DiskMB
 	out.HealthCheck, out.Endpoint = process.HealthCheck, process.HealthCheckEndpoint
-	droplet, err := x.cf.CurrentDroplet(ctx, a.GUID)
+	droplet, err := x.platform.Apps.CurrentDroplet(ctx, a.GUID)
 	if err != nil {
 		return out, err
 	}
 	if droplet != nil {
 		out.Image = droplet.Image
 	}
-	bindings, err := x.cf.Bindings(ctx, cloudfoundry.BindingFilter{App: a.GUID})
+	bindings, err := x.platform.Services.Bindings(ctx, cloudfoundry.BindingFilter{App: a.GUID})
 	if err != nil {
 		return out, err
 	}
@@ -212,7 +216,7 @@ func (x *exporter) app(ctx context.Context, a cloudfoundry.App) (SpaceApp, error
 		out.Services = append(out.Services, SpaceBinding{x.names[b.InstanceGUID], b.Name})
 	}
 	if a.Name == x.out.LiveApp {
-		env, err := x.cf.Environment(ctx, a.GUID)
+		env, err := x.platform.Apps.Environment(ctx, a.GUID)
 		if err != nil {
 			return out, err
 		}
@@ -222,7 +226,7 @@ func (x *exporter) app(ctx context.Context, a cloudfoundry.App) (SpaceApp, error
 }
 
 func (x *exporter) routes(ctx context.Context, app string, out *SpaceApp) error {
-	routes, err := x.cf.RoutesOfApp(ctx, app)
+	routes, err := x.platform.Routes.OfApp(ctx, app)
 	if err != nil {
 		return err
 	}
@@ -230,7 +234,7 @@ func (x *exporter) routes(ctx context.Context, app string, out *SpaceApp) error 
 		out.Routes = append(out.Routes, r.Address)
 		host, _, _ := strings.Cut(r.Address, "/")
 		x.domains[strings.TrimPrefix(host, r.Host+".")] = true
-		bound, err := x.cf.RouteService(ctx, r.GUID)
+		bound, err := x.platform.Routes.ServiceOf(ctx, r.GUID)
 		if err != nil {
 			return err
 		}
@@ -242,11 +246,11 @@ func (x *exporter) routes(ctx context.Context, app string, out *SpaceApp) error 
 }
 
 func (x *exporter) policies(ctx context.Context) error {
-	live, err := x.cf.AppByName(ctx, x.out.LiveApp)
+	live, err := x.platform.Apps.ByName(ctx, x.out.LiveApp)
 	if err != nil || live == nil {
 		return err
 	}
-	all, err := x.cf.NetworkPolicies(ctx, live.GUID)
+	all, err := x.platform.Space.NetworkPolicies(ctx, live.GUID)
 	if err != nil {
 		return err
 	}

@@ -7,11 +7,19 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/environ"
+	"github.com/digitalmarketplace/cutover/stages/runner"
 	"github.com/digitalmarketplace/cutover/stages/upgrade/report"
+)
+
+// The values of REMOVE_OLD_APP.
+const (
+	stopOldApp   = "stop"
+	deleteOldApp = "delete"
 )
 
 // problems gathers what is wrong with the settings.
@@ -23,26 +31,27 @@ func (p *problems) wrong(is bool, variable, format string, args ...any) {
 	}
 }
 
-// Problems are what the tags cannot say. first is the number of the first stage
-// that will run, since not every stage needs every setting.
-func (s *Settings) Problems(first int) environ.Problems {
+// Problems are what the tags cannot say. steps are the stages that will run, since not
+// every stage needs every setting.
+func (s *Settings) Problems(steps []runner.Step) environ.Problems {
 	p := &problems{}
 	p.wrong(strings.EqualFold(s.Stage, "Select one"), "STAGE", "is still %q: choose an environment", s.Stage)
 	plain := regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*$`)
 	p.wrong(s.Stage != "" && !strings.EqualFold(s.Stage, "Select one") && !plain.MatchString(s.Stage), "STAGE", "%q is not the name of an environment", s.Stage)
 	p.all = append(p.all, s.CF.Problems()...)
-	p.wrong(s.Plan == "" && first <= 2, "SERVICE_PLAN", "is not set: a plan of cf marketplace -e %s", s.Offering)
+	creates := slices.ContainsFunc(steps, func(step runner.Step) bool { return step.Name == stageCheckRelease || step.Name == stageCreateService })
+	p.wrong(s.Plan == "" && creates, "SERVICE_PLAN", "is not set: a plan of cf marketplace -e %s", s.Offering)
 	p.wrong(s.Release != "" && s.Image != "", "RELEASE", "is set, and so is IMAGE: set one of them")
 	p.wrong(strings.ContainsAny(s.Image+s.Release, " \t"), "IMAGE", "an image and a release have no spaces")
 	var object map[string]any
 	p.wrong(s.Parameters != "" && json.Unmarshal([]byte(s.Parameters), &object) != nil, "SERVICE_PARAMETERS", "is not a JSON object")
 	_, err := s.indices()
 	p.wrong(err != nil, "INDICES", "%v", err)
-	s.names(p)
+	s.checkNames(p)
 	s.addresses(p)
 	s.numbers(p)
 	p.wrong(s.OnBreach != "back" && s.OnBreach != "hold", "ON_BREACH", "%q is neither back nor hold", s.OnBreach)
-	p.wrong(s.OldAppThen != thenStop && s.OldAppThen != thenDelete, "OLD_APP", "%q is neither %s nor %s", s.OldAppThen, thenStop, thenDelete)
+	p.wrong(s.RemoveOldApp != stopOldApp && s.RemoveOldApp != deleteOldApp, "REMOVE_OLD_APP", "%q is neither %s nor %s", s.RemoveOldApp, stopOldApp, deleteOldApp)
 	if s.PlanDigest != "" {
 		err := report.CheckDigest(s.PlanDigest)
 		p.wrong(err != nil, "PLAN_DIGEST", "%v", err)
@@ -50,12 +59,12 @@ func (s *Settings) Problems(first int) environ.Problems {
 	return append(p.all, s.Lease.Problems()...)
 }
 
-// names sees that no two are the same: what is in the way of a new name would
-// else be the live object itself.
-func (s *Settings) names(p *problems) {
+// checkNames checks that no two are the same: the live object itself would else have
+// the name that is to be given.
+func (s *Settings) checkNames(p *problems) {
 	name := regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 	for _, kind := range [][]struct{ variable, value string }{
-		{{"LIVE_APP", s.LiveApp}, {"OLD_APP_NAME", s.OldApp}, {"NEW_APP", s.NewApp}, {"RELEASED_APP", s.ReleasedApp}},
+		{{"LIVE_APP", s.LiveApp}, {"OLD_APP", s.OldApp}, {"NEW_APP", s.NewApp}, {"RELEASED_APP", s.ReleasedApp}},
 		{{"SERVICE", s.Service}, {"OLD_SERVICE", s.OldService}, {"NEW_SERVICE", s.NewService}, {"RELEASED_SERVICE", s.ReleasedService}},
 	} {
 		by := map[string]string{}

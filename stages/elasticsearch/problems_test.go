@@ -21,7 +21,7 @@ func wrong(t *testing.T, changed map[string]string) []string {
 		env[k] = v
 	}
 	settings, all := environ.Load[elasticsearch.Settings](t.Context(), func(k string) (string, bool) { v, ok := env[k]; return v, ok })
-	all = append(all, settings.Problems(1)...)
+	all = append(all, settings.Problems(elasticsearch.Runbook(nil).Steps)...)
 	names := []string{}
 	for _, p := range all {
 		names = append(names, p.Variable)
@@ -61,7 +61,7 @@ func TestEachWrongSettingIsNamedAlone(t *testing.T) {
 		"ROUTE_TIMEOUT":        {"-1s", "0s"},
 		"VERIFY_TIMEOUT":       {"0s"},
 		"POLL_INTERVAL":        {"0s"},
-		"OLD_APP":              {"burn"},
+		"REMOVE_OLD_APP":       {"burn"},
 		"ON_BREACH":            {"panic"},
 		"PLAN_DIGEST":          {"nonsense", "1:", "2:traffic=0123456789", "1:traffic=blue"},
 		"HOLD_OLD_SERVICE_FOR": {"-1h"},

@@ -2,8 +2,10 @@ package elasticsearch
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
+	"github.com/digitalmarketplace/cutover/stages/bluegreen"
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/indexer"
 	"github.com/digitalmarketplace/cutover/stages/environ"
@@ -38,16 +40,16 @@ type Settings struct {
 // Names are the names on the platform.
 type Names struct {
 	LiveApp         string `env:"LIVE_APP, default=search-api" help:"name of the live app"`
-	LiveRoute       string `env:"LIVE_ROUTE, default=dm-search-api-$STAGE.cloudapps.digital" help:"route by which the live app is found; its other routes, with paths too, are carried along"`
-	Service         string `env:"SERVICE, default=search_api_elasticsearch" help:"name of the Elasticsearch service of the live app"`
-	OldApp          string `env:"OLD_APP_NAME, default=search-api-old" help:"name that the live app gets when it is replaced"`
-	OldService      string `env:"OLD_SERVICE, default=search_api_elasticsearch_old" help:"name that the replaced service gets"`
-	NewApp          string `env:"NEW_APP, default=elasticsearch-migration" help:"name of the app that is built beside the live one"`
-	TemporaryRoute  string `env:"TEMPORARY_ROUTE, default=dm-elasticsearch-migration-$STAGE.cloudapps.digital" help:"route of the new app until it takes the live one"`
-	PrivateRoute    string `env:"PRIVATE_ROUTE, default=dm-search-api-rollback-$STAGE.cloudapps.digital" help:"route of the replaced app alone while a rollback brings it up to date; deleted when it serves again"`
-	NewService      string `env:"NEW_SERVICE, default=search_api_elasticsearch_new" help:"name of the new Elasticsearch service while both exist"`
-	ReleasedApp     string `env:"RELEASED_APP, default=search-api-released" help:"name that a way back from after step 18 gives to the app that was released, which it takes off the live routes and never deletes"`
-	ReleasedService string `env:"RELEASED_SERVICE, default=search_api_elasticsearch_released" help:"name that it gives to that app's service, which stays too"`
+	LiveRoute       string `env:"LIVE_ROUTE, default=dm-search-api-$STAGE.cloudapps.digital" help:"route by which the live app is found; its other routes, with paths too, are moved along"`
+	Service         string `env:"SERVICE, default=search_api_elasticsearch" help:"name of the live app's Elasticsearch service"`
+	OldApp          string `env:"OLD_APP, default=search-api-old" help:"name that blue, the live app, gets when it is replaced"`
+	OldService      string `env:"OLD_SERVICE, default=search_api_elasticsearch_old" help:"name that blue's service gets"`
+	NewApp          string `env:"NEW_APP, default=elasticsearch-migration" help:"name of green, the app that is built beside the live one, until it takes the live name"`
+	TemporaryRoute  string `env:"TEMPORARY_ROUTE, default=dm-elasticsearch-migration-$STAGE.cloudapps.digital" help:"route of green until it is on the live routes"`
+	PrivateRoute    string `env:"PRIVATE_ROUTE, default=dm-search-api-rollback-$STAGE.cloudapps.digital" help:"route of blue alone while a rollback catches it up; deleted when it serves again"`
+	NewService      string `env:"NEW_SERVICE, default=search_api_elasticsearch_new" help:"name of green's Elasticsearch service until it takes SERVICE"`
+	ReleasedApp     string `env:"RELEASED_APP, default=search-api-released" help:"name that a rollback from after step 18 gives to the app that was released, which it unmaps from the live routes and never deletes"`
+	ReleasedService string `env:"RELEASED_SERVICE, default=search_api_elasticsearch_released" help:"name that such a rollback gives to that app's service, which stays too"`
 	ServiceVar      string `env:"SERVICE_VARIABLE, default=DM_ELASTICSEARCH_SERVICE_NAME" help:"variable that tells the app its service's name"`
 }
 
@@ -57,12 +59,12 @@ type Creation struct {
 	Plan           string         `env:"SERVICE_PLAN" help:"plan of the new service, as cf marketplace -e elasticsearch lists it; needed by 1 and 2"`
 	Parameters     string         `env:"SERVICE_PARAMETERS" help:"JSON parameters for the creation of the new service"`
 	Release        string         `env:"RELEASE" help:"release to push, as a tag of the live app's image: release-1234; by default the live one"`
-	Image          string         `env:"IMAGE" help:"docker image of the new app; by default the live app's own"`
-	DockerUsername string         `env:"DOCKER_USERNAME" help:"user of the image registry, if it wants one"`
+	Image          string         `env:"IMAGE" help:"docker image of green; by default the live app's own"`
+	DockerUsername string         `env:"DOCKER_USERNAME" help:"user of the image registry, if it needs one"`
 	Repository     string         `env:"RELEASE_REPOSITORY" help:"git address of the live app's source; where set, the live release must be the newest of its main branch"`
 	MainBranch     string         `env:"MAIN_BRANCH, default=main" help:"name of that branch"`
-	SmokeTest      string         `env:"SMOKE_TEST" help:"shell command that tries the new app before it gets live traffic; it finds the address in SMOKE_TEST_URL, and its exit code decides"`
-	NoParameters   string         `env:"NO_PARAMETERS" help:"services, with commas between, whose bindings have no parameters, where the platform does not tell"`
+	SmokeTest      string         `env:"SMOKE_TEST" help:"shell command that tests green before it gets live traffic; SMOKE_TEST_URL has its address, and the exit code decides"`
+	NoParameters   string         `env:"NO_PARAMETERS" help:"services, with commas between, whose bindings have no parameters, where the platform does not show them"`
 	DockerPassword environ.Secret `env:"CF_DOCKER_PASSWORD" help:"password of the image registry"`
 	Manifests      string         `env:"MANIFESTS, default=manifests" help:"folder for the two manifests, for eyes only: never archive it"`
 }
@@ -70,11 +72,11 @@ type Creation struct {
 // Indexing says what is indexed, and how hard.
 type Indexing struct {
 	Indices     string `env:"INDICES" help:"JSON list of what is indexed, each {alias, kind, frameworks, mapping}; by default the Digital Marketplace's"`
-	DropIndices string `env:"DROP_INDICES" help:"indices or aliases, with commas between, that the live app serves and the new one need not"`
-	Concurrency int    `env:"CONCURRENCY, default=128" help:"ceiling of documents put at the same time; how many there are below it finds itself"`
+	DropIndices string `env:"DROP_INDICES" help:"indices or aliases, with commas between, that the live app serves and green need not"`
+	Concurrency int    `env:"CONCURRENCY, default=128" help:"ceiling of documents put at the same time; the program finds the best number below it"`
 	MaxFailed   int    `env:"MAX_FAILED, default=0" help:"documents that may fail before the filling of an index stops"`
 	MaxRemovals int    `env:"MAX_REMOVALS, default=-1" help:"documents that a reindex may remove; -1 is 1 % of the index and at least 10, 0 is none"`
-	Rate        int    `env:"RATE" help:"ceiling of documents put a second; by default none. The run's annotation rate takes its place while a stage runs"`
+	Rate        int    `env:"RATE" help:"ceiling of documents put a second; by default none. the run's annotation rate overrides it while a stage runs"`
 	Workers     int    `env:"SEARCH_API_WORKERS, default=4" help:"requests that one instance of the search API answers at once; where people use it, half of them stay theirs"`
 }
 
@@ -91,12 +93,12 @@ type Witness struct {
 	WitnessRate     float64       `env:"WITNESS_RATE, default=20" help:"requests a second that the witness sends to the live address during a switch"`
 	WitnessBaseline time.Duration `env:"WITNESS_BASELINE, default=10s" help:"how long it asks before the first change"`
 	WitnessAfter    time.Duration `env:"WITNESS_AFTER, default=10s" help:"how long it goes on after the last change"`
-	OnBreach        string        `env:"ON_BREACH, default=back" help:"what a failed request leads to: back (the old app is put back) or hold (both stay as they are)"`
+	OnBreach        string        `env:"ON_BREACH, default=back" help:"what a failed live request causes during a switch: back (revert to blue) or hold (both apps stay on the live routes)"`
 }
 
 // Waiting holds the deadlines and the pace.
 type Waiting struct {
-	Poll           time.Duration `env:"POLL_INTERVAL, default=3s" help:"pause between two looks at something awaited"`
+	Poll           time.Duration `env:"POLL_INTERVAL, default=3s" help:"pause between two reads of something awaited"`
 	VerifyTimeout  time.Duration `env:"VERIFY_TIMEOUT, default=5m" help:"how long a postcondition is awaited"`
 	RouteTimeout   time.Duration `env:"ROUTE_TIMEOUT, default=3m" help:"how long the routers may take to follow a change of routes"`
 	StartTimeout   time.Duration `env:"START_TIMEOUT, default=10m" help:"how long an app may take to start"`
@@ -105,16 +107,16 @@ type Waiting struct {
 	CatchUpTimeout time.Duration `env:"CATCH_UP_TIMEOUT, default=15m" help:"how long one catch-up may take"`
 }
 
-// Ending says how what was live goes.
+// Ending says what becomes of blue.
 type Ending struct {
-	AlsoBound  string        `env:"ALSO_BOUND" help:"apps and service keys, with commas between, that may use an Elasticsearch service when it gets another name, besides the app whose it is"`
-	OldAppThen string        `env:"OLD_APP, default=stop" help:"what becomes of the replaced app in step 17: stop keeps it, stopped, as the quick way back until step 20; delete deletes it, and a rollback makes it anew"`
-	Hold       time.Duration `env:"HOLD_OLD_SERVICE_FOR, default=0s" help:"how long after step 17 the old service must have been kept before step 20 deletes it"`
+	AlsoBound    string        `env:"ALSO_BOUND" help:"apps and service keys, with commas between, that may use an Elasticsearch service when it is renamed, besides its own app"`
+	RemoveOldApp string        `env:"REMOVE_OLD_APP, default=stop" help:"what step 17 does to blue: stop keeps it, stopped, for a quick rollback until step 20; delete deletes it, and a rollback rebuilds it"`
+	Hold         time.Duration `env:"HOLD_OLD_SERVICE_FOR, default=0s" help:"how long after step 17 blue's service is kept before step 20 may delete it"`
 }
 
 // Approval says which plan was approved, and by whom.
 type Approval struct {
-	PlanDigest string `env:"PLAN_DIGEST" help:"digest of the plan that was approved, as plan prints it: every stage refuses where the world is neither the one of that plan nor on its way"`
+	PlanDigest string `env:"PLAN_DIGEST" help:"digest of the plan that was approved, as plan prints it: every stage refuses where the world is neither that of the plan nor what its own stages made of it"`
 	ApprovedBy string `env:"APPROVED_BY" help:"who approved it, for the record"`
 }
 
@@ -148,16 +150,53 @@ func (s *Settings) searchAPI() string {
 	return s.house("search-api")
 }
 
-// fixed are the settings that must not change midway in a run; a job that does
-// not know one (the nightly one has no plan) leaves it empty.
+// fixed are the settings that must not change during a run; a job that does not
+// know one (the nightly one has no plan) leaves it empty.
 func (s *Settings) fixed() map[string]string {
 	indices, _ := s.indices()
 	listed, _ := json.Marshal(indices)
 	return map[string]string{
 		"STAGE": s.Stage, "LIVE_APP": s.LiveApp, "LIVE_ROUTE": s.LiveRoute, "SERVICE": s.Service,
-		"OLD_APP_NAME": s.OldApp, "OLD_SERVICE": s.OldService, "SERVICE_VARIABLE": s.ServiceVar,
+		"OLD_APP": s.OldApp, "OLD_SERVICE": s.OldService, "SERVICE_VARIABLE": s.ServiceVar,
 		"NEW_APP": s.NewApp, "NEW_SERVICE": s.NewService, "TEMPORARY_ROUTE": s.TemporaryRoute,
 		"RELEASED_APP": s.ReleasedApp, "RELEASED_SERVICE": s.ReleasedService,
 		"SERVICE_OFFERING": s.Offering, "SERVICE_PLAN": s.Plan, "SERVICE_PARAMETERS": s.Parameters, "IMAGE": s.Image, "RELEASE": s.Release, "INDICES": string(listed),
 	}
+}
+
+// names are those of the platform, as the packages of bluegreen take them.
+func (s *Settings) names() bluegreen.Names {
+	return bluegreen.Names{
+		LiveApp: s.LiveApp, OldApp: s.OldApp, NewApp: s.NewApp, ReleasedApp: s.ReleasedApp,
+		LiveRoute: s.LiveRoute, TemporaryRoute: s.TemporaryRoute, PrivateRoute: s.PrivateRoute,
+		Service: s.Service, OldService: s.OldService, NewService: s.NewService, ReleasedService: s.ReleasedService,
+		ServiceVariable: s.ServiceVar,
+	}
+}
+
+// image is green's docker image, where blue's is this one.
+func (s *Settings) image(blue string) string {
+	switch {
+	case s.Image != "":
+		return s.Image
+	case s.Release != "":
+		return tagged(blue, s.Release)
+	}
+	return blue
+}
+
+// perStage is a variable that each environment has its own of.
+func (s *Settings) perStage(variable string) string {
+	return variable + "_" + strings.ToUpper(strings.ReplaceAll(s.Stage, "-", "_"))
+}
+
+// list splits a setting at its commas.
+func list(text string) []string {
+	var all []string
+	for part := range strings.SplitSeq(text, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			all = append(all, part)
+		}
+	}
+	return all
 }

@@ -49,15 +49,15 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 	}
 }
 
-// A header cannot carry it, and a file of credentials often ends in a line break.
-func TestASecretWithALineBreakIsAProblem(t *testing.T) {
+// A header cannot contain a line break, and a file of credentials often ends in one.
+func TestSecretWithALineBreakIsAProblem(t *testing.T) {
 	_, problems := Load[settings](context.Background(), from(map[string]string{"STAGE": "preview", "API_TOKEN_PREVIEW": "t0ken-value\n"}))
 	if len(problems) != 1 || problems[0].Variable != "API_TOKEN_PREVIEW" || strings.Contains(problems.Error(), "t0ken") {
 		t.Errorf("problems: %v", problems)
 	}
 }
 
-func TestALoginInAnAddressIsASecret(t *testing.T) {
+func TestCredentialsInAURLAreSecrets(t *testing.T) {
 	for address, secrets := range map[string][]string{
 		"https://t0ken-value@git.test/x":                 {"t0ken-value"},
 		"https://somebody:t0ken-value@git.test:8443/x@y": {"t0ken-value"},
@@ -71,23 +71,23 @@ func TestALoginInAnAddressIsASecret(t *testing.T) {
 		}
 		for _, secret := range secrets {
 			if strings.Contains(text, secret) {
-				t.Errorf("%s is told: %s", address, text)
+				t.Errorf("%s is not redacted: %s", address, text)
 			}
 		}
 		if secrets == nil && !strings.Contains(text, "ask "+address) {
-			t.Errorf("%s has no secret, and is told as %s", address, text)
+			t.Errorf("%s has no secret, but was changed: %s", address, text)
 		}
 	}
 }
 
-func TestWhatATerminalWouldObeyIsNotWritten(t *testing.T) {
+func TestTerminalEscapeSequencesAreReplaced(t *testing.T) {
 	got := NewRedactor("t0ken-value").Redact("one\tline\n\x1b[31mred\a\r\u009b2J\xff\u202e end of t0ken-value")
 	if want := "one\tline\n\ufffd[31mred\ufffd\ufffd\ufffd2J\ufffd\ufffd end of ***"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
-func TestSetButEmptyCountsAsUnset(t *testing.T) {
+func TestEmptyVariableCountsAsUnset(t *testing.T) {
 	got, problems := Load[settings](context.Background(), from(map[string]string{
 		"STAGE": "preview", "API_TOKEN_PREVIEW": "t0ken-value", "API_URL": "", "DRAIN": "",
 	}))
@@ -100,7 +100,7 @@ func TestSetButEmptyCountsAsUnset(t *testing.T) {
 	}
 }
 
-func TestEffectiveSettingsNameTheirSourceAndHideSecrets(t *testing.T) {
+func TestEffectiveNamesSourcesAndHidesSecrets(t *testing.T) {
 	all := Effective(reflect.TypeFor[settings](), from(map[string]string{"STAGE": "preview", "API_TOKEN_PREVIEW": "t0ken-value"}))
 	var lines []string
 	for _, s := range all {
@@ -115,7 +115,7 @@ func TestEffectiveSettingsNameTheirSourceAndHideSecrets(t *testing.T) {
 	}
 }
 
-func TestASecretCannotBePrinted(t *testing.T) {
+func TestSecretCannotBePrinted(t *testing.T) {
 	s := struct{ Token Secret }{"hunter2-and-more"}
 	var log bytes.Buffer
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "token", s.Token, "all", s)
@@ -130,7 +130,7 @@ func TestASecretCannotBePrinted(t *testing.T) {
 	}
 }
 
-func TestARedactorBlanksEveryFormOfASecret(t *testing.T) {
+func TestRedactorReplacesEveryEncodingOfASecret(t *testing.T) {
 	secret := `pä$s"w/rd+&`
 	var out bytes.Buffer
 	w := NewRedactor(secret).Writer(&out)
@@ -142,7 +142,7 @@ func TestARedactorBlanksEveryFormOfASecret(t *testing.T) {
 		out.Reset()
 		fmt.Fprintf(w, "before %s after", form)
 		if strings.Contains(out.String(), strings.Trim(form, `"`)) || !strings.Contains(out.String(), redacted) {
-			t.Errorf("%q passed as %q", form, out.String())
+			t.Errorf("%q was written as %q", form, out.String())
 		}
 	}
 }

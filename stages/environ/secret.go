@@ -1,25 +1,27 @@
 package environ
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/url"
-	"sort"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
 )
 
-// redacted stands wherever a secret would have stood.
+// redacted replaces a secret in output.
 const redacted = "***"
 
-// Secret is a setting that cannot be printed: every way of turning it into
-// text (fmt, slog, JSON) gives "***". Reveal is the only way to its value.
+// Secret is a setting that cannot be printed: fmt, slog and JSON all write "***". Only
+// Reveal returns its value.
 type Secret string
 
-// Reveal returns the value, for the one place that sends it.
+// Reveal returns the value, for the code that sends it.
 func (s Secret) Reveal() string { return string(s) }
 
 // String implements fmt.Stringer, so that %s and %v print "***".
@@ -34,19 +36,18 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalJSON implements json.Marshaler.
 func (s Secret) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
 
-// minSecret is the length under which a value is too common a text to be
-// searched for: blanking every "1" would make logs unreadable and hide nothing.
+// minSecret is the length of the shortest secret that is redacted. Shorter texts are too
+// common: replacing every "1" would make logs unreadable and hide nothing.
 const minSecret = 4
 
-// Redactor blanks known secrets in whatever is about to leave the process:
-// log lines, reports, errors. It knows each secret as it is, URL-encoded,
-// base64-encoded and JSON-escaped, because servers echo tokens (the search API's
-// 403 body is the token offered) and libraries print request addresses.
-// It is safe for use by several goroutines.
+// Redactor replaces known secrets in output: log lines, reports, errors. It finds each
+// secret as it is, URL-encoded, base64-encoded and JSON-escaped, because servers echo
+// tokens (the search API's 403 body is the token it got) and libraries print URLs. It is
+// safe for use by several goroutines.
 type Redactor struct {
-	mu    sync.RWMutex
-	known map[string]bool
-	from  *strings.Replacer
+	mu       sync.RWMutex
+	known    map[string]bool
+	replacer *strings.Replacer
 }
 
 // NewRedactor returns a Redactor that knows the given secrets.
@@ -56,7 +57,7 @@ func NewRedactor(secrets ...string) *Redactor {
 	return r
 }
 
-// Add makes further secrets known, such as the credentials found in an app's environment.
+// Add adds secrets, such as the credentials in an app's environment.
 func (r *Redactor) Add(secrets ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -68,24 +69,18 @@ func (r *Redactor) Add(secrets ...string) {
 			r.known[form] = true
 		}
 	}
-	all := make([]string, 0, len(r.known))
-	for s := range r.known {
-		all = append(all, s)
-	}
-	// The longest first, so that a secret that contains another goes whole.
-	sort.Slice(all, func(i, j int) bool {
-		if len(all[i]) != len(all[j]) {
-			return len(all[i]) > len(all[j])
-		}
-		return all[i] < all[j]
+	// Longest first, so that a secret that contains another one is replaced as a whole.
+	all := slices.SortedFunc(maps.Keys(r.known), func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(b), len(a)), strings.Compare(a, b))
 	})
 	pairs := make([]string, 0, 2*len(all))
 	for _, s := range all {
 		pairs = append(pairs, s, redacted)
 	}
-	r.from = strings.NewReplacer(pairs...)
+	r.replacer = strings.NewReplacer(pairs...)
 }
 
+// forms returns a secret in all its encodings.
 func forms(s string) []string {
 	quoted, _ := json.Marshal(s)
 	return []string{
@@ -98,15 +93,13 @@ func forms(s string) []string {
 	}
 }
 
-// Redact returns text with every known secret replaced by "***", and what a
-// terminal would obey, or cannot read, by "�": part of it is other people's words.
+// Redact returns text with every known secret replaced by "***". It also replaces invalid
+// UTF-8, control characters (but not line breaks and tabs) and bidirectional controls by
+// "�", because text from other systems could contain terminal escape sequences.
 func (r *Redactor) Redact(text string) string {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	if r.from != nil {
-		text = r.from.Replace(text)
-	}
-	return strings.Map(visible, text)
+	return strings.Map(visible, r.replacer.Replace(text))
 }
 
 func visible(c rune) rune {
@@ -116,17 +109,17 @@ func visible(c rune) rune {
 	return c
 }
 
-// Writer returns a writer that redacts what passes through it to w. Each Write
-// is redacted by itself: callers write whole lines, as slog and the card do.
-func (r *Redactor) Writer(w io.Writer) io.Writer { return &redactingWriter{to: w, by: r} }
+// Writer returns a writer that redacts everything written to w. Each Write is redacted by
+// itself, so callers must write whole lines, as slog and the card do.
+func (r *Redactor) Writer(w io.Writer) io.Writer { return &redactingWriter{to: w, redactor: r} }
 
 type redactingWriter struct {
-	to io.Writer
-	by *Redactor
+	to       io.Writer
+	redactor *Redactor
 }
 
 func (w *redactingWriter) Write(p []byte) (int, error) {
-	if _, err := io.WriteString(w.to, w.by.Redact(string(p))); err != nil {
+	if _, err := io.WriteString(w.to, w.redactor.Redact(string(p))); err != nil {
 		return 0, err
 	}
 	return len(p), nil

@@ -6,34 +6,33 @@ import (
 	"reflect"
 )
 
-// Value is what one variable of a settings struct is.
+// Value is the decoded value of one variable of a settings struct.
 type Value struct {
 	Name string
-	// Text is the value as the program understood it, so that 60s and 1m0s are one.
+	// Text is the decoded value as text: "1m0s" for both 60s and 1m0s.
 	Text string
-	// Default tells that it is what it would be if nobody had set it.
+	// Default reports whether the value equals the default.
 	Default bool
 }
 
-// Values lists what the variables of a loaded settings struct are, in the order of
-// its fields, without those that are secrets. stage is the STAGE that defaults may
-// name.
+// Values lists the values of a loaded settings struct in the order of its fields,
+// without secrets. stage is the value of STAGE that defaults may contain.
 func Values[T any](settings T, stage string) []Value {
-	only := func(name string) (string, bool) {
+	onlyStage := func(name string) (string, bool) {
 		if name == stageKey {
 			return stage, true
 		}
 		return "", false
 	}
-	unset, _ := Load[T](context.Background(), only)
-	now, standard := reflect.ValueOf(settings), reflect.ValueOf(unset)
+	defaults, _ := Load[T](context.Background(), onlyStage)
+	now, unset := reflect.ValueOf(settings), reflect.ValueOf(defaults)
 	var all []Value
-	for _, v := range Variables(now.Type(), only) {
+	for _, v := range Variables(now.Type(), onlyStage) {
 		if v.Secret {
 			continue
 		}
-		text, other := fmt.Sprint(now.FieldByIndex(v.field)), fmt.Sprint(standard.FieldByIndex(v.field))
-		all = append(all, Value{Name: v.Name, Text: text, Default: text == other})
+		text, standard := fmt.Sprint(now.FieldByIndex(v.field)), fmt.Sprint(unset.FieldByIndex(v.field))
+		all = append(all, Value{Name: v.Name, Text: text, Default: text == standard})
 	}
 	return all
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/environ"
 )
 
-func TestValuesAreWhatWasUnderstood(t *testing.T) {
+func TestValuesAreDecoded(t *testing.T) {
 	type settings struct {
 		Stage string         `env:"STAGE"`
 		Route string         `env:"ROUTE, default=$STAGE.example"`

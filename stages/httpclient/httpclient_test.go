@@ -19,26 +19,23 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/httpclient"
 )
 
-// server answers with the statuses in turn, the last for ever, and counts.
+// server responds with one status after the other, then always with the last one,
+// and records the requests.
 type server struct {
 	*httptest.Server
 	mu       sync.Mutex
 	statuses []int
-	asked    []string
-	header   http.Header
+	requests []string
 }
 
 func newServer(t *testing.T, statuses ...int) *server {
 	t.Helper()
-	s := &server{statuses: statuses, header: http.Header{}}
+	s := &server{statuses: statuses}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		status := s.statuses[min(len(s.asked), len(s.statuses)-1)]
-		s.asked = append(s.asked, r.Method+" "+r.Host+" "+r.UserAgent())
-		for k, v := range s.header {
-			w.Header()[k] = v
-		}
+		status := s.statuses[min(len(s.requests), len(s.statuses)-1)]
+		s.requests = append(s.requests, r.Method+" "+r.Host+" "+r.UserAgent())
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, "because")
 	}))
@@ -46,13 +43,13 @@ func newServer(t *testing.T, statuses ...int) *server {
 	return s
 }
 
-func (s *server) count() int { s.mu.Lock(); defer s.mu.Unlock(); return len(s.asked) }
+func (s *server) count() int { s.mu.Lock(); defer s.mu.Unlock(); return len(s.requests) }
 
 func quick() httpclient.Options {
 	return httpclient.Options{WaitMin: time.Millisecond, WaitMax: 2 * time.Millisecond, Attempts: 3}
 }
 
-func allowed(ctx context.Context) context.Context {
+func withPermit(ctx context.Context) context.Context {
 	return httpclient.WithPermit(ctx, func(context.Context) error { return nil })
 }
 
@@ -68,32 +65,32 @@ func send(ctx context.Context, c *http.Client, method, url string) (status int, 
 	return resp.StatusCode, httpclient.Body(resp), nil
 }
 
-func TestWhatIsTriedAgainAndWhatIsNot(t *testing.T) {
+func TestRetries(t *testing.T) {
 	for name, c := range map[string]struct {
 		method   string
 		statuses []int
 		want     int
-		asked    int
+		requests int
 	}{
-		"a read is tried again on 5xx":              {"GET", []int{503, 500, 200}, 200, 3},
-		"a read is tried again on 429":              {"GET", []int{429, 200}, 200, 2},
-		"a read is not tried again on 404":          {"GET", []int{404, 200}, 404, 1},
-		"the last answer of a read is handed back":  {"GET", []int{503}, 503, 3},
-		"a write is not tried again on 5xx":         {"PUT", []int{503, 200}, 503, 1},
-		"a write is tried again on 429":             {"POST", []int{429, 201}, 201, 2},
-		"the last answer of a write is handed back": {"POST", []int{429}, 429, 3},
+		"read is retried on 5xx":               {"GET", []int{503, 500, 200}, 200, 3},
+		"read is retried on 429":               {"GET", []int{429, 200}, 200, 2},
+		"read is not retried on 404":           {"GET", []int{404, 200}, 404, 1},
+		"last response of a read is returned":  {"GET", []int{503}, 503, 3},
+		"write is not retried on 5xx":          {"PUT", []int{503, 200}, 503, 1},
+		"write is retried on 429":              {"POST", []int{429, 201}, 201, 2},
+		"last response of a write is returned": {"POST", []int{429}, 429, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t, c.statuses...)
-			status, body, err := send(allowed(t.Context()), httpclient.New(quick()), c.method, s.URL)
-			if err != nil || status != c.want || body != "because" || s.count() != c.asked {
-				t.Errorf("%d %q after %d requests, %v", status, body, s.count(), err)
+			status, body, err := send(withPermit(t.Context()), httpclient.New(quick()), c.method, s.URL)
+			if err != nil || status != c.want || body != "because" || s.count() != c.requests {
+				t.Errorf("got %d %q after %d requests, %v", status, body, s.count(), err)
 			}
 		})
 	}
 }
 
-func TestAWriteWithoutAPermitIsNotSent(t *testing.T) {
+func TestWriteWithoutPermitIsNotSent(t *testing.T) {
 	s := newServer(t, 200)
 	c := httpclient.New(quick())
 	lost := errors.New("the lease is lost")
@@ -101,9 +98,9 @@ func TestAWriteWithoutAPermitIsNotSent(t *testing.T) {
 		ctx  context.Context
 		want error
 	}{
-		"no permit":          {t.Context(), httpclient.ErrNoPermit},
-		"a permit withdrawn": {httpclient.WithoutPermit(allowed(t.Context())), httpclient.ErrNoPermit},
-		"a permit refused":   {httpclient.WithPermit(t.Context(), func(context.Context) error { return lost }), lost},
+		"no permit":        {t.Context(), httpclient.ErrNoPermit},
+		"permit withdrawn": {httpclient.WithoutPermit(withPermit(t.Context())), httpclient.ErrNoPermit},
+		"permit refused":   {httpclient.WithPermit(t.Context(), func(context.Context) error { return lost }), lost},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, _, err := send(x.ctx, c, "DELETE", s.URL); !errors.Is(err, x.want) {
@@ -114,12 +111,12 @@ func TestAWriteWithoutAPermitIsNotSent(t *testing.T) {
 	if n := s.count(); n != 0 {
 		t.Errorf("%d writes were sent", n)
 	}
-	if status, _, err := send(httpclient.Harmless(t.Context()), c, "POST", s.URL); err != nil || status != 200 {
-		t.Errorf("a harmless POST: %d, %v", status, err)
+	if status, _, err := send(httpclient.AsRead(t.Context()), c, "POST", s.URL); err != nil || status != 200 {
+		t.Errorf("POST marked as a read: %d, %v", status, err)
 	}
 }
 
-func TestTheHostStaysWhereTheConnectionIsChosen(t *testing.T) {
+func TestDialKeepsTheHostHeader(t *testing.T) {
 	s := newServer(t, 200)
 	o := quick()
 	o.Dial = strings.TrimPrefix(s.URL, "http://")
@@ -127,12 +124,12 @@ func TestTheHostStaysWhereTheConnectionIsChosen(t *testing.T) {
 	if _, _, err := send(t.Context(), httpclient.New(o), "GET", "http://live.example/_status"); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"GET live.example cutover/test"}, s.asked); diff != "" {
-		t.Errorf("asked (-want +got):\n%s", diff)
+	if diff := cmp.Diff([]string{"GET live.example cutover/test"}, s.requests); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }
 
-func TestFreshConnectionsAreNotKept(t *testing.T) {
+func TestFreshConnectionsAreClosedAfterOneRequest(t *testing.T) {
 	var opened atomic.Int64
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
@@ -158,39 +155,39 @@ func TestFreshConnectionsAreNotKept(t *testing.T) {
 	}
 }
 
-func TestAWriteThatWasNeverSentIsNotCalledUnanswered(t *testing.T) {
+func TestUnsentWriteIsNotUnanswered(t *testing.T) {
 	s := newServer(t, 200)
 	url := s.URL
 	s.Close()
-	_, _, err := send(allowed(t.Context()), httpclient.New(quick()), "PUT", url)
+	_, _, err := send(withPermit(t.Context()), httpclient.New(quick()), "PUT", url)
 	if err == nil || errors.Is(err, httpclient.ErrUnanswered) {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestAWriteCutOffIsUnanswered(t *testing.T) {
+func TestWriteWithoutResponseIsUnanswered(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }))
 	t.Cleanup(s.Close)
-	if _, _, err := send(allowed(t.Context()), httpclient.New(quick()), "PUT", s.URL); !errors.Is(err, httpclient.ErrUnanswered) {
+	if _, _, err := send(withPermit(t.Context()), httpclient.New(quick()), "PUT", s.URL); !errors.Is(err, httpclient.ErrUnanswered) {
 		t.Errorf("got %v", err)
 	}
 }
 
-// A stop does not cut off a write that was begun: it is answered, or given up
-// after the grace. None is begun after the stop.
-func TestAStopLetsAWriteEnd(t *testing.T) {
+// After its context has ended, a write that was sent gets the grace period to be
+// answered, and no new write is sent.
+func TestWriteHasAGracePeriodAfterItsContextEnds(t *testing.T) {
 	for name, c := range map[string]struct {
 		answersAfter time.Duration
 		unanswered   bool
 		took         time.Duration
 	}{
-		"it is answered within the grace": {3 * time.Second, false, 3 * time.Second},
-		"it is given up after the grace":  {time.Hour, true, 11 * time.Second},
+		"answered within the grace period": {3 * time.Second, false, 3 * time.Second},
+		"given up after the grace period":  {time.Hour, true, 11 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				ctx, stop := context.WithCancel(allowed(t.Context()))
-				client := httpclient.NewOver(httpclient.Options{}, tripper(func(r *http.Request) (*http.Response, error) {
+				ctx, stop := context.WithCancel(withPermit(t.Context()))
+				client := httpclient.NewOver(httpclient.Options{}, roundTripper(func(r *http.Request) (*http.Response, error) {
 					select {
 					case <-r.Context().Done():
 						return nil, r.Context().Err()
@@ -198,53 +195,53 @@ func TestAStopLetsAWriteEnd(t *testing.T) {
 						return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader("")), Request: r}, nil
 					}
 				}))
-				began := time.Now()
+				start := time.Now()
 				time.AfterFunc(time.Second, stop)
 				_, _, err := send(ctx, client, "PUT", "http://live.example/")
-				if errors.Is(err, httpclient.ErrUnanswered) != c.unanswered || time.Since(began) != c.took {
-					t.Errorf("%v after %s", err, time.Since(began))
+				if errors.Is(err, httpclient.ErrUnanswered) != c.unanswered || time.Since(start) != c.took {
+					t.Errorf("got %v after %s", err, time.Since(start))
 				}
 				if _, _, err := send(ctx, client, "PUT", "http://live.example/"); !errors.Is(err, context.Canceled) || errors.Is(err, httpclient.ErrUnanswered) {
-					t.Errorf("a write after the stop: %v", err)
+					t.Errorf("write after the context has ended: got %v", err)
 				}
 			})
 		})
 	}
 }
 
-type tripper func(*http.Request) (*http.Response, error)
+type roundTripper func(*http.Request) (*http.Response, error)
 
-func (f tripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// A read whose answer breaks off is tried again; a write is not, since it may have
-// been done.
-func TestAnAnswerThatBreaksOff(t *testing.T) {
+// A read with an incomplete response is retried. A write is not, because it may have
+// been carried out.
+func TestIncompleteResponse(t *testing.T) {
 	for method, want := range map[string]int{http.MethodGet: 3, http.MethodPut: 1} {
-		var asked atomic.Int64
+		var requests atomic.Int64
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "7")
 			text := "becaus"
-			if asked.Add(1) == 3 {
+			if requests.Add(1) == 3 {
 				text = "because"
 			}
 			_, _ = io.WriteString(w, text)
 		}))
-		_, body, err := send(allowed(t.Context()), httpclient.New(quick()), method, s.URL)
+		_, body, err := send(withPermit(t.Context()), httpclient.New(quick()), method, s.URL)
 		s.Close()
-		if int(asked.Load()) != want || want == 3 && (err != nil || body != "because") {
-			t.Errorf("%s: asked %d times, %q, %v", method, asked.Load(), body, err)
+		if int(requests.Load()) != want || want == 3 && (err != nil || body != "because") {
+			t.Errorf("%s: %d requests, %q, %v", method, requests.Load(), body, err)
 		}
 	}
 }
 
-// Answers are collected in buffers that are used again, once they are closed and not before.
-func TestAnswersAreNotMixedUp(t *testing.T) {
+// A buffer is reused only after the body that used it is closed.
+func TestResponseBuffersAreNotMixedUp(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, strings.Repeat(r.URL.Path, 200))
 	}))
 	t.Cleanup(s.Close)
 	c := httpclient.New(quick())
-	ask := func(path string) *http.Response {
+	get := func(path string) *http.Response {
 		resp, err := c.Get(s.URL + path)
 		if err != nil {
 			t.Fatal(err)
@@ -252,7 +249,7 @@ func TestAnswersAreNotMixedUp(t *testing.T) {
 		return resp
 	}
 	for range 3 {
-		first, second := ask("/first"), ask("/second")
+		first, second := get("/first"), get("/second")
 		for path, resp := range map[string]*http.Response{"/first": first, "/second": second} {
 			body, err := io.ReadAll(resp.Body)
 			if err != nil || string(body) != strings.Repeat(path, 200) || resp.ContentLength != int64(len(body)) {
@@ -260,7 +257,7 @@ func TestAnswersAreNotMixedUp(t *testing.T) {
 			}
 			resp.Body.Close()
 			if late, _ := io.ReadAll(resp.Body); len(late) > 0 {
-				t.Errorf("%s: %.40q after it was closed", path, late)
+				t.Errorf("%s: read %.40q from a closed body", path, late)
 			}
 		}
 	}

@@ -5,38 +5,38 @@ import (
 	"errors"
 )
 
-// ErrNoPermit is returned for a write whose context carries no permit at all: a
-// write outside of a stage's Apply is a fault in the program, and is not sent.
-var ErrNoPermit = errors.New("writing is not permitted here")
+// ErrNoPermit is the error of a write whose context has no permit. Only a stage that
+// is applying, undoing or aborting may write, so this is a bug in the program. The
+// write is not sent.
+var ErrNoPermit = errors.New("this context has no permit to write")
 
-// Permit is asked right before each write. An error keeps the write from being
-// sent: the lease is lost, or the stage is only looking.
+// Permit is called right before each write. If it returns an error, such as that the
+// lease is lost, the write is not sent.
 type Permit func(context.Context) error
 
 type permitKey struct{}
 
-type harmlessKey struct{}
+type readKey struct{}
 
-// WithPermit returns a context whose writes ask p. The runner gives one to
-// Apply, Undo and Abort; Check, Plan and Verify get none, so that what is meant
-// to look cannot write.
+// WithPermit returns a context whose writes ask p. The runner gives it to Apply, Undo
+// and Abort. Check, Plan and Verify get none, so that they cannot write.
 func WithPermit(ctx context.Context, p Permit) context.Context {
 	return context.WithValue(ctx, permitKey{}, p)
 }
 
-// WithoutPermit takes the permit away again.
+// WithoutPermit returns a context without the permit.
 func WithoutPermit(ctx context.Context) context.Context {
 	return context.WithValue(ctx, permitKey{}, Permit(nil))
 }
 
-// Harmless marks a request that is a read in spite of its method, such as the
-// POST that fetches a token: it needs no permit, and is tried again like a GET.
-func Harmless(ctx context.Context) context.Context {
-	return context.WithValue(ctx, harmlessKey{}, true)
+// AsRead returns a context whose requests are reads whatever their method, such as
+// the POST that fetches a token: they need no permit and are retried like a GET.
+func AsRead(ctx context.Context) context.Context {
+	return context.WithValue(ctx, readKey{}, true)
 }
 
-func isHarmless(ctx context.Context) bool {
-	is, _ := ctx.Value(harmlessKey{}).(bool)
+func isMarkedAsRead(ctx context.Context) bool {
+	is, _ := ctx.Value(readKey{}).(bool)
 	return is
 }
 

@@ -117,7 +117,7 @@ func (l *Lease) outwait(ctx context.Context, held Held) (gone bool, err error) {
 func (l *Lease) takeOver(ctx context.Context, stale Held) error {
 	l.log.Warn("the lease stood still: taking it over", "holder", stale.String())
 	ctx, me := writing(ctx), l.mine()
-	err := l.platform.SetMetadata(ctx, cloudfoundry.ServiceInstances, stale.GUID, nil, map[string]*string{keyTaker: &me})
+	err := l.platform.SetMetadata(ctx, cloudfoundry.ServiceInstanceKind, stale.GUID, nil, map[string]*string{keyTaker: &me})
 	if cloudfoundry.IsNotFound(err) {
 		return nil
 	}

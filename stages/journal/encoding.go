@@ -62,7 +62,8 @@ func fits(key, value string) error {
 	return nil
 }
 
-func shorten(m Mark) (Mark, string, error) {
+// shorten leaves out the longest facts until the rest fits into an annotation.
+func shorten(m Completion) (Completion, string, error) {
 	m.Facts = maps.Clone(m.Facts)
 	for {
 		text, err := json.Marshal(m)
@@ -93,7 +94,7 @@ func encode(run *Run) (map[string]string, error) {
 		}
 		all[key] = run.Facts[key]
 	}
-	for stage, m := range run.Marks {
+	for stage, m := range run.Complete {
 		_, text, err := shorten(m)
 		if err != nil {
 			return nil, err
@@ -112,7 +113,7 @@ func encode(run *Run) (map[string]string, error) {
 }
 
 func decode(from *cloudfoundry.ServiceInstance) (*Run, error) {
-	run := &Run{GUID: from.GUID, Direction: Forward, Facts: map[string]string{}, Marks: map[string]Mark{}}
+	run := &Run{GUID: from.GUID, Direction: Forward, Facts: map[string]string{}, Complete: map[string]Completion{}}
 	for key, value := range from.Annotations {
 		var err error
 		switch {
@@ -125,9 +126,9 @@ func decode(from *cloudfoundry.ServiceInstance) (*Run, error) {
 		case key == keyDirection:
 			run.Direction = value
 		case strings.HasPrefix(key, stagePrefix):
-			var m Mark
+			var m Completion
 			err = json.Unmarshal([]byte(value), &m)
-			run.Marks[strings.TrimPrefix(key, stagePrefix)] = m
+			run.Complete[strings.TrimPrefix(key, stagePrefix)] = m
 		default:
 			run.Facts[key] = value
 		}

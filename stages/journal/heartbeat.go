@@ -64,7 +64,7 @@ func (l *Lease) renew(ctx context.Context, t *tenure, enough time.Duration) erro
 	defer cancel()
 	sent := time.Now()
 	beat, at := strconv.Itoa(t.next()), l.platform.Now().UTC().Format(time.RFC3339)
-	err := l.platform.SetMetadata(ctx, cloudfoundry.ServiceInstances, t.guid, nil, map[string]*string{keyBeat: &beat, keyHeartbeatAt: &at})
+	err := l.platform.SetMetadata(ctx, cloudfoundry.ServiceInstanceKind, t.guid, nil, map[string]*string{keyBeat: &beat, keyHeartbeatAt: &at})
 	if err == nil && !t.fresh(l.settings.StaleAfter*2/3) {
 		err = l.stillOurs(ctx, t)
 	}

@@ -31,6 +31,14 @@ type Platform interface {
 	Now() time.Time
 }
 
+// On is the platform of a client.
+func On(client *cloudfoundry.Client) Platform { return platform{client.Services, client.Space} }
+
+type platform struct {
+	*cloudfoundry.Services
+	*cloudfoundry.Space
+}
+
 // Directions of a run.
 const (
 	Forward = "forward"
@@ -51,12 +59,12 @@ type Run struct {
 	// Facts are what the stages need of each other: GUIDs of blue and green, the
 	// settings that must not change midway, the cursor of the catch-up.
 	Facts map[string]string
-	// Marks are the completed stages, by name.
-	Marks map[string]Mark
+	// Complete are the stages that are complete, by name.
+	Complete map[string]Completion
 }
 
-// Mark says that a stage is complete.
-type Mark struct {
+// Completion is what is recorded of a stage that is complete.
+type Completion struct {
 	Verdict string         `json:"verdict"`
 	Build   string         `json:"build,omitempty"`
 	Started time.Time      `json:"started"`
@@ -124,8 +132,8 @@ func (j *Journal) Create(ctx context.Context, run *Run) error {
 	if run.Facts == nil {
 		run.Facts = map[string]string{}
 	}
-	if run.Marks == nil {
-		run.Marks = map[string]Mark{}
+	if run.Complete == nil {
+		run.Complete = map[string]Completion{}
 	}
 	return nil
 }
@@ -176,38 +184,39 @@ func (j *Journal) Unset(ctx context.Context, run *Run, keys ...string) error {
 	return nil
 }
 
-// MarkStage records that a stage is complete. Facts for which there is no room
+// Complete records that a stage is complete. Facts for which there is no room
 // are left out, the longest first, and counted: what was done must not stay
 // unrecorded because there was much to say about it.
-func (j *Journal) MarkStage(ctx context.Context, run *Run, stage string, m Mark) error {
-	m, text, err := shorten(m)
-	if err != nil {
-		return fmt.Errorf("mark %s in run %s: %w", stage, run.ID, err)
+func (j *Journal) Complete(ctx context.Context, run *Run, stage string, c Completion) error {
+	c, text, err := shorten(c)
+	if err == nil {
+		err = fits(stagePrefix+stage, text)
 	}
-	if err := fits(stagePrefix+stage, text); err != nil {
-		return fmt.Errorf("mark %s in run %s: %w", stage, run.ID, err)
+	if err != nil {
+		return fmt.Errorf("record %s as complete in run %s: %w", stage, run.ID, err)
 	}
 	if err := j.patch(ctx, run, map[string]*string{stagePrefix + stage: &text}); err != nil {
 		return err
 	}
-	if run.Marks == nil {
-		run.Marks = map[string]Mark{}
+	if run.Complete == nil {
+		run.Complete = map[string]Completion{}
 	}
-	run.Marks[stage] = m
+	run.Complete[stage] = c
 	return nil
 }
 
-// Unmark takes a stage's mark away, after it was undone.
-func (j *Journal) Unmark(ctx context.Context, run *Run, stage string) error {
+// Reopen records that a stage is no longer complete, after it was undone.
+func (j *Journal) Reopen(ctx context.Context, run *Run, stage string) error {
 	if err := j.patch(ctx, run, map[string]*string{stagePrefix + stage: nil}); err != nil {
 		return err
 	}
-	delete(run.Marks, stage)
+	delete(run.Complete, stage)
 	return nil
 }
 
-// SetDirection records that the run goes back (or forward again).
-func (j *Journal) SetDirection(ctx context.Context, run *Run, direction string) error {
+// GoBack records that the run is rolled back.
+func (j *Journal) GoBack(ctx context.Context, run *Run) error {
+	direction := Back
 	if err := j.patch(ctx, run, map[string]*string{keyDirection: &direction}); err != nil {
 		return err
 	}
@@ -216,7 +225,7 @@ func (j *Journal) SetDirection(ctx context.Context, run *Run, direction string) 
 }
 
 func (j *Journal) patch(ctx context.Context, run *Run, annotations map[string]*string) error {
-	err := j.platform.SetMetadata(ctx, cloudfoundry.ServiceInstances, run.GUID, nil, annotations)
+	err := j.platform.SetMetadata(ctx, cloudfoundry.ServiceInstanceKind, run.GUID, nil, annotations)
 	if err != nil {
 		return fmt.Errorf("record in run %s: %w", run.ID, err)
 	}

@@ -41,12 +41,12 @@ func TestWhatIsRecordedIsReadBack(t *testing.T) {
 	s := newSpace()
 	j, run := begun(t, s)
 	at := time.Date(2026, 11, 23, 15, 42, 0, 0, time.UTC)
-	mark := journal.Mark{Verdict: "done", Build: "https://jenkins.invalid/41", Started: at, Ended: at.Add(time.Minute), Facts: map[string]any{"documents": 36311.0}}
+	mark := journal.Completion{Verdict: "done", Build: "https://jenkins.invalid/41", Started: at, Ended: at.Add(time.Minute), Facts: map[string]any{"documents": 36311.0}}
 	steps := map[string]error{
-		"a fact":      j.Set(t.Context(), run, "green-app", "a2"),
-		"a mark":      j.MarkStage(t.Context(), run, "push-app", mark),
-		"a direction": j.SetDirection(t.Context(), run, journal.Back),
-		"no fact":     j.Unset(t.Context(), run, "plan"),
+		"a fact":       j.Set(t.Context(), run, "green-app", "a2"),
+		"a completion": j.Complete(t.Context(), run, "push-app", mark),
+		"a direction":  j.GoBack(t.Context(), run),
+		"no fact":      j.Unset(t.Context(), run, "plan"),
 	}
 	for what, err := range steps {
 		if err != nil {
@@ -56,10 +56,10 @@ func TestWhatIsRecordedIsReadBack(t *testing.T) {
 	if diff := cmp.Diff(run, loaded(t, j)); diff != "" {
 		t.Errorf("what is in memory and what is read differ:\n%s", diff)
 	}
-	if run.Direction != journal.Back || run.Facts["green-app"] != "a2" || run.Facts["plan"] != "" || run.Marks["push-app"].Build != mark.Build {
+	if run.Direction != journal.Back || run.Facts["green-app"] != "a2" || run.Facts["plan"] != "" || run.Complete["push-app"].Build != mark.Build {
 		t.Errorf("got %+v", run)
 	}
-	if err := j.Unmark(t.Context(), run, "push-app"); err != nil || len(loaded(t, j).Marks) != 0 {
+	if err := j.Reopen(t.Context(), run, "push-app"); err != nil || len(loaded(t, j).Complete) != 0 {
 		t.Errorf("the mark stays: %v", err)
 	}
 }
@@ -117,11 +117,11 @@ func TestWhatDoesNotFitIsRefusedBeforeItIsSent(t *testing.T) {
 func TestAMarkWithTooManyFactsIsWrittenWithoutTheLongest(t *testing.T) {
 	s := newSpace()
 	j, run := begun(t, s)
-	m := journal.Mark{Verdict: "done", Facts: map[string]any{"documents": 36311, "ids": strings.Repeat("1234567 ", 700)}}
-	if err := j.MarkStage(t.Context(), run, "reindex", m); err != nil {
+	m := journal.Completion{Verdict: "done", Facts: map[string]any{"documents": 36311, "ids": strings.Repeat("1234567 ", 700)}}
+	if err := j.Complete(t.Context(), run, "reindex", m); err != nil {
 		t.Fatal(err)
 	}
-	got := loaded(t, j).Marks["reindex"]
+	got := loaded(t, j).Complete["reindex"]
 	if got.LeftOut != 1 || len(got.Facts) != 1 || got.Facts["documents"] != 36311.0 {
 		t.Errorf("got %+v", got)
 	}

@@ -16,16 +16,15 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 )
-
-var _ journal.Platform = (*cloudfoundry.Client)(nil)
 
 // brisk lets a test wait for a stale lease in real time.
 var brisk = journal.LeaseSettings{Heartbeat: 200 * time.Millisecond, StaleAfter: 3 * time.Second}
 
 type program struct{}
 
-func (program) Boot(platform.Instance) (http.Handler, error) {
+func (program) Boot(diego.Instance) (http.Handler, error) {
 	return http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), nil
 }
 
@@ -38,7 +37,7 @@ func rehearsal(t *testing.T) (*cloudfoundry.Client, *faults.Engine) {
 	server := httptest.NewUnstartedServer(nil)
 	p := platform.New(platform.Options{
 		Clock: ticking, Faults: engine,
-		Programs: func(string) (platform.Program, bool) { return program{}, true },
+		Programs: func(string) (diego.Program, bool) { return program{}, true },
 	})
 	server.Config.Handler = p.API()
 	server.Start()
@@ -68,8 +67,8 @@ func add(t *testing.T, e *faults.Engine, f faults.Fault) string {
 
 func TestRunAndLeaseOnTheRehearsalPlatform(t *testing.T) {
 	c, engine := rehearsal(t)
-	lease := journal.NewLease(c, "search-api", brisk, nil)
-	j := journal.New(c, "search-api")
+	lease := journal.NewLease(journal.On(c), "search-api", brisk, nil)
+	j := journal.New(journal.On(c), "search-api")
 	ctx := httpclient.WithPermit(t.Context(), lease.Permit)
 	if err := j.Create(ctx, newRun()); !errors.Is(err, journal.ErrNotHeld) {
 		t.Errorf("a run was recorded without the lease: %v", err)
@@ -85,13 +84,13 @@ func TestRunAndLeaseOnTheRehearsalPlatform(t *testing.T) {
 	}
 	// A PATCH that is answered with an error was carried out all the same.
 	add(t, engine, faults.Fault{Method: "PATCH", Path: run.GUID, Kind: faults.ErrorAfter, N: 1})
-	if err := j.MarkStage(ctx, run, "check-release", journal.Mark{Verdict: "done"}); err != nil {
+	if err := j.Complete(ctx, run, "check-release", journal.Completion{Verdict: "done"}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(run, loaded(t, j)); diff != "" {
 		t.Error(diff)
 	}
-	refused(t, journal.NewLease(c, "search-api", brisk, nil).Acquire(t.Context(), who("42")), "https://jenkins.invalid/41")
+	refused(t, journal.NewLease(journal.On(c), "search-api", brisk, nil).Acquire(t.Context(), who("42")), "https://jenkins.invalid/41")
 
 	if err := j.Retire(ctx, run); err != nil {
 		t.Fatal(err)
@@ -109,14 +108,14 @@ func TestRunAndLeaseOnTheRehearsalPlatform(t *testing.T) {
 
 func TestAHeartbeatThatArrivesAfterATakeoverHarmsNobodyOnTheRehearsalPlatform(t *testing.T) {
 	c, engine := rehearsal(t)
-	first := journal.NewLease(c, "search-api", brisk, nil)
+	first := journal.NewLease(journal.On(c), "search-api", brisk, nil)
 	take(t, first, "41")
 	defer first.Abandon()
 	held := add(t, engine, faults.Fault{Method: "PATCH", Path: "^/v3/service_instances/", Kind: faults.Hold, N: 1})
 	if _, err := engine.Wait(t.Context(), held, faults.Held); err != nil {
 		t.Fatal(err)
 	}
-	second := journal.NewLease(c, "search-api", brisk, nil)
+	second := journal.NewLease(journal.On(c), "search-api", brisk, nil)
 	take(t, second, "42")
 	defer second.Abandon()
 	if err := engine.Release(t.Context(), held, true, 0); err != nil {
@@ -127,7 +126,7 @@ func TestAHeartbeatThatArrivesAfterATakeoverHarmsNobodyOnTheRehearsalPlatform(t 
 	<-lost
 	writes := engine.Count()
 	ctx := httpclient.WithPermit(t.Context(), first.Permit)
-	if _, err := c.CreateUserProvided(ctx, "too-late", nil, nil); runner.ClassOf(err) != runner.Refused {
+	if _, err := c.Services.CreateUserProvided(ctx, "too-late", nil, nil); runner.ClassOf(err) != runner.Refused {
 		t.Errorf("a write of the first holder: %v", err)
 	}
 	for _, w := range engine.Writes(writes) {

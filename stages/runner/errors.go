@@ -11,8 +11,10 @@ type Class int
 
 // The classes, in the order of their weight: of several errors the heaviest decides.
 const (
+	// Succeeded is the class of no error. Exit code 0.
+	Succeeded Class = iota
 	// Failed: a check or verification said no. Exit code 1.
-	Failed Class = iota
+	Failed
 	// Unavailable: something we depend on failed, and running again is safe. Exit code 4.
 	Unavailable
 	// Refused: the state is not for us to touch. Exit code 3.
@@ -25,10 +27,10 @@ const (
 
 // ExitCode is the exit code of the process for errors of this class.
 func (c Class) ExitCode() int {
-	return map[Class]int{Failed: 1, Unavailable: 4, Refused: 3, Misconfigured: 2, Interrupted: 130}[c]
+	return map[Class]int{Succeeded: 0, Failed: 1, Unavailable: 4, Refused: 3, Misconfigured: 2, Interrupted: 130}[c]
 }
 
-// Classified is an error that says its own class. Clients of remote systems
+// Classified is an error that knows its own class. Clients of remote systems
 // implement it on their error types; the runner imports none of them.
 type Classified interface {
 	error
@@ -59,10 +61,10 @@ func Depend(format string, args ...any) error {
 }
 
 // ClassOf returns the class of an error. Of joined errors the heaviest counts; an
-// error that says nothing has Failed.
+// error that has no class is Failed.
 func ClassOf(err error) Class {
 	if err == nil {
-		return Failed
+		return Succeeded
 	}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		heaviest := Failed
@@ -71,54 +73,52 @@ func ClassOf(err error) Class {
 		}
 		return heaviest
 	}
-	if c, ok := err.(Classified); ok {
+	if c, ok := err.(Classified); ok { //nolint:errorlint // It walks the tree itself, one error at a time.
 		return c.Class()
 	}
-	switch err {
+	switch err { //nolint:errorlint // As above.
 	case context.Canceled:
 		return Interrupted
 	case context.DeadlineExceeded:
 		return Unavailable
 	}
-	return ClassOf(errors.Unwrap(err))
+	return max(Failed, ClassOf(errors.Unwrap(err)))
 }
 
 // NotYet is a check that does not hold only because an earlier stage has not run.
-// In a dry run it is "waits for 2. create-service", not a failure.
+// In a dry run it is "waits for 2. create-service: there is no …", not a failure.
 type NotYet struct {
-	// Stage is the name of the stage that it waits for.
-	Stage string
-	// Why says what is missing.
-	Why string
+	// Stage is the name of the stage that it waits for, Why says what is missing.
+	Stage, Why string
 }
 
 func (e *NotYet) Error() string { return fmt.Sprintf("%s (waits for %s)", e.Why, e.Stage) }
 
-// Skip is what a check returns where the stage must not act now and that is no
-// fault: the stage is skipped, with exit code 0, and says why.
+// Skip is what a check returns where the stage must not run now and that is no
+// failure: the stage is skipped, with exit code 0, and says why.
 type Skip struct{ Why string }
 
 func (e *Skip) Error() string { return e.Why }
 
-// Final marks a verification's error as one that waiting cannot mend.
+// Final wraps a verification's error that waiting cannot resolve.
 func Final(err error) error { return &final{err} }
 
 type final struct{ error }
 
 func (e *final) Unwrap() error { return e.error }
 
-// IsFinal tells whether waiting cannot help.
+// IsFinal reports whether waiting cannot help.
 func IsFinal(err error) bool {
 	var f *final
 	return errors.As(err, &f)
 }
 
-// Irreversible is what Undo returns where it has no way back of its own.
+// Irreversible is what Undo returns where the stage cannot be undone by itself.
 type Irreversible struct {
 	Why string
-	// Covered tells that nothing is missing all the same: the undoing of an
-	// earlier stage takes it along, or there was nothing to undo. Where it is
-	// false a rollback ends here.
+	// Covered reports that nothing is missing all the same: undoing an earlier stage
+	// undoes this one too, or there was nothing to undo. Where it is false there is no
+	// rollback.
 	Covered bool
 }
 

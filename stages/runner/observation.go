@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -12,29 +13,27 @@ type Fact struct {
 	Value any    `json:"value"`
 }
 
-// Observation is what a task found out. Report, JUnit message and log line are
-// made of it. It may be used by several goroutines.
+// Observation is what a task measured. Report, JUnit message and log line are made of it.
+// Its zero value is empty. Several goroutines may use it.
 type Observation struct {
-	mu       sync.Mutex
-	said     string
-	detail   string
-	facts    []Fact
-	progress func(Progress)
+	mu           sync.Mutex
+	said, detail string
+	facts        []Fact
+	progress     *Progress
+	// notYet is why the task did not hold when it was tried before.
+	notYet string
 }
 
-// NewObservation returns an observation whose progress goes to f; f may be nil.
-func NewObservation(f func(Progress)) *Observation { return &Observation{progress: f} }
-
-// Say sets the measured fact in one phrase, for the log line and the JUnit
-// message: "36,311 of 36,311 documents". The last one said stands.
+// Say sets the measured fact in one phrase, for the log line and the JUnit message:
+// "36,311 of 36,311 documents". A later one replaces it.
 func (o *Observation) Say(format string, args ...any) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.said = fmt.Sprintf(format, args...)
 }
 
-// Detail sets what is too long for a line: a diff, ids, an app's last log
-// lines. It becomes the body of the JUnit case and is printed below the line.
+// Detail sets what is too long for a line: a diff, ids, an app's last log lines. It
+// becomes the body of the JUnit case and is printed below the line.
 func (o *Observation) Detail(text string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -45,13 +44,43 @@ func (o *Observation) Detail(text string) {
 func (o *Observation) Set(name string, value any) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for i := range o.facts {
-		if o.facts[i].Name == name {
-			o.facts[i].Value = value
-			return
-		}
+	if i := slices.IndexFunc(o.facts, func(f Fact) bool { return f.Name == name }); i >= 0 {
+		o.facts[i].Value = value
+		return
 	}
 	o.facts = append(o.facts, Fact{name, value})
+}
+
+// Progress reports the state of long work. Call it as often as is convenient: the runner
+// logs one line when due, at least every 30 s.
+func (o *Observation) Progress(p Progress) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.progress = &p
+}
+
+// Said returns what Say set.
+func (o *Observation) Said() string { o.mu.Lock(); defer o.mu.Unlock(); return o.said }
+
+// Detailed returns what Detail set.
+func (o *Observation) Detailed() string { o.mu.Lock(); defer o.mu.Unlock(); return o.detail }
+
+// Facts returns the facts that Set set.
+func (o *Observation) Facts() []Fact { _, _, facts := o.measured(); return facts }
+
+// measured returns all that was set.
+func (o *Observation) measured() (said, detail string, facts []Fact) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.said, o.detail, slices.Clone(o.facts)
+}
+
+// retrying notes why a task is tried again; reset forgets what was measured before.
+func (o *Observation) retrying(err error) { o.mu.Lock(); defer o.mu.Unlock(); o.notYet = err.Error() }
+func (o *Observation) reset() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.said, o.detail, o.facts = "", "", nil
 }
 
 // Progress is the state of long work.
@@ -59,8 +88,8 @@ type Progress struct {
 	// Done and Total are counts of What ("documents"). Total 0: not known.
 	Done, Total int
 	What        string
-	// Elapsed is the time since the work began in this process, in which
-	// SinceStart of Done were done; the rate and the time left follow from them.
+	// Elapsed is the time since the work began in this process, in which SinceStart of
+	// Done were done; the rate and the time left follow from them.
 	Elapsed    time.Duration
 	SinceStart int
 	// Note is anything else worth a word.
@@ -75,32 +104,11 @@ func (p Progress) Rate() float64 {
 	return float64(p.SinceStart) / p.Elapsed.Seconds()
 }
 
-// Left estimates the time left; zero where it cannot be told.
+// Left estimates the time left; zero where it is not known.
 func (p Progress) Left() time.Duration {
 	rate := p.Rate()
 	if rate == 0 || p.Total <= p.Done {
 		return 0
 	}
 	return time.Duration(float64(p.Total-p.Done) / rate * float64(time.Second))
-}
-
-// Progress reports the state of long work. Call it as often as is convenient:
-// the runner logs one line when due, at least every 30 s.
-func (o *Observation) Progress(p Progress) {
-	if o.progress != nil {
-		o.progress(p)
-	}
-}
-
-// Said returns what Say set.
-func (o *Observation) Said() string { o.mu.Lock(); defer o.mu.Unlock(); return o.said }
-
-// Detailed returns what Detail set.
-func (o *Observation) Detailed() string { o.mu.Lock(); defer o.mu.Unlock(); return o.detail }
-
-// Facts returns a copy of the values recorded.
-func (o *Observation) Facts() []Fact {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return append([]Fact(nil), o.facts...)
 }

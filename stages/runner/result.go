@@ -1,30 +1,27 @@
 package runner
 
-import (
-	"errors"
-	"time"
-)
+import "time"
 
 // Verdict is how a task or a stage ended.
 type Verdict string
 
 // The verdicts. Of a task: Done, Failure, Errored, Planned, Waits. Of a stage: all.
 const (
-	// Running: the report was written before the end; so it stays after a kill.
+	// Running: the report was written before the end; after a kill it stays so.
 	Running Verdict = "running"
 	// Done: it holds, or it was done.
 	Done Verdict = "done"
 	// Nothing: the stage found nothing to do, and its postconditions hold.
 	Nothing Verdict = "nothing to do"
-	// Skipped: the run has the stage as complete, or its gate says no.
+	// Skipped: the stage is complete, or its gate says no.
 	Skipped Verdict = "skipped"
 	// Planned: a dry run, which would do it.
 	Planned Verdict = "planned"
-	// Waits: a dry run, which cannot tell before an earlier stage has run.
+	// Waits: a dry run, which cannot know before an earlier stage has run.
 	Waits Verdict = "waits"
 	// Failure: it does not hold.
 	Failure Verdict = "failed"
-	// Errored: it could not be told, or could not be done.
+	// Errored: it could not be determined, or could not be done.
 	Errored Verdict = "error"
 )
 
@@ -39,11 +36,9 @@ type TaskResult struct {
 	ByHand  string  `json:"by_hand,omitempty"`
 	Facts   []Fact  `json:"facts,omitempty"`
 	// Effect says what the task does, or would do, to the world.
-	Effect   Effect        `json:"effect"`
+	Effect   Effect        `json:"effect,omitempty"`
 	Started  time.Time     `json:"started"`
 	Duration time.Duration `json:"duration_ns"`
-	// Err is the error itself, for whoever decides on its class.
-	Err error `json:"-"`
 }
 
 // Result is the outcome of one stage. It is what every report is made of.
@@ -59,46 +54,58 @@ type Result struct {
 	Build       string        `json:"build,omitempty"`
 	Version     string        `json:"version"`
 	DryRun      bool          `json:"dry_run"`
-	Back        bool          `json:"back,omitempty"`
+	Rollback    bool          `json:"rollback,omitempty"`
 	Traffic     string        `json:"traffic,omitempty"`
 	Verdict     Verdict       `json:"verdict"`
 	Why         string        `json:"why,omitempty"`
 	Started     time.Time     `json:"started"`
 	Duration    time.Duration `json:"duration_ns"`
 	Tasks       []TaskResult  `json:"tasks"`
-	// NotBegun are the names of the changes that a failure kept from being begun.
-	NotBegun []string `json:"not_begun,omitempty"`
-	ExitCode int      `json:"exit_code"`
-	Card     *Card    `json:"card,omitempty"`
+	// NotStarted are the names of the changes that were not started because of a failure.
+	NotStarted []string `json:"not_started,omitempty"`
+	ExitCode   int      `json:"exit_code"`
+	Card       *Card    `json:"card,omitempty"`
 }
 
-// Err joins the errors of the tasks; nil if none failed.
-func (r *Result) Err() error {
-	var all []error
-	for i := range r.Tasks {
-		if v := r.Tasks[i].Verdict; v == Failure || v == Errored {
-			all = append(all, r.Tasks[i].Err)
-		}
-	}
-	return errors.Join(all...)
-}
-
-func (r *Result) notBegun(tasks []Task) {
+func (r *Result) notStarted(tasks []Task) {
 	for _, t := range tasks {
 		if t.Effect != Proves {
-			r.NotBegun = append(r.NotBegun, t.Name)
+			r.NotStarted = append(r.NotStarted, t.Name)
 		}
 	}
 }
 
-// FirstFailure returns the first task that failed, or nil.
-func (r *Result) FirstFailure() *TaskResult {
+// facts are those of all tasks.
+func (r *Result) facts() []Fact {
+	var all []Fact
+	for _, t := range r.Tasks {
+		all = append(all, t.Facts...)
+	}
+	return all
+}
+
+// firstFailure returns the first task that failed, or nil.
+func (r *Result) firstFailure() *TaskResult {
 	for i := range r.Tasks {
 		if v := r.Tasks[i].Verdict; v == Failure || v == Errored {
 			return &r.Tasks[i]
 		}
 	}
 	return nil
+}
+
+// changed are the names of the changes that were done, and of those that were not.
+func (r *Result) changed() (done, not []string) {
+	for _, t := range r.Tasks {
+		switch {
+		case t.Effect == Proves || t.List != ListApply && t.List != ListAbort && t.List != ListUndo:
+		case t.Verdict == Done:
+			done = append(done, t.Name)
+		default:
+			not = append(not, t.Name)
+		}
+	}
+	return done, append(not, r.NotStarted...)
 }
 
 // Card is what a person reads at 3 a.m.: the last lines of a failure, and what
@@ -111,10 +118,10 @@ type Card struct {
 	// Changed and NotChanged say what this stage has and has not done.
 	Changed    []string `json:"changed,omitempty"`
 	NotChanged []string `json:"not_changed,omitempty"`
-	// Again, Onward and Back say whether it is safe to run again, to go on, to go back.
-	Again  string `json:"again"`
-	Onward string `json:"onward"`
-	Back   string `json:"back"`
+	// Again, Onward and Rollback say whether it is safe to run again, to go on, to roll back.
+	Again    string `json:"again"`
+	Onward   string `json:"onward"`
+	Rollback string `json:"rollback"`
 	// Next is the exact next command; ByHand the same for a person with cf.
 	Next   string `json:"next"`
 	ByHand string `json:"by_hand,omitempty"`
@@ -128,22 +135,32 @@ type Situation struct {
 	Detail string
 	// Blocked says why no stage can go on from here, or "".
 	Blocked string
-	// Next is what to type against that, where it is no rollback.
+	// Next is the command that resolves that, where it is no rollback.
 	Next string
-	// Back says how long going back takes from here, or why there is no way.
+	// Back says how long rolling back takes from here, or why that is impossible.
 	Back string
 }
 
 // Record is what the runner needs to know of the recorded run.
 type Record struct {
 	Run string
-	// Back tells that a rollback has begun: forward stages refuse.
-	Back  bool
-	Marks map[string]Mark
+	// Back reports that a rollback has begun: forward stages refuse.
+	Back bool
+	// Complete are the stages that are complete, by name.
+	Complete map[string]Completion
 }
 
-// Mark is the record of one completed stage.
-type Mark struct {
+// IsComplete reports whether a stage is complete. Without a run none is.
+func (r *Record) IsComplete(stage string) bool {
+	if r == nil {
+		return false
+	}
+	_, is := r.Complete[stage]
+	return is
+}
+
+// Completion is what is recorded of a stage that is complete.
+type Completion struct {
 	Verdict        Verdict
 	Build          string
 	Started, Ended time.Time

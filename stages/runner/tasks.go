@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,15 +33,15 @@ func (r *Runner) each(ctx context.Context, result *Result, list List, tasks []Ta
 func (r *Runner) inTurn(ctx context.Context, result *Result, list List, tasks []Task) error {
 	for i, t := range tasks {
 		if ctx.Err() != nil {
-			result.notBegun(tasks[i+1:])
-			return r.failAs(result, list, t.Name, fmt.Errorf("not begun: %w", context.Cause(ctx)))
+			result.notStarted(tasks[i+1:])
+			return r.fail(result, list, t.Name, fmt.Errorf("not started: %w", context.Cause(ctx)))
 		}
 		working := ctx
 		if t.Effect == Proves {
 			working = httpclient.WithoutPermit(ctx)
 		}
 		if err := r.task(working, result, list, t, 0); err != nil {
-			result.notBegun(tasks[i+1:])
+			result.notStarted(tasks[i+1:])
 			return err
 		}
 	}
@@ -52,80 +53,113 @@ func (r *Runner) task(ctx context.Context, result *Result, list List, t Task, wa
 	if t.Wait != 0 {
 		wait = t.Wait
 	}
-	r.Observer.TaskStarted(result, list, t.Name)
+	r.Observer.Observe(Event{Kind: TaskStarted, Result: result, List: list, Task: t.Name})
 	done := TaskResult{List: list, Name: t.Name, ByHand: t.ByHand, Effect: t.Effect, Started: time.Now().UTC(), Verdict: Done}
-	begun := time.Now()
-	watch := r.watch(result, t.Name)
-	o, err := r.poll(ctx, t, wait, watch)
-	watch.stop()
-	err = because(ctx, err)
-	done.Duration = time.Since(begun)
-	done.Said, done.Detail, done.Facts = o.Said(), o.Detailed(), o.Facts()
-	if err != nil {
-		done.Verdict, done.Err, done.Error = verdictOf(err), err, err.Error()
-		var notYet *NotYet
-		if r.DryRun && errors.As(err, &notYet) {
-			done.Verdict, done.Said, done.Error, err = Waits, r.waits(notYet), "", nil
-		}
-	}
+	o := &Observation{}
+	stop := r.report(Event{Kind: TaskProgress, Result: result, List: list, Task: t.Name}, o)
+	err := because(ctx, r.poll(ctx, t, wait, o))
+	stop()
+	done.Duration = time.Since(done.Started)
+	done.Said, done.Detail, done.Facts = o.measured()
+	var waits *waiting
 	var skip *Skip
-	if errors.As(err, &skip) {
-		done.Verdict, done.Said, done.Error, done.Err = Skipped, skip.Why, "", nil
+	switch {
+	case errors.As(err, &waits):
+		done.Verdict, done.Said, err = Waits, waits.why, nil
+	case errors.As(err, &skip):
+		done.Verdict, done.Said = Skipped, skip.Why
+	case err != nil:
+		done.Verdict, done.Error = verdictOf(err), err.Error()
 	}
-	result.Tasks = append(result.Tasks, done)
-	r.Observer.TaskDone(result)
+	r.add(result, done)
 	return err
 }
 
-// poll asks until it holds, waiting cannot help, or the deadline passes.
-func (r *Runner) poll(ctx context.Context, t Task, wait time.Duration, w *watch) (*Observation, error) {
-	began := time.Now()
-	for {
-		o := NewObservation(w.progress)
-		err := r.undoneByOthers(ctx, t.Do(ctx, o))
-		if err == nil || wait == 0 || IsFinal(err) || ClassOf(err) >= Refused || r.DryRun {
-			return o, err
+// report sends the progress of a task to the observer until stop is called.
+func (r *Runner) report(e Event, o *Observation) (stop func()) {
+	began, ended := time.Now(), make(chan struct{})
+	var reporting sync.WaitGroup
+	reporting.Go(func() {
+		tick := time.NewTicker(cmp.Or(r.ReportEvery, 20*time.Second))
+		defer tick.Stop()
+		for {
+			select {
+			case <-ended:
+				return
+			case <-tick.C:
+				o.mu.Lock()
+				e.Elapsed, e.Progress, e.Said = time.Since(began), o.progress, o.notYet
+				o.mu.Unlock()
+				r.Observer.Observe(e)
+			}
 		}
-		w.say(err.Error())
-		if wait > 0 && time.Since(began) >= wait {
-			return o, fmt.Errorf("%w (asked for %s)", err, time.Since(began).Round(time.Second))
+	})
+	return func() { close(ended); reporting.Wait() }
+}
+
+// poll asks until it holds, waiting cannot help, or the deadline passes.
+func (r *Runner) poll(ctx context.Context, t Task, wait time.Duration, o *Observation) error {
+	for began := time.Now(); ; {
+		err := r.notYet(ctx, t.After, t.Do(ctx, o))
+		if wait == 0 || IsFinal(err) || ClassOf(err) == Succeeded || ClassOf(err) >= Refused || r.DryRun {
+			return err
+		}
+		if waited := time.Since(began); wait > 0 && waited >= wait {
+			return fmt.Errorf("%w (polled for %s)", err, waited.Round(time.Second))
+		}
+		o.retrying(err)
+		var lost <-chan struct{}
+		if r.held {
+			lost = r.Lease.Lost()
 		}
 		select {
 		case <-ctx.Done():
-			return o, errors.Join(err, ctx.Err())
-		case <-r.lost():
-			return o, Refuse("the lease was lost while waiting: %w", err)
+			return errors.Join(err, ctx.Err())
+		case <-lost:
+			return Refuse("the lease was lost while waiting: %w", err)
 		case <-time.After(r.Every):
 		}
+		o.reset()
 	}
 }
 
-// undoneByOthers makes a refusal of what waits for a stage that is complete: it was so
-// once, and no stage will make it so again.
-func (r *Runner) undoneByOthers(ctx context.Context, err error) error {
+// waiting is what a NotYet is in a dry run: no failure.
+type waiting struct{ why string }
+
+func (w *waiting) Error() string { return w.why }
+
+// notYet decides what it means that something does not hold because of an earlier
+// stage; any other error is handed back as it is, unless after takes its place (see
+// Task.After). In a dry run it waits for that stage. Where that stage is complete it
+// is refused: it held once, and no stage will make it hold again. Else it is a failure.
+func (r *Runner) notYet(ctx context.Context, after *NotYet, err error) error {
 	var wait *NotYet
-	if r.DryRun || !errors.As(err, &wait) {
+	own := errors.As(err, &wait)
+	if class := ClassOf(err); !own && (after == nil || class != Failed && class != Refused) {
 		return err
 	}
-	step := r.book.Named(wait.Stage)
+	if !own {
+		wait = after
+	}
 	record, rerr := r.Journal.Record(ctx)
-	if step == nil || rerr != nil || record == nil {
+	called := wait.Stage
+	if step := r.Runbook.Named(wait.Stage); step != nil {
+		called = step.Called()
+	}
+	switch complete := record.IsComplete(wait.Stage); {
+	case rerr != nil || complete && !own:
+		return err
+	case r.DryRun:
+		return &waiting{fmt.Sprintf("waits for %s: %s", called, wait.Why)}
+	case complete:
+		return Refuse("%s, and %s is complete: somebody has undone it; to undo the rest: %s rollback", wait.Why, called, r.Command)
+	case own:
 		return err
 	}
-	if _, complete := record.Marks[step.Name]; !complete {
-		return err
-	}
-	return Refuse("%s, and %s is complete: somebody has undone it; %s rollback goes back", wait.Why, step.Called(), r.Command)
+	return wait
 }
 
-func (r *Runner) lost() <-chan struct{} {
-	if r.Lease == nil || !r.held {
-		return nil
-	}
-	return r.Lease.Lost()
-}
-
-// verdictOf tells "it does not hold" from "it could not be told".
+// verdictOf distinguishes "it does not hold" from "it could not be determined".
 func verdictOf(err error) Verdict {
 	if c := ClassOf(err); c == Failed || c == Refused {
 		return Failure
@@ -133,58 +167,25 @@ func verdictOf(err error) Verdict {
 	return Errored
 }
 
+// unanswered reports that a write of this process was never answered.
+func unanswered(err error) bool { return errors.Is(err, httpclient.ErrUnanswered) }
+
+// add records a task.
+func (r *Runner) add(result *Result, done TaskResult) {
+	if done.Started.IsZero() {
+		done.Started = time.Now().UTC()
+	}
+	result.Tasks = append(result.Tasks, done)
+	r.Observer.Observe(Event{Kind: TaskDone, Result: result})
+}
+
 // note records a task that was not run.
 func (r *Runner) note(result *Result, list List, name string, v Verdict, said string) {
-	result.Tasks = append(result.Tasks, TaskResult{List: list, Name: name, Verdict: v, Said: said, Started: time.Now().UTC()})
-	r.Observer.TaskDone(result)
+	r.add(result, TaskResult{List: list, Name: name, Verdict: v, Said: said})
 }
 
-// failAs records an error that came from no task as one.
-func (r *Runner) failAs(result *Result, list List, name string, err error) error {
-	result.Tasks = append(result.Tasks, TaskResult{
-		List: list, Name: name, Verdict: verdictOf(err), Error: err.Error(), Err: err, Started: time.Now().UTC(),
-	})
-	r.Observer.TaskDone(result)
+// fail records an error that came from no task as one, and returns it.
+func (r *Runner) fail(result *Result, list List, name string, err error) error {
+	r.add(result, TaskResult{List: list, Name: name, Verdict: verdictOf(err), Error: err.Error()})
 	return err
 }
-
-// watch logs the progress of a task while it runs.
-type watch struct {
-	mu   sync.Mutex
-	p    *Progress
-	said string
-	end  chan struct{}
-	over sync.WaitGroup
-}
-
-func (r *Runner) watch(result *Result, name string) *watch {
-	w := &watch{end: make(chan struct{})}
-	every := r.ReportEvery
-	if every == 0 {
-		every = 20 * time.Second
-	}
-	began := time.Now()
-	w.over.Go(func() {
-		tick := time.NewTicker(every)
-		defer tick.Stop()
-		for {
-			select {
-			case <-w.end:
-				return
-			case <-tick.C:
-				w.mu.Lock()
-				p, said := w.p, w.said
-				w.mu.Unlock()
-				r.Observer.Progress(result, name, time.Since(began), p, said)
-			}
-		}
-	})
-	return w
-}
-
-func (w *watch) progress(p Progress) { w.mu.Lock(); defer w.mu.Unlock(); w.p = &p }
-func (w *watch) say(text string)     { w.mu.Lock(); defer w.mu.Unlock(); w.said = text }
-func (w *watch) stop()               { close(w.end); w.over.Wait() }
-
-// outstanding tells that a write of ours was never answered.
-func outstanding(err error) bool { return errors.Is(err, httpclient.ErrUnanswered) }

@@ -49,7 +49,7 @@ func (r *Run) BlueCanBeRebuilt() bool { return r.Fact(FactBlueMadeOf) != "" }
 // FindBlue reads the app that alone is behind the live route, with its image, size
 // and routes: what check-stages record as blue. It refuses anything else.
 func FindBlue(ctx context.Context, platform *cloudfoundry.Client, liveApp, liveRoute string) (Blue, error) {
-	route, err := platform.RouteByAddress(ctx, liveRoute)
+	route, err := platform.Routes.ByAddress(ctx, liveRoute)
 	if err != nil {
 		return Blue{}, err
 	}
@@ -59,7 +59,7 @@ func FindBlue(ctx context.Context, platform *cloudfoundry.Client, liveApp, liveR
 	if len(route.Destinations) != 1 {
 		return Blue{}, runner.Refuse("the live route %s leads to %d apps; a run begins with one", liveRoute, len(route.Destinations))
 	}
-	app, err := platform.App(ctx, route.Destinations[0].AppGUID)
+	app, err := platform.Apps.Get(ctx, route.Destinations[0].AppGUID)
 	if err != nil {
 		return Blue{}, err
 	}
@@ -67,12 +67,12 @@ func FindBlue(ctx context.Context, platform *cloudfoundry.Client, liveApp, liveR
 		return Blue{}, runner.Refuse("the live route %s leads to app %s, not %s (LIVE_APP): a release or an earlier run is under way", liveRoute, app.Name, liveApp)
 	}
 	b := Blue{App: app.GUID, Name: app.Name}
-	process, err := platform.Process(ctx, b.App)
+	process, err := platform.Apps.Process(ctx, b.App)
 	if err != nil {
 		return Blue{}, err
 	}
 	b.Instances, b.MemoryMB = process.Instances, process.MemoryMB
-	droplet, err := platform.CurrentDroplet(ctx, b.App)
+	droplet, err := platform.Apps.CurrentDroplet(ctx, b.App)
 	if err != nil {
 		return Blue{}, err
 	}
@@ -86,7 +86,7 @@ func FindBlue(ctx context.Context, platform *cloudfoundry.Client, liveApp, liveR
 
 // routesOf are all routes of an app, none of which may lead to another app as well.
 func routesOf(ctx context.Context, platform *cloudfoundry.Client, app string) ([]LiveRoute, error) {
-	routes, err := platform.RoutesOfApp(ctx, app)
+	routes, err := platform.Routes.OfApp(ctx, app)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func routesOf(ctx context.Context, platform *cloudfoundry.Client, app string) ([
 // Describe is an app's name with its GUID, for people; the GUID alone where the
 // name cannot be read.
 func Describe(ctx context.Context, platform *cloudfoundry.Client, guid string) string {
-	if app, err := platform.App(ctx, guid); err == nil {
+	if app, err := platform.Apps.Get(ctx, guid); err == nil {
 		return app.Name + " (" + guid + ")"
 	}
 	return guid

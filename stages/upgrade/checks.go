@@ -126,7 +126,7 @@ func (c *Checks) sameImage() runner.Task {
 		if err != nil {
 			return err
 		}
-		droplet, err := c.Live.Pair.Platform.CurrentDroplet(ctx, b.App)
+		droplet, err := c.Live.Pair.Platform.Apps.CurrentDroplet(ctx, b.App)
 		if err != nil {
 			return err
 		}
@@ -162,7 +162,7 @@ func (c *Checks) BlueHasNoRoute() runner.Task {
 
 // HasNoRoute checks that an app is on no route at all.
 func HasNoRoute(ctx context.Context, platform *cloudfoundry.Client, o *runner.Observation, app *cloudfoundry.App) error {
-	routes, err := platform.RoutesOfApp(ctx, app.GUID)
+	routes, err := platform.Routes.OfApp(ctx, app.GUID)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package upgrade
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -11,7 +12,7 @@ import (
 
 // Routable counts the instances of an app that the routers send requests to.
 func Routable(ctx context.Context, platform *cloudfoundry.Client, app string) (int, []cloudfoundry.Instance, error) {
-	instances, err := platform.Instances(ctx, app)
+	instances, err := platform.Apps.Instances(ctx, app)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -24,18 +25,18 @@ func Routable(ctx context.Context, platform *cloudfoundry.Client, app string) (i
 	return n, instances, nil
 }
 
-// States are the states of instances, for people.
+// States are the states of instances, for people; "none" where there are none.
 func States(instances []cloudfoundry.Instance) string {
 	var all []string
 	for _, i := range instances {
 		all = append(all, i.State)
 	}
-	return strings.Join(all, ", ")
+	return cmp.Or(strings.Join(all, ", "), "none")
 }
 
 // AllRun checks that every instance of an app takes requests.
 func AllRun(ctx context.Context, platform *cloudfoundry.Client, o *runner.Observation, app *cloudfoundry.App) error {
-	process, err := platform.Process(ctx, app.GUID)
+	process, err := platform.Apps.Process(ctx, app.GUID)
 	if err != nil {
 		return err
 	}
@@ -53,7 +54,7 @@ func AllRun(ctx context.Context, platform *cloudfoundry.Client, o *runner.Observ
 // LastLines are an app's last log lines without those of the routers: what it said
 // before it crashed.
 func LastLines(ctx context.Context, platform *cloudfoundry.Client, app string) string {
-	logs, err := platform.RecentLogs(ctx, app, 200)
+	logs, err := platform.Apps.RecentLogs(ctx, app, 200)
 	if err != nil {
 		return "cannot read the app's log: " + err.Error()
 	}

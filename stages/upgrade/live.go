@@ -48,9 +48,9 @@ func (d *RouteDeleted) Error() string {
 // Route reads a live route. One that was deleted and created again is found by its
 // address.
 func (l *Live) Route(ctx context.Context, route LiveRoute) (*cloudfoundry.Route, error) {
-	now, err := l.Pair.Platform.Route(ctx, route.GUID)
+	now, err := l.Pair.Platform.Routes.Get(ctx, route.GUID)
 	if cloudfoundry.IsNotFound(err) {
-		now, err = l.Pair.Platform.RouteByAddress(ctx, route.Address)
+		now, err = l.Pair.Platform.Routes.ByAddress(ctx, route.Address)
 		if err == nil && now == nil {
 			return nil, runner.Refuse("%w", &RouteDeleted{route})
 		}
@@ -106,7 +106,7 @@ func (l *Live) Where(ctx context.Context, b Blue, replacement string, route Live
 
 func (l *Live) stranger(ctx context.Context, guid string) *Stranger {
 	s := &Stranger{Name: guid, GUID: guid}
-	if app, err := l.Pair.Platform.App(ctx, guid); err == nil {
+	if app, err := l.Pair.Platform.Apps.Get(ctx, guid); err == nil {
 		s.Name = app.Name
 	}
 	return s

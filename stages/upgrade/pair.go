@@ -20,7 +20,7 @@ type Pair struct {
 
 // App reads an app; nil where it is gone.
 func (p *Pair) App(ctx context.Context, guid string) (*cloudfoundry.App, error) {
-	return GoneIfNotFound(p.Platform.App(ctx, guid))
+	return GoneIfNotFound(p.Platform.Apps.Get(ctx, guid))
 }
 
 // Blue reads blue as recorded and its app; the app is nil where it is gone.
@@ -55,7 +55,7 @@ func (p *Pair) BlueForRollback(ctx context.Context) (Blue, *cloudfoundry.App, er
 // BlueName is blue's present name, or the one under which it will be rebuilt, for
 // people; the recorded one where it cannot be read.
 func (p *Pair) BlueName(ctx context.Context, b Blue) string {
-	if app, err := p.Platform.App(ctx, b.App); err == nil {
+	if app, err := p.Platform.Apps.Get(ctx, b.App); err == nil {
 		return app.Name
 	}
 	if p.Run.BlueCanBeRebuilt() {
@@ -86,7 +86,7 @@ func (p *Pair) Made(ctx context.Context, role string) (*cloudfoundry.App, error)
 	if !p.Run.Exists() {
 		return nil, nil
 	}
-	apps, err := p.Platform.AppsByLabel(ctx, cloudfoundry.RunLabel, p.Run.ID())
+	apps, err := p.Platform.Apps.ByLabel(ctx, cloudfoundry.RunLabel, p.Run.ID())
 	if err != nil {
 		return nil, fmt.Errorf("find the app of run %s: %w", p.Run.ID(), err)
 	}

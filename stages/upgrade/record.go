@@ -22,32 +22,32 @@ func (r *Run) Record(ctx context.Context) (*runner.Record, error) {
 }
 
 func recordOf(run *journal.Run) *runner.Record {
-	out := &runner.Record{Run: run.ID, Back: run.Direction == journal.Back, Marks: map[string]runner.Mark{}}
-	for name, m := range run.Marks {
-		out.Marks[name] = runner.Mark{Verdict: runner.Verdict(m.Verdict), Build: m.Build, Started: m.Started, Ended: m.Ended}
+	out := &runner.Record{Run: run.ID, Back: run.Direction == journal.Back, Complete: map[string]runner.Completion{}}
+	for name, m := range run.Complete {
+		out.Complete[name] = runner.Completion{Verdict: runner.Verdict(m.Verdict), Build: m.Build, Started: m.Started, Ended: m.Ended}
 	}
 	return out
 }
 
-// Mark records that a stage is complete.
-func (r *Run) Mark(ctx context.Context, stage string, m runner.Mark) error {
+// Complete records that a stage is complete.
+func (r *Run) Complete(ctx context.Context, stage string, c runner.Completion) error {
 	facts := map[string]any{}
-	for _, f := range m.Facts {
+	for _, f := range c.Facts {
 		facts[f.Name] = f.Value
 	}
-	return r.o.Journal.MarkStage(ctx, r.now, stage, journal.Mark{
-		Verdict: string(m.Verdict), Build: m.Build, Started: m.Started, Ended: m.Ended, Facts: facts,
+	return r.o.Journal.Complete(ctx, r.now, stage, journal.Completion{
+		Verdict: string(c.Verdict), Build: c.Build, Started: c.Started, Ended: c.Ended, Facts: facts,
 	})
 }
 
-// Unmark withdraws a stage's completion.
-func (r *Run) Unmark(ctx context.Context, stage string) error {
-	return r.o.Journal.Unmark(ctx, r.now, stage)
+// Reopen withdraws a stage's completion.
+func (r *Run) Reopen(ctx context.Context, stage string) error {
+	return r.o.Journal.Reopen(ctx, r.now, stage)
 }
 
-// TurnBack records that the run goes back.
-func (r *Run) TurnBack(ctx context.Context) error {
-	return r.o.Journal.SetDirection(ctx, r.now, journal.Back)
+// GoBack records that the run is rolled back.
+func (r *Run) GoBack(ctx context.Context) error {
+	return r.o.Journal.GoBack(ctx, r.now)
 }
 
 // Ended is the run that was retired last; nil where there is none.
@@ -65,23 +65,24 @@ func (r *Run) Last(ctx context.Context) (*journal.Run, error) { return r.o.Journ
 // Retire removes our labels from what stays, and then ends the run. In this order it
 // can be repeated after a crash: until the end there is a run that says what it made.
 func (r *Run) Retire(ctx context.Context) error {
-	if err := r.strip(ctx); err != nil {
+	if err := removeLabels(ctx, r.o.Platform, r.Owns); err != nil {
 		return fmt.Errorf("remove the labels of run %s: %w", r.now.ID, err)
 	}
 	return r.o.Journal.Retire(ctx, r.now)
 }
 
-func (r *Run) strip(ctx context.Context) error {
-	found, err := r.o.Platform.Labelled(ctx, cloudfoundry.RunLabel)
+// removeLabels takes our labels off what a run owns, except its record.
+func removeLabels(ctx context.Context, platform *cloudfoundry.Client, owns func(cloudfoundry.Metadata) bool) error {
+	found, err := platform.Space.Labelled(ctx, cloudfoundry.RunLabel)
 	if err != nil {
 		return err
 	}
 	for _, one := range found {
-		if !r.Owns(one.Metadata) || one.Labels[RoleLabel] == "" {
+		if !owns(one.Metadata) || one.Labels[RoleLabel] == "" {
 			continue
 		}
 		none := map[string]*string{cloudfoundry.RunLabel: nil, RoleLabel: nil}
-		if err := r.o.Platform.SetMetadata(ctx, one.Kind, one.GUID, none, nil); err != nil {
+		if err := platform.Space.SetMetadata(ctx, one.Kind, one.GUID, none, nil); err != nil {
 			return err
 		}
 	}
@@ -111,7 +112,7 @@ func (r *Run) Services(ctx context.Context) ([]cloudfoundry.ServiceInstance, err
 	if r.now == nil {
 		return nil, nil
 	}
-	all, err := r.o.Platform.ServiceInstancesByLabel(ctx, cloudfoundry.RunLabel, r.now.ID)
+	all, err := r.o.Platform.Services.ServiceInstancesByLabel(ctx, cloudfoundry.RunLabel, r.now.ID)
 	if err != nil {
 		return nil, fmt.Errorf("find the service of run %s: %w", r.now.ID, err)
 	}

@@ -43,7 +43,9 @@ type RunOptions struct {
 type Run struct {
 	o   RunOptions
 	now *journal.Run
-	id  atomic.Value
+	// id and started are read by other goroutines; id stays after the run is retired.
+	id      atomic.Value
+	started atomic.Pointer[time.Time]
 }
 
 // NewRun returns a run that has not been read yet. It does no I/O.
@@ -64,9 +66,12 @@ func (r *Run) Load(ctx context.Context) (bool, error) {
 
 func (r *Run) hold(run *journal.Run) {
 	r.now = run
-	if run != nil {
-		r.id.Store(run.ID)
+	if run == nil {
+		r.started.Store(nil)
+		return
 	}
+	r.id.Store(run.ID)
+	r.started.Store(&run.Started)
 }
 
 // Begin records a new run. A process that was killed may have recorded the same one
@@ -99,7 +104,7 @@ func (r *Run) New(version string, blue Blue, facts map[string]string) (*journal.
 	}
 	all := map[string]string{factSettings: string(settings), factBlue: string(was)}
 	maps.Copy(all, facts)
-	now := r.o.Platform.Now()
+	now := r.o.Platform.Space.Now().UTC().Truncate(time.Second)
 	return &journal.Run{ID: journal.NewRunID(now), Started: now, Version: version, Direction: journal.Forward, Facts: all}, nil
 }
 
@@ -112,12 +117,13 @@ func (r *Run) ID() string {
 	return id
 }
 
-// Started is when the run began; zero where there is none.
+// Started is when the run began; zero where there is none. It may be called from any
+// goroutine.
 func (r *Run) Started() time.Time {
-	if r.now == nil {
-		return time.Time{}
+	if at := r.started.Load(); at != nil {
+		return *at
 	}
-	return r.now.Started
+	return time.Time{}
 }
 
 // GoesBack reports whether a rollback has begun.
@@ -180,30 +186,29 @@ func Encode(value any) (string, error) {
 }
 
 // Completion is when and by which build a stage was completed; false where it is not.
-func (r *Run) Completion(stage string) (journal.Mark, bool) {
+func (r *Run) Completion(stage string) (journal.Completion, bool) {
 	if r.now == nil {
-		return journal.Mark{}, false
+		return journal.Completion{}, false
 	}
-	m, is := r.now.Marks[stage]
+	m, is := r.now.Complete[stage]
 	return m, is
 }
 
 // Completions are those of all complete stages.
-func (r *Run) Completions() map[string]journal.Mark {
+func (r *Run) Completions() map[string]journal.Completion {
 	if r.now == nil {
 		return nil
 	}
-	return r.now.Marks
+	return r.now.Complete
 }
 
-// Complete reports whether a stage is complete.
-func (r *Run) complete(stage string) bool { _, is := r.Completion(stage); return is }
-
 // Reached reports whether the run has passed a milestone.
-func (r *Run) Reached(m Milestone) bool { return r.complete(r.o.Milestones[m]) }
+func (r *Run) Reached(m Milestone) bool { _, is := r.ReachedAt(m); return is }
 
 // ReachedAt is the completion of a milestone's stage.
-func (r *Run) ReachedAt(m Milestone) (journal.Mark, bool) { return r.Completion(r.o.Milestones[m]) }
+func (r *Run) ReachedAt(m Milestone) (journal.Completion, bool) {
+	return r.Completion(r.o.Milestones[m])
+}
 
 // StageOf is the stage that reaches a milestone; "" where the runbook has none.
 func (r *Run) StageOf(m Milestone) string { return r.o.Milestones[m] }

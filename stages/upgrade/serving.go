@@ -23,17 +23,17 @@ type Release struct {
 }
 
 // LastRelease is the release that the run has recorded; nil where there is none.
-func (r *Run) LastRelease() (*Release, error) {
-	if r.Fact(factReleased) == "" {
+func LastRelease(run *Run) (*Release, error) {
+	if run.Fact(factReleased) == "" {
 		return nil, nil
 	}
 	var release Release
-	return &release, r.Decode(factReleased, &release)
+	return &release, run.Decode(factReleased, &release)
 }
 
 // SetRelease records the released app.
-func (r *Run) SetRelease(ctx context.Context, release Release) error {
-	return r.Set(ctx, factReleased, release)
+func SetRelease(ctx context.Context, run *Run, release Release) error {
+	return run.Set(ctx, factReleased, release)
 }
 
 // ReleaseAllowed reports whether an app that this run did not make may be on the
@@ -57,7 +57,7 @@ func (l *Live) Replacement(ctx context.Context) (*cloudfoundry.App, error) {
 	if err != nil {
 		return nil, err
 	}
-	last, err := l.Pair.Run.LastRelease()
+	last, err := LastRelease(l.Pair.Run)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func (l *Live) BlueInstances(ctx context.Context) (string, int, error) {
 }
 
 func (l *Live) instances(ctx context.Context, app string) (string, int, error) {
-	process, err := l.Pair.Platform.Process(ctx, app)
+	process, err := l.Pair.Platform.Apps.Process(ctx, app)
 	if err != nil {
 		return "", 0, err
 	}

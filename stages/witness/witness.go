@@ -27,7 +27,7 @@ type Options struct {
 	Baseline, After time.Duration
 	// Timeout is when a request that has no answer has failed. Default 10 s.
 	Timeout time.Duration
-	// Who tells from an answer which app gave it; nil where it cannot be told.
+	// Who finds out from an answer which app gave it; nil where that is not possible.
 	Who func(*http.Response, []byte) string
 }
 

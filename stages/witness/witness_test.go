@@ -15,7 +15,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/witness"
 )
 
-// site is a live address that can be told to fail.
+// site is a live address that can be made to fail.
 type site struct {
 	*httptest.Server
 	asked  atomic.Int64
@@ -50,7 +50,7 @@ func (s *site) witness() *witness.Witness {
 // verdict stops the witness and returns what it says.
 func verdict(t *testing.T, w *witness.Witness) (*runner.Observation, error) {
 	t.Helper()
-	o := runner.NewObservation(nil)
+	o := &runner.Observation{}
 	err := w.Stop()[0].Do(t.Context(), o)
 	return o, err
 }

@@ -5,14 +5,14 @@ import (
 	"debug/elf"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
+
+	"github.com/digitalmarketplace/cutover/test/rig"
 )
 
-// sizeMost is how large the binary may be, in bytes.
+// sizeMost is the limit of the binary's size, in bytes.
 const sizeMost = 25_000_000
 
-// binaries are the rows of what is released, built as README says.
+// binaries are the rows of the released binaries, built as README.md says.
 func (b *bench) binaries(ctx context.Context) error {
 	if !b.wants("binary") {
 		return nil
@@ -23,17 +23,17 @@ func (b *bench) binaries(ctx context.Context) error {
 	}
 	defer os.RemoveAll(dir)
 	for _, arch := range []string{"amd64", "arm64"} {
-		file := filepath.Join(dir, "cutover-"+arch)
-		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", file, "./cmd/cutover")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
-		if text, err := build.CombinedOutput(); err != nil {
-			return fmt.Errorf("build for %s: %w\n%s", arch, err, text)
+		file, err := rig.Build{
+			Command: "cutover", Flags: []string{"-trimpath", "-ldflags", "-s -w"}, Env: []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + arch},
+		}.Into(ctx, dir)
+		if err != nil {
+			return fmt.Errorf("for %s: %w", arch, err)
 		}
 		info, err := os.Stat(file)
 		if err != nil {
 			return err
 		}
-		static, err := standsAlone(file)
+		static, err := isStatic(file)
 		if err != nil {
 			return err
 		}
@@ -46,8 +46,8 @@ func (b *bench) binaries(ctx context.Context) error {
 	return nil
 }
 
-// standsAlone tells whether a program needs nothing but the kernel: no loader, and nothing that one would load.
-func standsAlone(file string) (bool, error) {
+// isStatic reports whether a program needs nothing but the kernel: no loader and no shared library.
+func isStatic(file string) (bool, error) {
 	f, err := elf.Open(file)
 	if err != nil {
 		return false, err

@@ -4,34 +4,38 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/digitalmarketplace/cutover/test/rig"
 )
 
 const (
 	// adapt is how long the program has after the search API has changed.
 	adapt = 10 * time.Second
-	// glance is a stretch of time for which a share of the slots is told.
+	// glance is how long one measurement takes while the program adapts.
 	glance = 500 * time.Millisecond
 )
 
-// change is something that happens to the search API in mid-run, as the control API is told of it.
+// change is a change of the search API while the program fills an index.
 type change struct {
 	name, what string
 	slots      int
-	before     map[string]any // the search API at first, where not 16 slots of 25 ms
-	after      map[string]any
+	before     rig.SearchCapacity // what differs at first from slots of 25 ms
+	after      rig.SearchCapacity
 }
 
 func changes() []change {
 	return []change{
-		{name: "change-slower", what: "8 slots, 25 ms become 50 ms", slots: 8, after: map[string]any{"put_time": "50ms"}},
-		{name: "change-fewer", what: "16 slots become 8", slots: 16, after: map[string]any{"slots": 8}},
-		{name: "change-faster", what: "8 slots, 50 ms become 25 ms", slots: 8,
-			before: map[string]any{"put_time": "50ms"}, after: map[string]any{"put_time": "25ms"}},
-		{name: "change-more", what: "8 slots become 16", slots: 8, after: map[string]any{"slots": 16}},
+		{name: "change-slower", what: "8 slots, 25 ms become 50 ms", slots: 8, after: rig.SearchCapacity{PutTime: "50ms"}},
+		{name: "change-fewer", what: "16 slots become 8", slots: 16, after: rig.SearchCapacity{Slots: 8}},
+		{
+			name: "change-faster", what: "8 slots, 50 ms become 25 ms", slots: 8,
+			before: rig.SearchCapacity{PutTime: "50ms"}, after: rig.SearchCapacity{PutTime: "25ms"},
+		},
+		{name: "change-more", what: "8 slots become 16", slots: 8, after: rig.SearchCapacity{Slots: 16}},
 	}
 }
 
-// changed are the rows of a search API that becomes another in mid-run.
+// changed are the rows of a search API that changes while the program fills an index.
 func (b *bench) changed(ctx context.Context) error {
 	for _, c := range changes() {
 		if !b.wants(c.name) {
@@ -51,31 +55,28 @@ func (b *bench) changing(ctx context.Context, c change) error {
 		return err
 	}
 	defer x.end()
-	var ignored tally
-	if c.before != nil {
-		if err := x.ask(ctx, "POST", "workers", c.before, &ignored); err != nil {
-			return err
-		}
+	if err := x.ChangeSearchCapacity(ctx, c.before); err != nil {
+		return err
 	}
 	if _, err := b.run(ctx, x, "run", "--to", "check-apps"); err != nil {
 		return err
 	}
-	r, err := b.begin(x, "build-indices")
+	p, err := b.begin(x, "build-indices")
 	if err != nil {
 		return err
 	}
-	defer r.stop()
-	if err := sleep(ctx, b.settle, r); err != nil {
+	defer p.Kill()
+	if err := sleep(ctx, b.settle, p); err != nil {
 		return err
 	}
-	if err := x.ask(ctx, "POST", "workers", c.after, &ignored); err != nil {
+	if err := x.ChangeSearchCapacity(ctx, c.after); err != nil {
 		return err
 	}
-	back, err := b.recovers(ctx, x, r)
+	back, err := b.recovers(ctx, x, p)
 	if err != nil {
 		return err
 	}
-	l, err := b.measure(ctx, x, r, b.window)
+	l, err := b.measure(ctx, x, p, b.window)
 	if err != nil {
 		return err
 	}
@@ -89,13 +90,13 @@ func (b *bench) changing(ctx context.Context, c change) error {
 	return nil
 }
 
-// recovers watches for as long as the program has, and tells how long it took until the slots were busy and the queue
-// short for good; -1: they never were.
-func (b *bench) recovers(ctx context.Context, x *box, r *ran) (time.Duration, error) {
+// recovers returns how long it took until the slots were busy and the queue short for good; -1 if that did not happen within
+// the time for it.
+func (b *bench) recovers(ctx context.Context, x *box, p *rig.Process) (time.Duration, error) {
 	back := time.Duration(-1)
 	began := time.Now()
 	for time.Since(began) < adapt {
-		l, err := b.measure(ctx, x, r, glance)
+		l, err := b.measure(ctx, x, p, glance)
 		switch {
 		case err != nil:
 			return 0, err

@@ -1,10 +1,9 @@
-// Command bench measures what the program promises about speed, memory and manners, on sandboxes of its own, and prints one
-// table. scripts/bench builds what it runs.
+// Command bench measures the speed and memory of the program, and its load on others, against limits, on sandboxes of its own, and prints
+// one table. scripts/bench builds the binaries that it runs.
 package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -30,7 +29,6 @@ type bench struct {
 	runs           int
 	settle, window time.Duration
 	only           *regexp.Regexp
-	extra          []string
 	out            io.Writer
 	failed         int
 }
@@ -40,9 +38,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	b := &bench{}
 	flags.StringVar(&b.bin, "bin", "bin", "folder of the binaries")
-	flags.IntVar(&b.runs, "runs", 3, "of each measurement of slots; the median counts")
-	flags.DurationVar(&b.settle, "settle", 10*time.Second, "how long the program has to find the slots")
-	flags.DurationVar(&b.window, "window", 10*time.Second, "how long is measured then")
+	flags.IntVar(&b.runs, "runs", 3, "how often each measurement of slots is run; the median counts")
+	flags.DurationVar(&b.settle, "settle", 10*time.Second, "how long the program has to use all slots")
+	flags.DurationVar(&b.window, "window", 10*time.Second, "how long each measurement takes after that")
 	only := flags.String("only", "", "measure only what this regular expression matches: "+strings.Join(names(), ", "))
 	readme := flags.String("readme", "", "write the table into this `file`, between the comments that mark its place")
 	if err := flags.Parse(args); err != nil {
@@ -81,7 +79,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 	}
 	if b.failed > 0 {
-		fmt.Fprintln(stderr, "bench:", errors.New("not all of it held"))
+		fmt.Fprintln(stderr, "bench:", "some limits were missed")
 		return 1
 	}
 	return 0
@@ -126,7 +124,7 @@ func (b *bench) row(what, must, got, peer string, ok bool) {
 	fmt.Fprintf(b.out, "| %s | %s | %s | %s | %s |\n", what, must, got, peer, verdict)
 }
 
-// machine describes where it ran, and warns where that is not quiet.
+// machine describes the machine, and warns where it is busy.
 func machine(stderr io.Writer) string {
 	model := runtime.GOARCH
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
@@ -139,7 +137,7 @@ func machine(stderr io.Writer) string {
 		average, _, _ = strings.Cut(string(text), " ")
 		var n float64
 		if _, err := fmt.Sscan(average, &n); err == nil && n > 0.3 {
-			fmt.Fprintf(stderr, "bench: the load average is %s: something else works on this machine, and what is measured suffers from it\n", average)
+			fmt.Fprintf(stderr, "bench: the load average is %s: the machine is busy with something else, and the results will suffer\n", average)
 		}
 	}
 	return fmt.Sprintf("%s: %d cores (%s), Go %s, load average %s before; sandbox and program on the same machine.",

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// memory are the rows of how much of it a fill takes, and whether that or the size of the index makes it slower. A PUT
-// takes no time of its own here: what is measured is the program, and the sandbox beside it.
+// memory are the rows of how much memory a fill takes, and of its rate, by the size of the index. A PUT takes no time of its
+// own here: what is measured is the program, and the sandbox beside it.
 func (b *bench) memory(ctx context.Context) error {
 	sizes := []int{10_000, 30_000, 100_000, 300_000}
 	first := 0.0
@@ -37,7 +37,7 @@ func (b *bench) memory(ctx context.Context) error {
 	return nil
 }
 
-// peerMemory is what the operator's Python script took, at 36,000 documents.
+// peerMemory is the memory of the operator's Python script, at 36,000 documents.
 func peerMemory(documents int) string {
 	if documents == 30_000 {
 		return "660 MiB for 36,000"
@@ -45,7 +45,8 @@ func peerMemory(documents int) string {
 	return ""
 }
 
-// fill is a whole one: its peak of memory, documents a second by the program's own clock, milliseconds of CPU a document.
+// fill is one whole run of build-indices: its peak of memory, documents a second by the program's own clock, milliseconds of
+// processor time a document.
 type fill struct{ mib, rate, cpu float64 }
 
 func (b *bench) filled(ctx context.Context, documents int) (fill, error) {
@@ -57,15 +58,15 @@ func (b *bench) filled(ctx context.Context, documents int) (fill, error) {
 	if _, err := b.run(ctx, x, "run", "--to", "check-apps"); err != nil {
 		return fill{}, err
 	}
-	r, err := b.run(ctx, x, "build-indices")
+	p, err := b.run(ctx, x, "build-indices")
 	if err != nil {
 		return fill{}, err
 	}
-	usage, is := r.cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	usage, is := p.State().SysUsage().(*syscall.Rusage)
 	if !is {
-		return fill{}, fmt.Errorf("this system does not tell what a process took")
+		return fill{}, fmt.Errorf("this system does not report the memory of a process")
 	}
-	put, rate, err := told(r.out.String(), "g-cloud-12")
+	put, rate, err := logged(p.Stderr(), "g-cloud-12")
 	if err != nil {
 		return fill{}, err
 	}
@@ -74,15 +75,15 @@ func (b *bench) filled(ctx context.Context, documents int) (fill, error) {
 	}
 	return fill{
 		mib: float64(usage.Maxrss) / 1024, rate: rate,
-		cpu: float64(r.cpu().Microseconds()) / 1000 / float64(put),
+		cpu: float64(cpu(p).Microseconds()) / 1000 / float64(put),
 	}, nil
 }
 
-// told finds in a log how many documents of an index were put, and how many a second.
-func told(log, alias string) (put int, rate float64, err error) {
+// logged finds in a log how many documents of an index were put, and how many a second.
+func logged(log, alias string) (put int, rate float64, err error) {
 	line := regexp.MustCompile(`put the documents of ` + regexp.QuoteMeta(alias) + `: ([0-9,]+) put, .* ([0-9]+)/s`).FindStringSubmatch(log)
 	if line == nil {
-		return 0, 0, fmt.Errorf("the log does not tell how many documents of %s were put:\n%s", alias, tail(log))
+		return 0, 0, fmt.Errorf("the log does not say how many documents of %s were put:\n%s", alias, tail(log))
 	}
 	put, _ = strconv.Atoi(strings.ReplaceAll(line[1], ",", ""))
 	rate, _ = strconv.ParseFloat(line[2], 64)

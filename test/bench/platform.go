@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -9,17 +8,17 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/digitalmarketplace/cutover/test/rig"
 )
 
-// What the sandbox promises to those who rehearse on it, with the Digital Marketplace's own sizes.
+// The limits of the sandbox itself, with the Digital Marketplace's own sizes.
 const (
 	sandboxStart  = 500 * time.Millisecond
 	sandboxRate   = 2000 // a second of processor time
@@ -28,8 +27,7 @@ const (
 
 // sandboxes are the rows of the sandbox itself.
 //
-// What it serves is counted by its own processor time, with GOMAXPROCS=1: who asks shares the machine, and is not what is
-// measured.
+// Its rate is counted by its own processor time, with GOMAXPROCS=1: the clients share the machine and are not measured.
 func (b *bench) sandboxes(ctx context.Context) error {
 	if !b.wants("sandbox") {
 		return nil
@@ -82,7 +80,7 @@ func (b *bench) sandboxes(ctx context.Context) error {
 	if _, err := b.run(ctx, x.box, "run", "--to", "build-indices"); err != nil {
 		return err
 	}
-	peak, err := peakOf(x.cmd.Process.Pid)
+	peak, err := peakOf(x.Process.Pid())
 	if err != nil {
 		return err
 	}
@@ -90,61 +88,42 @@ func (b *bench) sandboxes(ctx context.Context) error {
 	return nil
 }
 
-// asking is how many requests are made of the sandbox at a time.
-const asking = 8
+// parallel is how many requests are sent to the sandbox at a time.
+const parallel = 8
 
-// asked is a sandbox that requests are made of, on kept connections.
-type asked struct {
+// client is a sandbox and a client with kept connections.
+type client struct {
 	*box
-	client *http.Client
+	http *http.Client
 }
 
-// whole starts a sandbox of full size on one core, where a document takes no time, and tells how long it was until it
-// answered its first request.
-func (b *bench) whole(ctx context.Context) (*asked, time.Duration, error) {
+// whole starts a sandbox of full size on one core, where a document takes no time, and returns how long it took to answer its
+// first request.
+func (b *bench) whole(ctx context.Context) (*client, time.Duration, error) {
 	dir, err := os.MkdirTemp("", "cutover-bench-")
 	if err != nil {
 		return nil, 0, err
 	}
-	x := &asked{
-		&box{cmd: exec.Command(filepath.Join(b.bin, "sandbox"), "--put-time=0", "--slots=8", "--until-stdin-closes"), dir: dir},
-		&http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: asking}},
-	}
-	x.cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
-	x.cmd.Stderr = &x.stderr
-	ownGroup(x.cmd)
-	if x.stdin, err = x.cmd.StdinPipe(); err != nil {
-		return nil, 0, err
-	}
-	stdout, err := x.cmd.StdoutPipe()
-	if err != nil {
-		return nil, 0, err
-	}
 	began := time.Now()
-	if err := x.cmd.Start(); err != nil {
-		return nil, 0, fmt.Errorf("start the sandbox: %w", err)
-	}
-	line, err := bufio.NewReader(stdout).ReadBytes('\n')
-	if err == nil {
-		err = json.Unmarshal(line, &x.ready)
-	}
-	if err == nil {
-		err = x.send(ctx, http.MethodGet, "/_status", nil)
-	}
+	s, err := b.startBox(ctx, dir, rig.Command{Args: []string{"--put-time=0", "--slots=8"}, Env: map[string]string{"GOMAXPROCS": "1"}})
 	if err != nil {
+		return nil, 0, err
+	}
+	x := &client{s, &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: parallel}}}
+	if err := x.send(ctx, http.MethodGet, "/_status", nil); err != nil {
 		x.end()
-		return nil, 0, fmt.Errorf("start the sandbox: %w: %s", err, strings.TrimSpace(x.stderr.String()))
+		return nil, 0, err
 	}
 	return x, time.Since(began), nil
 }
 
 // send sends one request to the live search API, and wants 200.
-func (x *asked) send(ctx context.Context, method, path string, body []byte) error {
-	_, err := x.call(ctx, method, "http://"+x.ready.Env["ROUTER_ADDRESS"]+path, strings.TrimPrefix(x.ready.Env["SEARCH_API_URL"], "http://"), x.ready.Env["DM_SEARCH_API_TOKEN_PREVIEW"], body)
+func (x *client) send(ctx context.Context, method, path string, body []byte) error {
+	_, err := x.call(ctx, method, "http://"+x.Env["ROUTER_ADDRESS"]+path, strings.TrimPrefix(x.Env["SEARCH_API_URL"], "http://"), x.Env["DM_SEARCH_API_TOKEN_PREVIEW"], body)
 	return err
 }
 
-func (x *asked) call(ctx context.Context, method, address, host, token string, body []byte) ([]byte, error) {
+func (x *client) call(ctx context.Context, method, address, host, token string, body []byte) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -154,7 +133,7 @@ func (x *asked) call(ctx context.Context, method, address, host, token string, b
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	res, err := x.client.Do(req)
+	res, err := x.http.Do(req)
 	if err != nil {
 		return nil, err
 	}
@@ -166,10 +145,10 @@ func (x *asked) call(ctx context.Context, method, address, host, token string, b
 	return text, err
 }
 
-// documents are the bodies of PUTs of so many services, as the data API has them.
-func (x *asked) documents(ctx context.Context, n int) (bodies [][]byte, err error) {
+// documents are the bodies of n PUTs of services, with the content that the data API has.
+func (x *client) documents(ctx context.Context, n int) (bodies [][]byte, err error) {
 	for page := 1; len(bodies) < n; page++ {
-		text, err := x.call(ctx, http.MethodGet, fmt.Sprintf("%s/services?framework=g-cloud-12&page=%d", x.ready.Env["DATA_API_URL"], page), "", x.ready.Env["DM_DATA_API_TOKEN_PREVIEW"], nil)
+		text, err := x.call(ctx, http.MethodGet, fmt.Sprintf("%s/services?framework=g-cloud-12&page=%d", x.Env["DATA_API_URL"], page), "", x.Env["DM_DATA_API_TOKEN_PREVIEW"], nil)
 		if err != nil {
 			return nil, err
 		}
@@ -186,16 +165,15 @@ func (x *asked) documents(ctx context.Context, n int) (bodies [][]byte, err erro
 	return bodies, nil
 }
 
-// many sends so many requests, asking at a time on kept connections, and returns how many the sandbox answers in a second of
-// its processor time.
-func (x *asked) many(n int, send func(i int) error) (float64, error) {
-	used, err := processorTime(x.cmd.Process.Pid)
+// many sends n requests on kept connections, and returns how many the sandbox answers in a second of its processor time.
+func (x *client) many(n int, send func(i int) error) (float64, error) {
+	used, err := processorTime(x.Process.Pid())
 	if err != nil {
 		return 0, err
 	}
 	var next atomic.Int64
 	var wait sync.WaitGroup
-	failed := make(chan error, asking)
+	failed := make(chan error, parallel)
 	for range cap(failed) {
 		wait.Go(func() {
 			for {
@@ -215,7 +193,7 @@ func (x *asked) many(n int, send func(i int) error) (float64, error) {
 	if err := <-failed; err != nil {
 		return 0, err
 	}
-	now, err := processorTime(x.cmd.Process.Pid)
+	now, err := processorTime(x.Process.Pid())
 	return float64(n) / (now - used).Seconds(), err
 }
 

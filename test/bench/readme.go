@@ -9,7 +9,7 @@ import (
 
 // The lines of a document between which the table stands.
 const (
-	tableBegins = "<!-- speed: scripts/bench -readme README.md -->\n\n"
+	tableBegins = "<!-- speed: scripts/bench -readme test/bench/README.md -->\n\n"
 	tableEnds   = "\n<!-- end of speed -->"
 )
 

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// README's own markers are those that the table is written between, and nothing else of it changes.
+// The markers in README.md are those that the table is written between, and nothing else of it changes.
 func TestTheTableHasItsPlaceInTheReadme(t *testing.T) {
-	text, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/digitalmarketplace/cutover/test/rig"
 )
 
 const green = "elasticsearch-migration"
 
-// load is what a while of filling looked like.
+// load is what was measured while an index was filled.
 type load struct {
 	busy, rate, cpu     float64 // share of the slots; documents a second; milliseconds a document
 	queued              float64 // requests waiting for a slot, on average
@@ -27,36 +29,35 @@ func (b *bench) filling(ctx context.Context, slots int, https bool) (load, error
 	if _, err := b.run(ctx, x, "run", "--to", "check-apps"); err != nil {
 		return load{}, err
 	}
-	var forgotten tally
-	if err := x.ask(ctx, "GET", "workers?forget", nil, &forgotten); err != nil {
+	if _, err := x.ResetSearchWorkers(ctx); err != nil {
 		return load{}, err
 	}
-	r, err := b.begin(x, "build-indices")
+	p, err := b.begin(x, "build-indices")
 	if err != nil {
 		return load{}, err
 	}
-	defer r.stop()
-	if err := sleep(ctx, b.settle, r); err != nil {
+	defer p.Kill()
+	if err := sleep(ctx, b.settle, p); err != nil {
 		return load{}, err
 	}
-	return b.measure(ctx, x, r, b.window)
+	return b.measure(ctx, x, p, b.window)
 }
 
-// measure compares the sandbox's count now and a while later.
-func (b *bench) measure(ctx context.Context, x *box, r *ran, d time.Duration) (load, error) {
-	before, err := x.tally(ctx)
+// measure compares the sandbox's counts now and after d.
+func (b *bench) measure(ctx context.Context, x *box, p *rig.Process, d time.Duration) (load, error) {
+	before, err := x.SearchWorkers(ctx)
 	if err != nil {
 		return load{}, err
 	}
-	cpu := r.cpu()
-	if err := sleep(ctx, d, r); err != nil {
+	used := cpu(p)
+	if err := sleep(ctx, d, p); err != nil {
 		return load{}, err
 	}
-	after, err := x.tally(ctx)
+	after, err := x.SearchWorkers(ctx)
 	if err != nil {
 		return load{}, err
 	}
-	cpu = r.cpu() - cpu
+	used = cpu(p) - used
 	seconds := after.At.Sub(before.At).Seconds()
 	then, now := before.Apps[green], after.Apps[green]
 	documents := float64(now.Documents - then.Documents)
@@ -64,7 +65,7 @@ func (b *bench) measure(ctx context.Context, x *box, r *ran, d time.Duration) (l
 		busy:        (now.BusySeconds - then.BusySeconds) / seconds / float64(now.Slots),
 		queued:      (now.QueuedSeconds - then.QueuedSeconds) / seconds,
 		rate:        documents / seconds,
-		cpu:         float64(cpu.Microseconds()) / 1000 / documents,
+		cpu:         float64(used.Microseconds()) / 1000 / documents,
 		connections: after.Connections.Most,
 		errors:      now.ServerErrors,
 	}, nil
@@ -81,8 +82,8 @@ func median(all []load) load {
 	return all[len(all)/2]
 }
 
-// script is what the operator's Python script did, recorded on another machine of two cores: documents a second, which share
-// of the slots that is, and how many times as fast the program must be.
+// script is what the operator's Python script achieved, recorded on another machine of two cores: documents a second, which
+// share of the slots that is, and how many times as fast the program must be.
 type script struct {
 	rate  float64
 	share string
@@ -96,7 +97,7 @@ func scripts() map[string]script {
 	}
 }
 
-// slotsBusy are the rows of the slots that are kept busy.
+// slotsBusy are the rows of how busy the slots are kept.
 func (b *bench) slotsBusy(ctx context.Context) error {
 	for _, scheme := range []string{"http", "https"} {
 		for _, slots := range []int{1, 2, 8, 20, 64} {
@@ -128,7 +129,7 @@ func (b *bench) busyRow(slots int, scheme string, l load) {
 		ok = ok && l.rate >= peer.times*peer.rate
 	}
 	if slots == 64 {
-		must, ok = "told", true
+		must, ok = "no limit", true
 	}
 	b.row(fmt.Sprintf("%d slots of 25 ms, %s", slots, scheme), must,
 		fmt.Sprintf("%.1f %% busy, %.0f/s, %d × 5xx, %d connections, %.1f waiting, %.2f ms of CPU a document", 100*l.busy, l.rate, l.errors, l.connections, l.queued, l.cpu),

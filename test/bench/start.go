@@ -3,22 +3,23 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/digitalmarketplace/cutover/test/rig"
+	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
 )
 
-// What somebody waits for who only asks something.
+// The limits of what an operator waits for interactively.
 const (
 	startMost = 20 * time.Millisecond
 	skipMost  = 100 * time.Millisecond
 	dryMost   = 2 * time.Second
 )
 
-// starts are the rows of how long the program takes to begin: its help, and a refusal of settings that are missing.
+// starts are the rows of how long the program takes to start: its help, and the report of missing settings.
 func (b *bench) starts(ctx context.Context) error {
 	if !b.wants("start") {
 		return nil
@@ -26,15 +27,12 @@ func (b *bench) starts(ctx context.Context) error {
 	for _, args := range []string{"elasticsearch status --help", "elasticsearch status"} {
 		var all []time.Duration
 		for range 20 {
-			// No setting at all: that ends with exit code 2 before anything is asked.
-			cmd := exec.CommandContext(ctx, filepath.Join(b.bin, "cutover"), strings.Fields(args)...)
-			cmd.Env = []string{}
-			began := time.Now()
-			err := cmd.Run()
-			all = append(all, time.Since(began))
-			if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() > 2 {
-				return fmt.Errorf("cutover %s: %w", args, err)
+			// Without any setting the program exits with 2 before it asks anything.
+			p, err := rig.RunToEnd(ctx, rig.Command{Path: filepath.Join(b.bin, "cutover"), Args: strings.Fields(args)})
+			if p == nil || p.ExitCode() < 0 || p.ExitCode() > 2 {
+				return err
 			}
+			all = append(all, p.Took())
 		}
 		what := "`cutover " + args + "`"
 		if !strings.HasSuffix(args, "help") {
@@ -46,7 +44,7 @@ func (b *bench) starts(ctx context.Context) error {
 	return nil
 }
 
-// skips are the rows of a stage that the run has marked as complete.
+// skips is the row of a stage that is complete.
 func (b *bench) skips(ctx context.Context) error {
 	if !b.wants("skip") {
 		return nil
@@ -77,7 +75,7 @@ func (b *bench) skips(ctx context.Context) error {
 	return nil
 }
 
-// dryRuns are the rows of a dry run of the whole runbook, at full size: before anything was done, and in the middle.
+// dryRuns are the rows of a dry run of the whole runbook, at full size: before the first stage, and in the middle.
 func (b *bench) dryRuns(ctx context.Context) error {
 	if !b.wants("dry-run") {
 		return nil
@@ -112,49 +110,46 @@ func (b *bench) dryRuns(ctx context.Context) error {
 func (b *bench) repeated(ctx context.Context, x *box, times int, args ...string) (time.Duration, error) {
 	var all []time.Duration
 	for range times {
-		r, err := b.run(ctx, x, args...)
+		p, err := b.run(ctx, x, args...)
 		if err != nil {
 			return 0, err
 		}
-		all = append(all, r.took)
+		all = append(all, p.Took())
 	}
 	return middle(all), nil
 }
 
-// requests runs the program once more, and counts the requests that it makes of anything: a delay of nothing hits them all.
+// requests runs the program once more, and counts the requests that it makes.
 func (b *bench) requests(ctx context.Context, x *box, args ...string) (int, error) {
 	sum := 0
 	var ids []string
 	for _, place := range []string{"cloud-controller", "uaa", "log-cache", "search-api", "data-api"} {
-		var made struct {
-			ID string `json:"id"`
-		}
-		if err := x.ask(ctx, http.MethodPost, "faults", map[string]any{"kind": "delay", "place": place, "user_agent": "^cutover/"}, &made); err != nil {
+		id, err := x.Count(ctx, faults.Fault{Place: place, UserAgent: "^cutover/"})
+		if err != nil {
 			return 0, err
 		}
-		ids = append(ids, made.ID)
+		ids = append(ids, id)
 	}
 	if _, err := b.run(ctx, x, args...); err != nil {
 		return 0, err
 	}
 	for _, id := range ids {
-		var counted struct {
-			Hits int `json:"hits"`
-		}
-		if err := x.ask(ctx, http.MethodGet, "faults/"+id, nil, &counted); err != nil {
+		f, err := x.Fault(ctx, id)
+		if err != nil {
 			return 0, err
 		}
-		sum += counted.Hits
+		sum += f.Hits
 	}
 	return sum, nil
 }
 
+// middle is the median.
 func middle(all []time.Duration) time.Duration {
 	slices.Sort(all)
 	return all[len(all)/2]
 }
 
-// most says a limit in words.
+// most is a limit in words.
 func most(d time.Duration) string { return "under " + d.String() }
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.0f ms", float64(d.Microseconds())/1000) }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,64 +18,45 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/environ"
 	"github.com/digitalmarketplace/cutover/stages/httpclient"
 	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/test/rig"
+	"github.com/digitalmarketplace/cutover/test/sandbox"
 )
 
-// recap is what the rehearsal came to.
+// recap is the result of a rehearsal.
 type recap struct {
-	ran     []ran
-	counts  []counts
-	load    tally
-	edits   edits
+	runs   []processRun
+	counts []counts
+	load   sandbox.Tally
+	edits  sandbox.WriterTally
+	// traffic is where live traffic is at the end, in the program's words.
 	traffic string
 	reports string
 	took    time.Duration
-	// back is the way back, where that was rehearsed.
-	back *wayBack
-	// wrong is everything that did not hold.
-	wrong []error
+	// rollback is set where that was rehearsed.
+	rollback *rollback
+	// failures are the checks that failed.
+	failures []error
 }
 
-// counts are the documents of one alias: those that the data API has, and those in either Elasticsearch. Less than 0: none.
+// counts are the documents of one alias in the data API and in each Elasticsearch; -1 where there is no such index.
 type counts struct {
 	alias             string
 	data, blue, green int
 }
 
-// tally is what the readers saw.
-type tally struct {
-	Sent     int            `json:"sent"`
-	Failed   int            `json:"failed"`
-	ByApp    map[string]int `json:"by_app"`
-	P50      float64        `json:"p50_ms"`
-	P99      float64        `json:"p99_ms"`
-	Failures []struct {
-		At     time.Time `json:"at"`
-		Path   string    `json:"path"`
-		App    string    `json:"app"`
-		Reason string    `json:"reason"`
-	} `json:"failures"`
-}
-
-// edits are what people changed meanwhile. Unheard are those of which the live index was not told.
-type edits struct {
-	Edits    int      `json:"edits"`
-	Unheard  int      `json:"unheard"`
-	Failures []string `json:"failures"`
-}
-
-// measure ends the edits and the readers, and then counts.
-func (r *recap) measure(ctx context.Context, box *sandbox, before snapshot, p *program) error {
-	if err := box.ask(ctx, http.MethodDelete, "edit", &r.edits); err != nil {
+// measure stops edits and readers and counts the documents; before are those at the start, by service and alias.
+func (r *recap) measure(ctx context.Context, box *rig.Sandbox, before map[string]map[string]int, p *program) (err error) {
+	if r.edits, err = box.StopEdits(ctx); err != nil {
 		return err
 	}
-	if err := box.ask(ctx, http.MethodDelete, "load", &r.load); err != nil {
+	if r.load, err = box.StopReaders(ctx); err != nil {
 		return err
 	}
-	after, err := box.snapshot(ctx)
+	after, err := documents(ctx, box)
 	if err != nil {
 		return err
 	}
-	env := box.ready.Env
+	env := box.Env
 	stage := env["STAGE"]
 	data := dataapi.New(dataapi.Options{
 		BaseURL: env["DATA_API_URL"], Token: environ.Secret(env["DM_DATA_API_TOKEN_"+strings.ToUpper(stage)]),
@@ -88,9 +68,9 @@ func (r *recap) measure(ctx context.Context, box *sandbox, before snapshot, p *p
 			return err
 		}
 		c := counts{alias: index.Alias.String(), data: total, blue: -1, green: -1}
-		for guid, documents := range after {
-			n, is := documents[c.alias]
-			if _, old := before[guid]; is && old {
+		for guid, byAlias := range after {
+			n, is := byAlias[c.alias]
+			if _, isBlue := before[guid]; is && isBlue {
 				c.blue = n
 			} else if is {
 				c.green = n
@@ -102,57 +82,60 @@ func (r *recap) measure(ctx context.Context, box *sandbox, before snapshot, p *p
 	return err
 }
 
-// judge finds what did not hold.
-func (r *recap) judge() {
-	wrong := func(is bool, format string, args ...any) {
-		if is {
-			r.wrong = append(r.wrong, fmt.Errorf(format, args...))
-		}
-	}
-	for _, one := range r.ran {
+// check adds to failures what is wrong with the result.
+func (r *recap) check() {
+	for _, one := range r.runs {
 		if one.err != nil {
-			r.wrong = append(r.wrong, one.err)
+			r.failures = append(r.failures, one.err)
 		}
 	}
 	for _, step := range r.steps() {
-		result, err := readReport(r.reports, step)
-		wrong(err != nil, "the report of %d. %s: %v", step.Number, step.Name, err)
-		if err == nil {
-			wrong(result.ExitCode != 0 || !good(result.Verdict), "%d. %s: %s %s", step.Number, step.Name, result.Verdict, result.Why)
-		}
+		r.checkReport(base(r.reports, step), fmt.Sprintf("%d. %s", step.Number, step.Name))
 	}
 	serves := "green"
-	if r.back != nil {
+	if r.rollback != nil {
 		serves = "blue"
-		r.judgeBack(wrong)
+		r.checkRollback()
 	} else {
 		for _, c := range r.counts {
-			wrong(c.green != c.data, "%s has %d documents in green, and %d in the data API", c.alias, c.green, c.data)
+			r.failIf(c.green != c.data, "%s has %d documents in green, and %d in the data API", c.alias, c.green, c.data)
 		}
 	}
-	wrong(len(r.load.ByApp) < 2, "live requests were to be answered by blue and by green: %v", r.load.ByApp)
-	wrong(r.load.Failed > 0, "%d live requests failed", r.load.Failed)
+	r.failIf(len(r.load.ByApp) < 2, "live requests were not answered by both blue and green: %v", r.load.ByApp)
+	r.failIf(r.load.Failed > 0, "%d live requests failed", r.load.Failed)
 	for _, f := range r.load.Failures {
-		wrong(true, "  %s %s, answered by %q: %s", f.At.UTC().Format(time.RFC3339), f.Path, f.App, f.Reason)
+		r.failIf(true, "  %s %s, answered by %q: %s", f.At.UTC().Format(time.RFC3339), f.Path, f.App, f.Reason)
 	}
-	wrong(r.edits.Edits == 0, "nobody edited anything")
-	wrong(r.edits.Unheard > 0, "the live index was not told of %d edits: %s", r.edits.Unheard, strings.Join(r.edits.Failures, "; "))
-	wrong(!strings.HasPrefix(r.traffic, serves), "live traffic was to be at %s alone: %q", serves, r.traffic)
+	r.failIf(r.edits.Edits == 0, "no edits were made")
+	r.failIf(r.edits.Unheard > 0, "%d edits did not reach the live index: %s", r.edits.Unheard, strings.Join(r.edits.Failures, "; "))
+	r.failIf(!strings.HasPrefix(r.traffic, serves), "live traffic is not on %s alone: %q", serves, r.traffic)
 }
 
-// failed tells whether a process failed.
+func (r *recap) failIf(is bool, format string, args ...any) {
+	if is {
+		r.failures = append(r.failures, fmt.Errorf(format, args...))
+	}
+}
+
+// checkReport wants the report in these two files to be whole and its stage to have succeeded.
+func (r *recap) checkReport(base, stage string) {
+	result, err := readReport(base)
+	if err != nil {
+		r.failIf(true, "the report of %s: %v", stage, err)
+		return
+	}
+	r.failIf(result.ExitCode != 0 || !good(result.Verdict), "%s: %s %s", stage, result.Verdict, result.Why)
+}
+
+// failed reports whether a process failed.
 func (r *recap) failed() bool {
-	return slices.ContainsFunc(r.ran, func(one ran) bool { return one.err != nil })
+	return slices.ContainsFunc(r.runs, func(one processRun) bool { return one.err != nil })
 }
 
 func good(v runner.Verdict) bool { return v == runner.Done || v == runner.Nothing }
 
-// readReport reads both files of a stage's report; the XML has to be well formed.
-func readReport(dir string, step runner.Step) (runner.Result, error) {
-	return readFrom(base(dir, step))
-}
-
-func readFrom(base string) (runner.Result, error) {
+// readReport reads both files of a stage's report, base.json and base.xml; the XML has to be well formed.
+func readReport(base string) (runner.Result, error) {
 	var result runner.Result
 	text, err := os.ReadFile(base + ".json")
 	if err != nil {
@@ -176,50 +159,53 @@ func readFrom(base string) (runner.Result, error) {
 	}
 }
 
+// base is the path of a stage's report without the extension.
 func base(dir string, step runner.Step) string {
 	return filepath.Join(dir, fmt.Sprintf("%02d-%s", step.Number, step.Name))
 }
 
-// write writes the recap for people.
+// write prints the recap.
 func (r *recap) write(w io.Writer) {
 	fmt.Fprintf(w, "\nStage                     Verdict      Time  Report\n")
 	for _, step := range r.steps() {
 		verdict, took, file := "not run", "", ""
-		if result, err := readReport(r.reports, step); err == nil {
+		if result, err := readReport(base(r.reports, step)); err == nil {
 			verdict, took, file = string(result.Verdict), seconds(result.Duration), base(r.reports, step)+".xml"
 		}
-		fmt.Fprintf(w, "%2d. %-21s %-9s %7s  %s\n", step.Number, step.Name, verdict, took, file)
+		writeStage(w, step, verdict, took, file)
+	}
+	removed := "Blue"
+	if r.rollback != nil {
+		removed = "Green"
+		r.writeRollback(w)
 	}
 	again := 0
-	for _, one := range r.ran {
+	for _, one := range r.runs {
 		if one.again {
 			again++
 		}
 	}
-	if r.back != nil {
-		r.writeBack(w)
-	}
-	fmt.Fprintf(w, "%d processes, of which %d only said that switch had done their step. %s in all.\n", len(r.ran), again, seconds(r.took))
+	fmt.Fprintf(w, "%d processes in %s; %d of them skipped a stage that switch had completed.\n", len(r.runs), seconds(r.took), again)
 
 	fmt.Fprintf(w, "\n%-40s %8s %8s %8s\n", "Documents", "data API", "green", "blue")
 	for _, c := range r.counts {
 		fmt.Fprintf(w, "%-40s %8s %8s %8s\n", c.alias, number(c.data), number(c.green), number(c.blue))
 	}
-	went := "Blue"
-	if r.back != nil {
-		went = "Green"
-	}
-	fmt.Fprintf(w, "%s went in the end, with its Elasticsearch; %s edits were made during the migration.\n", went, number(r.edits.Edits))
+	fmt.Fprintf(w, "%s's Elasticsearch was removed at the end; %s edits were made during the migration.\n", removed, number(r.edits.Edits))
 
 	fmt.Fprintf(w, "\nLive requests: %s made, %s failed; %s answered by blue, %s by green; p50 %.0f ms, p99 %.0f ms\n",
-		number(r.load.Sent), number(r.load.Failed), number(r.load.ByApp[blueApp]), number(r.load.Sent-r.load.ByApp[blueApp]), r.load.P50, r.load.P99)
+		number(r.load.Sent), number(r.load.Failed), number(r.load.ByApp[blueApp]), number(r.load.Sent-r.load.ByApp[blueApp]), r.load.P50MS, r.load.P99MS)
 	fmt.Fprintf(w, "Live traffic:  %s\n", r.traffic)
 	fmt.Fprintf(w, "Log:           %s\n\n", filepath.Join(r.reports, "log.txt"))
-	if len(r.wrong) == 0 {
-		fmt.Fprintln(w, "All of it held.")
+	if len(r.failures) == 0 {
+		fmt.Fprintln(w, "All checks passed.")
 	} else {
-		fmt.Fprintln(w, "Not all of it held.")
+		fmt.Fprintln(w, "Some checks failed.")
 	}
+}
+
+func writeStage(w io.Writer, step runner.Step, verdict, took, report string) {
+	fmt.Fprintf(w, "%2d. %-21s %-9s %7s  %s\n", step.Number, step.Name, verdict, took, report)
 }
 
 // blueApp is the name with which the containers of the live app were started.

@@ -11,82 +11,89 @@ import (
 	"testing"
 	"time"
 
-	"github.com/digitalmarketplace/cutover/jenkins/report"
+	stagereport "github.com/digitalmarketplace/cutover/jenkins/report"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch"
 	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/test/sandbox"
 )
 
-// held is a rehearsal of which all held, with its reports.
-func held(t *testing.T) recap {
+// goodRecap is a rehearsal in which nothing is wrong, with its reports.
+func goodRecap(t *testing.T) recap {
 	t.Helper()
 	r := recap{
-		reports: t.TempDir(), traffic: "green: elasticsearch-migration", edits: edits{Edits: 3}, ran: []ran{{command: "check-release"}},
+		reports: t.TempDir(), traffic: "green: elasticsearch-migration", runs: []processRun{{command: "check-release"}},
+		edits:  sandbox.WriterTally{Edits: 3},
 		counts: []counts{{alias: "g-cloud-12", data: 2000, blue: 1997, green: 2000}},
-		load:   tally{Sent: 100, ByApp: map[string]int{blueApp: 50, "elasticsearch-migration": 50}},
+		load:   sandbox.Tally{Sent: 100, ByApp: map[string]int{blueApp: 50, "elasticsearch-migration": 50}},
 	}
-	files := report.Files{Dir: r.reports, Redact: func(s string) string { return s }, Failed: func(err error) { t.Fatal(err) }}
-	for _, step := range elasticsearch.Steps(nil) {
-		files.StageDone(&runner.Result{Number: step.Number, Stage: step.Name, Verdict: runner.Done, Started: time.Now()})
+	for _, step := range elasticsearch.Runbook(nil).Steps {
+		report(t, r.reports, runner.Result{Number: step.Number, Stage: step.Name})
 	}
 	return r
 }
 
-// spoilt is what may become of a rehearsal, and what the recap says of it.
+// report writes the report of a stage that succeeded.
+func report(t *testing.T, dir string, result runner.Result) {
+	t.Helper()
+	files := stagereport.Files{Dir: dir, Redact: func(s string) string { return s }, Failed: func(err error) { t.Fatal(err) }}
+	result.Verdict, result.Started = runner.Done, time.Now()
+	files.Observe(runner.Event{Kind: runner.StageDone, Result: &result})
+}
+
+// spoilt is a change to a good rehearsal, and what the recap has to say of it; "" where nothing is wrong.
 type spoilt struct {
 	spoil func(*recap) error
 	want  string
 }
 
-// A demo that cannot fail shows nothing.
-func TestWhatDoesNotHoldIsFound(t *testing.T) {
-	first := elasticsearch.Steps(nil)[0]
-	cases := map[string]spoilt{
-		"all of it held":             {func(*recap) error { return nil }, ""},
+// A demo that cannot fail proves nothing.
+func TestWhatIsWrongIsReported(t *testing.T) {
+	first := elasticsearch.Runbook(nil).Steps[0]
+	reported(t, goodRecap, map[string]spoilt{
+		"nothing is wrong":           {func(*recap) error { return nil }, ""},
 		"a request failed":           {func(r *recap) error { r.load.Failed = 1; return nil }, "1 live requests failed"},
-		"nobody was sent to green":   {func(r *recap) error { delete(r.load.ByApp, "elasticsearch-migration"); return nil }, "by blue and by green"},
+		"green answered nothing":     {func(r *recap) error { delete(r.load.ByApp, "elasticsearch-migration"); return nil }, "not answered by both blue and green"},
 		"a document is missing":      {func(r *recap) error { r.counts[0].green--; return nil }, "1999 documents in green, and 2000 in the data API"},
 		"green has no index":         {func(r *recap) error { r.counts[0].green = -1; return nil }, "documents in green"},
-		"an edit was not heard of":   {func(r *recap) error { r.edits.Unheard = 1; return nil }, "not told of 1 edits"},
-		"nobody edited":              {func(r *recap) error { r.edits.Edits = 0; return nil }, "nobody edited"},
-		"both apps serve at the end": {func(r *recap) error { r.traffic = "both: …"; return nil }, "at green alone"},
-		"a process failed":           {func(r *recap) error { r.ran[0].err = errors.New("exit status 1"); return nil }, "exit status 1"},
+		"an edit was lost":           {func(r *recap) error { r.edits.Unheard = 1; return nil }, "1 edits did not reach the live index"},
+		"no edits":                   {func(r *recap) error { r.edits.Edits = 0; return nil }, "no edits were made"},
+		"both apps serve at the end": {func(r *recap) error { r.traffic = "both: …"; return nil }, "not on green alone"},
+		"a process failed":           {func(r *recap) error { r.runs[0].err = errors.New("exit status 1"); return nil }, "exit status 1"},
 		"a report is missing":        {func(r *recap) error { return os.Remove(base(r.reports, first) + ".xml") }, "the report of 1. check-release"},
 		"a report is cut off":        {func(r *recap) error { return os.Truncate(base(r.reports, first)+".xml", 60) }, "the report of 1. check-release"},
 		"a stage was skipped": {func(r *recap) error {
 			return os.WriteFile(base(r.reports, first)+".json", []byte(`{"verdict":"skipped","why":"for no reason"}`), 0o644)
 		}, "1. check-release: skipped for no reason"},
-	}
-	found(t, held, cases)
+	})
 }
 
-// found sees that a recap tells what is wrong with a rehearsal in which all held,
-// once it is spoilt; "": nothing is.
-func found(t *testing.T, held func(*testing.T) recap, cases map[string]spoilt) {
+// reported checks what the recap says of each spoilt rehearsal.
+func reported(t *testing.T, good func(*testing.T) recap, cases map[string]spoilt) {
 	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(cases)) {
 		t.Run(name, func(t *testing.T) {
-			r := held(t)
+			r := good(t)
 			if err := cases[name].spoil(&r); err != nil {
 				t.Fatal(err)
 			}
-			r.judge()
+			r.check()
 			r.write(io.Discard)
-			wrong := errors.Join(r.wrong...)
-			if want := cases[name].want; (wrong == nil) != (want == "") || wrong != nil && !strings.Contains(wrong.Error(), want) {
-				t.Errorf("found %v, want %q", wrong, want)
+			err := errors.Join(r.failures...)
+			if want := cases[name].want; (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+				t.Errorf("reported %v, want %q", err, want)
 			}
 		})
 	}
 }
 
-// The order is the Jenkinsfile's, without what it calls for its other actions.
+// The commands are the Jenkinsfile's in its order, without those of its other actions.
 func TestTheCommandsAreThoseOfTheMigration(t *testing.T) {
 	commands, err := commandsOf("../../Jenkinsfile")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var steps []string
-	for _, step := range elasticsearch.Steps(nil) {
+	for _, step := range elasticsearch.Runbook(nil).Steps {
 		steps = append(steps, step.Name)
 	}
 	switched := slices.Index(commands, switching)
@@ -95,7 +102,7 @@ func TestTheCommandsAreThoseOfTheMigration(t *testing.T) {
 	}
 }
 
-// Two rehearsals in one folder would take each other's reports for their own.
+// Two rehearsals in one folder would overwrite each other's reports.
 func TestASecondRehearsalIsKeptOut(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "reports", "demo.lock")
 	first, err := lock(path)
@@ -103,12 +110,12 @@ func TestASecondRehearsalIsKeptOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := lock(path); err == nil {
-		t.Error("the second one was let in")
+		t.Error("the second rehearsal got the lock too")
 	}
 	first.Close()
 	again, err := lock(path)
 	if err != nil {
-		t.Fatalf("after the first had ended: %v", err)
+		t.Fatalf("lock after the first had ended: %v", err)
 	}
 	again.Close()
 }

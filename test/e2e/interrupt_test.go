@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,59 +9,53 @@ import (
 	"time"
 
 	"github.com/digitalmarketplace/cutover/test/jenkins/junitxsd"
-	"github.com/digitalmarketplace/cutover/test/sandbox"
+	"github.com/digitalmarketplace/cutover/test/rig"
+	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
 )
 
-const leaseName = "cutover-search-api-lease"
-
-// abort asks a process to end as Jenkins does: again and again, whether or not it
-// is ending already. It wants it to be over within 15 s, since Jenkins kills after 20.
+// abort asks a process to end as Jenkins does: again and again, whether or not it is ending already. It must end within 15 s,
+// since Jenkins kills it after 20.
 func (p *process) abort() {
 	p.t.Helper()
 	began := time.Now()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for !p.ended() {
-		_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	for !p.Ended() {
+		_ = p.Signal(syscall.SIGTERM)
 		select {
 		case <-tick.C:
-		case <-p.done:
+		case <-p.Done():
 		}
 	}
 	if took := time.Since(began); took > 15*time.Second {
-		p.t.Errorf("it took %s to end:\n%s", took, p.log.String())
+		p.t.Errorf("it took %s to end:\n%s", took, p.Stderr())
 	}
-	if code := p.wait(); code != 130 {
-		p.t.Errorf("exit code %d, want 130\n%s", code, p.log.String())
-	}
-	for _, want := range []string{"run again    yes: it goes on from here", "traffic "} {
-		if !strings.Contains(p.log.String(), want) {
-			p.t.Errorf("the card does not say %q:\n%s", want, p.log.String())
-		}
-	}
+	p.wantExit(130)
+	p.wantLog("run again    yes: it continues from here", "traffic ")
 	junitxsd.ValidateJUnit(p.t, p.reports()...)
 }
 
-// reports are the JUnit files that a process has left.
+// reports are the JUnit files that a process has written.
 func (p *process) reports() []string {
 	paths, _ := filepath.Glob(filepath.Join(p.dir, "reports", "*.xml"))
 	return paths
 }
 
-// reported waits until a stage's report tells of a task.
-func (w *world) reported(p *process, report, task string) {
+// awaitReported waits until the report of a stage has a task.
+func (w *world) awaitReported(p *process, report, task string) {
 	w.t.Helper()
-	w.eventually(report+" tells of "+task, func() bool {
+	w.eventually(report+" has the task "+task, func() bool {
 		text, err := os.ReadFile(filepath.Join(p.dir, "reports", report+".json"))
 		return err == nil && strings.Contains(string(text), task)
 	})
 }
 
-// counter counts requests from now on; hits tells how many.
-func (w *world) counter(f map[string]any) string {
+// wantNoLease wants the lease to be released: every write was answered.
+func (w *world) wantNoLease() {
 	w.t.Helper()
-	f["kind"] = "delay"
-	return w.fault(f)
+	if w.instance(leaseName) != "" {
+		w.t.Error("every write was answered, and the lease is still held")
+	}
 }
 
 func TestInterruptedWhileDocumentsAreWritten(t *testing.T) {
@@ -71,13 +64,11 @@ func TestInterruptedWhileDocumentsAreWritten(t *testing.T) {
 	o.Documents, o.PutTime, o.Drift = 400, 10*time.Millisecond, -1
 	w := start(t, o)
 	w.run(0, "elasticsearch", "run", "--to", "check-apps")
-	puts := w.counter(map[string]any{"place": "search-api", "method": "PUT", "path": "/services/"})
+	puts := w.count(faults.Fault{Place: "search-api", Method: "PUT", Path: "/services/"})
 	victim := w.begin(nil, "elasticsearch", "build-indices")
 	w.eventually("a hundred documents are put", func() bool { return w.hits(puts) > 100 })
 	victim.abort()
-	if w.instance(leaseName) != "" {
-		t.Error("everything was answered, and the lease was kept")
-	}
+	w.wantNoLease()
 	before := w.hits(puts)
 	if before >= 400 {
 		t.Fatal("the process had written everything before it was interrupted")
@@ -86,156 +77,110 @@ func TestInterruptedWhileDocumentsAreWritten(t *testing.T) {
 	if again := w.hits(puts) - before; again > 400-before+110 {
 		t.Errorf("%d documents were put before and %d after: it began from the start", before, again)
 	}
-	if diff := w.unlike("search_api_elasticsearch_new"); diff != "" {
-		t.Error(diff)
-	}
+	w.wantIndices("search_api_elasticsearch_new")
 }
 
-// A document that nobody answered may still be written, late: then the lease is
-// left to go stale, and the next process waits that long.
+// A PUT without an answer may still have its effect later. Then the lease is left to become stale, and the next process waits for
+// that.
 func TestInterruptedWithADocumentUnanswered(t *testing.T) {
 	t.Parallel()
-	o := small()
-	o.Drift = -1
-	w := start(t, o)
+	w := start(t, undrifted())
 	w.run(0, "elasticsearch", "run", "--to", "check-apps")
-	id := w.fault(map[string]any{"kind": "hold", "place": "search-api", "method": "PUT", "path": "/services/", "n": 40})
+	id := w.fault(faults.Fault{Kind: faults.Hold, Place: "search-api", Method: "PUT", Path: "/services/", N: 40})
 	victim := w.begin(nil, "elasticsearch", "build-indices")
 	w.awaitHeld(id)
 	victim.abort()
 	if w.instance(leaseName) == "" {
-		t.Error("a document is on its way, and the lease was given back")
+		t.Error("a PUT is unanswered, and the lease was released")
 	}
 	successor := w.begin(nil, "elasticsearch", "build-indices")
-	w.eventually("the next process waits", func() bool { return strings.Contains(successor.log.String(), "the lease is held") })
-	w.release(id, "do")
-	if code := successor.wait(); code != 0 {
-		t.Fatalf("exit code %d\n%s", code, successor.log.String())
-	}
-	if diff := w.unlike("search_api_elasticsearch_new"); diff != "" {
-		t.Error(diff)
-	}
+	w.eventually("the next process waits", func() bool { return strings.Contains(successor.Stderr(), "the lease is held") })
+	w.release(id, rig.Do)
+	successor.wantExit(0)
+	w.wantIndices("search_api_elasticsearch_new")
 }
 
-func TestInterruptedWhileTheServiceIsAwaited(t *testing.T) {
+func TestInterruptedWhileItWaitsForTheService(t *testing.T) {
 	t.Parallel()
 	o := small()
 	o.Pace, o.ProvisionTime = 0.002, 25*time.Minute // three seconds
 	w := start(t, o)
 	w.run(0, "elasticsearch", "check-release")
-	looks := w.counter(map[string]any{"place": "cloud-controller", "method": "GET", "query": "label_selector=cutover-run"})
+	polls := w.count(faults.Fault{Place: "cloud-controller", Method: "GET", Query: "label_selector=cutover-run"})
 	victim := w.begin(nil, "elasticsearch", "create-service")
-	w.eventually("it has looked for the service ten times", func() bool { return w.hits(looks) > 10 })
+	w.eventually("it has asked for the service ten times", func() bool { return w.hits(polls) > 10 })
 	victim.abort()
-	if w.instance(leaseName) != "" {
-		t.Error("everything was answered, and the lease was kept")
-	}
-	made := len(w.writesTo("POST", "/v3/service_instances"))
+	w.wantNoLease()
+	before := w.writesTo("POST", "/v3/service_instances")
 	w.run(0, "elasticsearch", "create-service")
-	// The lease is one as well.
-	if n := len(w.writesTo("POST", "/v3/service_instances")) - made; n != 1 {
-		t.Errorf("%d service instances were made by the next process, want the lease alone", n)
+	if n := w.writesTo("POST", "/v3/service_instances") - before; n != 1 {
+		t.Errorf("the next process created %d service instances, want the lease alone", n)
 	}
 }
 
 func TestInterruptedWhileRequestsDrain(t *testing.T) {
 	t.Parallel()
-	o := small()
-	o.Drift = -1
-	w := start(t, o)
+	w := start(t, undrifted())
 	w.run(0, "elasticsearch", "run", "--to", "watch-traffic")
-	w.call("POST", "/_sandbox/load", map[string]any{"rate": 50}, nil)
+	w.startReaders(50)
 	victim := w.begin(map[string]string{"DRAIN": "40s"}, "elasticsearch", "unmap-old-app")
-	w.reported(victim, "11-unmap-old-app", "off on dm-search-api-preview.cloudapps.digital/_metrics")
+	w.awaitReported(victim, "11-unmap-old-app", "is unmapped on dm-search-api-preview.cloudapps.digital/_metrics")
 	victim.abort()
-	if w.instance(leaseName) != "" {
-		t.Error("everything was answered, and the lease was kept")
-	}
-	// Traffic stays where it is: nobody goes back because a build was stopped.
-	if n := len(w.writesTo("POST", "/destinations")); n != 2 {
+	w.wantNoLease()
+	// Traffic stays where it is: an interrupt reverts nothing.
+	if n := w.writesTo("POST", "/destinations"); n != 2 {
 		t.Errorf("%d routes were mapped, want the two of map-live-route", n)
 	}
-	if !strings.Contains(victim.log.String(), "traffic      green") {
-		t.Errorf("the card does not say that green serves:\n%s", victim.log.String())
-	}
+	victim.wantLog("traffic      green")
 	next := w.run(0, "elasticsearch", "unmap-old-app")
-	if !strings.Contains(next.log.String(), "carry over what was written to the old app last") {
-		t.Errorf("the next process did not carry over what was written last:\n%s", next.log.String())
-	}
-	var tally sandbox.Tally
-	w.call("DELETE", "/_sandbox/load", nil, &tally)
-	if tally.Sent == 0 || tally.Failed > 0 {
+	next.wantLog("catch up green with the last writes to blue")
+	if tally := w.stopReaders(); tally.Sent == 0 || tally.Failed > 0 {
 		t.Errorf("%d live requests, %d failed: %+v", tally.Sent, tally.Failed, tally.Failures)
 	}
 }
 
-// Who waits for the lease of another has nothing to finish.
-func TestInterruptedWhileTheLeaseIsAwaited(t *testing.T) {
+// A process that waits for the lease has nothing to finish.
+func TestInterruptedWhileItWaitsForTheLease(t *testing.T) {
 	t.Parallel()
 	w := start(t, small())
 	w.run(0, "elasticsearch", "check-release")
-	id := w.fault(map[string]any{"kind": "hold", "place": "cloud-controller", "method": "POST", "path": "/v3/service_instances$", "n": 2})
-	first := w.begin(unbeating(), "elasticsearch", "create-service")
+	id := w.fault(faults.Fault{Kind: faults.Hold, Place: "cloud-controller", Method: "POST", Path: "/v3/service_instances$", N: 2})
+	first := w.begin(noHeartbeat(), "elasticsearch", "create-service")
 	w.awaitHeld(id)
-	second := w.begin(unbeating(), "elasticsearch", "create-service")
-	w.eventually("the second waits", func() bool { return strings.Contains(second.log.String(), "the lease is held") })
+	second := w.begin(noHeartbeat(), "elasticsearch", "create-service")
+	w.eventually("the second waits", func() bool { return strings.Contains(second.Stderr(), "the lease is held") })
 	second.abort()
-	w.release(id, "do")
-	if code := first.wait(); code != 0 {
-		t.Errorf("the first ended with %d\n%s", code, first.log.String())
-	}
+	w.release(id, rig.Do)
+	first.wantExit(0)
 }
 
-// A power failure at any task leaves reports that Jenkins can read.
+// A kill at any task leaves reports that Jenkins can read.
 func TestReportsAreValidAfterAKill(t *testing.T) {
 	t.Parallel()
 	w := start(t, small())
 	killed := func(n int) bool {
-		id := w.fault(map[string]any{"kind": "hold", "writes_only": true, "place": "cloud-controller", "n": n})
-		victim := w.begin(unbeating(), "elasticsearch", "run")
-		w.eventually("a write is held", func() bool { return victim.ended() || w.faultState(id) == "held" })
-		if victim.ended() {
+		id := w.fault(faults.Fault{Kind: faults.Hold, WritesOnly: true, Place: "cloud-controller", N: n})
+		victim := w.begin(noHeartbeat(), "elasticsearch", "run")
+		w.eventually("a write is held", func() bool { return victim.Ended() || w.getFault(id).State == faults.Held })
+		if victim.Ended() {
 			return false
 		}
-		victim.kill()
-		w.release(id, "drop")
+		victim.Kill()
+		w.release(id, rig.Drop)
 		junitxsd.ValidateJUnit(t, victim.reports()...)
 		if len(victim.reports()) == 0 {
 			t.Errorf("killed at write %d: no report", n)
 		}
 		if some, _ := filepath.Glob(filepath.Join(victim.dir, "reports", ".part-*")); len(some) > 1 {
-			t.Errorf("killed at write %d: half-written files are left: %v", n, some)
+			t.Errorf("killed at write %d: half-written files remain: %v", n, some)
 		}
 		return true
 	}
 	for _, n := range []int{2, 5, 8, 11} {
 		if !killed(n) {
-			t.Fatal("nothing was killed")
+			t.Fatalf("the run ended before write %d", n)
 		}
-		if guid := w.instance(leaseName); guid != "" {
-			w.cf("DELETE", "/v3/service_instances/"+guid, nil, nil)
-		}
+		w.removeLease()
 	}
 	w.forward("")
-}
-
-// faultState is the state of a fault.
-func (w *world) faultState(id string) string {
-	var f struct {
-		State string `json:"state"`
-	}
-	w.call("GET", "/_sandbox/faults/"+id, nil, &f)
-	return f.State
-}
-
-// writesTo are the writes of a method whose path ends so.
-func (w *world) writesTo(method, end string) []string {
-	w.t.Helper()
-	var some []string
-	for _, one := range w.writes() {
-		if one.Method == method && strings.HasSuffix(one.Path, end) {
-			some = append(some, fmt.Sprintf("%s %s", one.Method, one.Path))
-		}
-	}
-	return some
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch"
 	"github.com/digitalmarketplace/cutover/test/jenkins"
+	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
 )
 
 // build runs a pipeline with the real program first on its PATH.
@@ -26,7 +27,7 @@ func (w *world) build(t *testing.T, s jenkins.Scenario) jenkins.Build {
 	if s.JobParameters != nil { // the job defines them all
 		maps.DeleteFunc(s.Params, func(name string, _ any) bool { return !slices.Contains(s.JobParameters, name) })
 	}
-	env := maps.Clone(w.env)
+	env := maps.Clone(w.Env)
 	for name := range s.Params {
 		delete(env, name)
 	}
@@ -34,7 +35,7 @@ func (w *world) build(t *testing.T, s jenkins.Scenario) jenkins.Build {
 	s.Env = env
 	s.Jobs = map[string]jenkins.Job{
 		"notify-slack":     {Result: "SUCCESS"},
-		"release-app-paas": {Calls: w.control + "/_sandbox/release", Body: `{"image":"digitalmarketplace/search-api:release-1235"}`},
+		"release-app-paas": {Calls: w.URL + "/_sandbox/release", Body: `{"image":"` + nextImage + `"}`},
 	}
 	b := jenkins.Run(t, s)
 	if b.Error != "" {
@@ -50,7 +51,7 @@ func (w *world) build(t *testing.T, s jenkins.Scenario) jenkins.Build {
 	return b
 }
 
-// outputs is what all shells of a build printed, for messages.
+// outputs is what all shells of a build have printed.
 func outputs(b jenkins.Build) string {
 	var all []string
 	for _, e := range b.Steps("sh") {
@@ -66,7 +67,7 @@ func wantResult(t *testing.T, b jenkins.Build, want string) {
 	}
 }
 
-// verdicts are how many cases Jenkins counted of each status.
+// verdicts are how many test cases Jenkins counted of each status.
 func verdicts(b jenkins.Build) map[string]int {
 	counts := map[string]int{}
 	for _, e := range b.Steps("junit") {
@@ -77,8 +78,16 @@ func verdicts(b jenkins.Build) map[string]int {
 	return counts
 }
 
-// The form as it is but for the environment: a dry run.
-func TestTheFormAsItIsChangesNothing(t *testing.T) {
+// wantNoFailure wants Jenkins to count some passed test cases and no failed one.
+func wantNoFailure(t *testing.T, b jenkins.Build) {
+	t.Helper()
+	if v := verdicts(b); v["failed"] > 0 || v["passed"] == 0 {
+		t.Errorf("Jenkins counts %v", v)
+	}
+}
+
+// With its defaults a build is a dry run.
+func TestABuildWithTheDefaultsChangesNothing(t *testing.T) {
 	t.Parallel()
 	w := start(t, small())
 	was, n := w.state(), len(w.writes())
@@ -87,21 +96,17 @@ func TestTheFormAsItIsChangesNothing(t *testing.T) {
 	if some := w.writes()[n:]; len(some) > 0 {
 		t.Errorf("a dry run wrote %+v", some)
 	}
-	if diff := cmp.Diff(was, w.state()); diff != "" {
-		t.Errorf("a dry run changed (-before +after):\n%s", diff)
-	}
+	w.wantState(was)
 	if !strings.Contains(outputs(b), "waits for 2. create-service") && !strings.Contains(outputs(b), "waits for 1. check-release") {
-		t.Errorf("it does not say what waits for what:\n%s", outputs(b))
+		t.Errorf("it does not say which stage waits for which:\n%s", outputs(b))
 	}
-	if v := verdicts(b); v["failed"] > 0 || v["passed"] == 0 {
-		t.Errorf("Jenkins counts %v", v)
-	}
+	wantNoFailure(t, b)
 }
 
-func TestAFormWithoutAnEnvironmentTouchesNothing(t *testing.T) {
+func TestABuildWithoutAnEnvironmentAsksNothing(t *testing.T) {
 	t.Parallel()
 	w := start(t, small())
-	n := w.counter(map[string]any{"place": "cloud-controller"})
+	n := w.count(faults.Fault{Place: "cloud-controller"})
 	b := w.build(t, jenkins.Scenario{Number: 1, Params: map[string]any{"STAGE": "Select one", "DRY_RUN": false}})
 	wantResult(t, b, "FAILURE")
 	if !strings.Contains(outputs(b), `is still "Select one": choose an environment`) {
@@ -117,17 +122,15 @@ func TestAFormWithoutAnEnvironmentTouchesNothing(t *testing.T) {
 
 func TestABuildMigratesFromTheFirstStageToTheLast(t *testing.T) {
 	t.Parallel()
-	o := small()
-	o.Drift = -1
-	w := start(t, o)
-	w.call("POST", "/_sandbox/load", map[string]any{"rate": 50}, nil)
+	w := start(t, undrifted())
+	w.startReaders(50)
 	b := w.build(t, jenkins.Scenario{Number: 1, Params: map[string]any{"DRY_RUN": false}})
 	wantResult(t, b, "SUCCESS")
 	var published []string
 	for _, e := range b.Steps("junit") {
 		published = append(published, e.Files...)
 	}
-	steps := elasticsearch.Steps(nil)
+	steps := elasticsearch.Runbook(nil).Steps
 	var want []string
 	for _, step := range steps {
 		want = append(want, fmt.Sprintf("reports/%02d-%s.xml", step.Number, step.Name))
@@ -138,10 +141,8 @@ func TestABuildMigratesFromTheFirstStageToTheLast(t *testing.T) {
 	if v := verdicts(b); v["failed"]+v["skipped"] > 0 {
 		t.Errorf("Jenkins counts %v", v)
 	}
-	if diff := w.unlike("search_api_elasticsearch"); diff != "" {
-		t.Error(diff)
-	}
-	if tally := w.tally(); tally.Failed > 0 {
+	w.wantIndices("search_api_elasticsearch")
+	if tally := w.readers(); tally.Failed > 0 {
 		t.Errorf("%d live requests failed: %+v", tally.Failed, tally.Failures)
 	}
 	archived := 0
@@ -158,35 +159,31 @@ func TestABuildMigratesFromTheFirstStageToTheLast(t *testing.T) {
 	}
 }
 
-func TestABuildPassesOverWhatIsDone(t *testing.T) {
+func TestABuildSkipsCompleteStages(t *testing.T) {
 	t.Parallel()
 	w := start(t, small())
 	upTo := map[string]any{"DRY_RUN": false, "STOP_AFTER": "switch"}
 	wantResult(t, w.build(t, jenkins.Scenario{Number: 1, Params: upTo}), "SUCCESS")
 	again := w.build(t, jenkins.Scenario{Number: 2, Params: upTo})
 	wantResult(t, again, "SUCCESS")
-	steps := elasticsearch.Steps(nil)
-	passed := len(steps.Between(1, 16)) + len(steps.Between(9, 12))
-	if n := strings.Count(outputs(again), "skipped: done by"); n != passed {
-		t.Errorf("%d stages were passed over, want %d, those of the switch twice:\n%s", n, passed, outputs(again))
+	book := elasticsearch.Runbook(nil)
+	complete := len(book.Between("", "rename-new-app")) + len(book.Between(book.Switch.First, book.Switch.Last))
+	if n := strings.Count(outputs(again), "skipped: done by"); n != complete {
+		t.Errorf("%d stages were skipped, want %d, those of the switch twice:\n%s", n, complete, outputs(again))
 	}
 }
 
-// By day up to the switch; then restarted from a stage, in an empty workspace.
+// A build stops before the switch; another is restarted from a stage, in an empty workspace.
 func TestABuildIsRestartedFromAStage(t *testing.T) {
 	t.Parallel()
-	o := small()
-	o.Drift = -1
-	w := start(t, o)
+	w := start(t, undrifted())
 	b := w.build(t, jenkins.Scenario{Number: 1, Params: map[string]any{"DRY_RUN": false, "STOP_AFTER": "check-apps"}})
 	wantResult(t, b, "SUCCESS")
 	b = w.build(t, jenkins.Scenario{Number: 2, StartAt: "7. Build the indices", Params: map[string]any{"DRY_RUN": false}})
 	wantResult(t, b, "SUCCESS")
-	if diff := w.unlike("search_api_elasticsearch"); diff != "" {
-		t.Error(diff)
-	}
+	w.wantIndices("search_api_elasticsearch")
 
-	// A stage that is not due refuses, and the build stops there.
+	// A stage whose predecessors are not complete refuses, and the build stops there.
 	other := start(t, small())
 	b = other.build(t, jenkins.Scenario{Number: 3, StartAt: "9-16. Switch", Params: map[string]any{"DRY_RUN": false}})
 	wantResult(t, b, "FAILURE")
@@ -195,11 +192,9 @@ func TestABuildIsRestartedFromAStage(t *testing.T) {
 	}
 }
 
-func TestABuildGoesBack(t *testing.T) {
+func TestABuildRollsBack(t *testing.T) {
 	t.Parallel()
-	o := small()
-	o.Drift = -1
-	w := start(t, o)
+	w := start(t, undrifted())
 	was := w.state()
 	wantResult(t, w.build(t, jenkins.Scenario{Number: 1, Params: map[string]any{"DRY_RUN": false, "STOP_AFTER": "switch"}}), "SUCCESS")
 	status := w.build(t, jenkins.Scenario{Number: 2, Params: map[string]any{"ACTION": "status"}})
@@ -207,15 +202,11 @@ func TestABuildGoesBack(t *testing.T) {
 	if !strings.Contains(outputs(status), "traffic      green: search-api") {
 		t.Errorf("the status does not say where traffic is:\n%s", outputs(status))
 	}
-	back := w.build(t, jenkins.Scenario{Number: 3, Params: map[string]any{"ACTION": "rollback", "DRY_RUN": false}})
-	wantResult(t, back, "SUCCESS")
-	if v := verdicts(back); v["failed"] > 0 || v["passed"] == 0 {
-		t.Errorf("Jenkins counts %v", v)
-	}
-	w.removeLast()
-	if diff := cmp.Diff(was, w.state()); diff != "" {
-		t.Errorf("another state than before the migration (-before +after):\n%s", diff)
-	}
+	rolledBack := w.build(t, jenkins.Scenario{Number: 3, Params: map[string]any{"ACTION": "rollback", "DRY_RUN": false}})
+	wantResult(t, rolledBack, "SUCCESS")
+	wantNoFailure(t, rolledBack)
+	w.removeRetired()
+	w.wantState(was)
 }
 
 func TestTheNightlyBuildReindexes(t *testing.T) {
@@ -229,19 +220,15 @@ func TestTheNightlyBuildReindexes(t *testing.T) {
 	}
 	b := night(1)
 	wantResult(t, b, "SUCCESS")
-	if diff := w.unlike("search_api_elasticsearch"); diff != "" {
-		t.Error(diff)
-	}
-	if v := verdicts(b); v["failed"] > 0 || v["passed"] == 0 {
-		t.Errorf("Jenkins counts %v", v)
-	}
+	w.wantIndices("search_api_elasticsearch")
+	wantNoFailure(t, b)
 
-	// In the middle of a switch it does nothing, and that is no bad night.
+	// In the middle of a switch it does nothing, and succeeds.
 	w.run(0, "elasticsearch", "run", "--to", "map-live-route")
 	n := len(w.writes())
 	b = night(2)
 	wantResult(t, b, "SUCCESS")
 	if !strings.Contains(outputs(b), "is between the switch and its end") || len(w.writes()) > n {
-		t.Errorf("%d writes; it says:\n%s", len(w.writes())-n, outputs(b))
+		t.Errorf("%d writes; output:\n%s", len(w.writes())-n, outputs(b))
 	}
 }

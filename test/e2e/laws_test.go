@@ -3,129 +3,115 @@ package e2e
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/digitalmarketplace/cutover/stages/elasticsearch"
 	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/test/rig"
+	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
 )
 
-// before does what others do before a stage, and what the program only awaits.
+// before does what others do before a stage: the release that the program waits for.
 func (w *world) before(step runner.Step) {
 	w.t.Helper()
 	if step.Name == "await-release" {
-		w.released(nil)
+		w.deploy(nextImage)
 	}
 }
 
-// released runs the release job, with a manifest that says something else than the
-// house's where one is given.
-func (w *world) released(manifest map[string]any) {
-	w.t.Helper()
-	w.call("POST", "/_sandbox/release", map[string]any{"image": "digitalmarketplace/search-api:release-1235", "manifest": manifest}, nil)
-}
-
-// forward runs all stages up to one, with the release in between where that is
-// past it. "" is the last.
+// forward runs all stages up to and including one, and the release where it comes before that. "" is the last stage.
 func (w *world) forward(to string) {
 	w.t.Helper()
-	steps := elasticsearch.Steps(nil)
-	if step := steps.Named(to); step == nil || step.Number >= steps.Named("await-release").Number {
-		w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
-		w.released(nil)
+	if step := w.book.named(to); step == nil || step.Number >= w.book.named("await-release").Number {
+		w.run(0, w.book.args("run", "--to", "remove-old-app")...)
+		w.deploy(nextImage)
 	}
 	if to == "" {
-		to = steps[len(steps)-1].Name
+		to = w.book.steps[len(w.book.steps)-1].Name
 	}
-	w.run(0, "elasticsearch", "run", "--to", to)
+	w.run(0, w.book.args("run", "--to", to)...)
 }
 
-// alwaysActs are the stages that act anew each time they are called.
-func alwaysActs() []string { return []string{"reindex"} }
-
-// isLast tells the step that ends the run: after it there is no record to go on
-// from, to take a mark off, or to go back by.
-func isLast(steps runner.Runbook, step runner.Step) bool {
+// isLast reports whether a step ends the run: after it there is no record to resume from or to roll back by.
+func isLast(steps []runner.Step, step runner.Step) bool {
 	return steps[len(steps)-1].Name == step.Name
 }
 
 // Law 1: a dry run writes nothing at all, before any stage and after it.
-func TestADryRunWritesNothing(t *testing.T) {
-	t.Parallel()
-	steps := elasticsearch.Steps(nil)
-	w := start(t, small())
-	look := func(when string, back int) {
+func TestADryRunWritesNothing(t *testing.T) { eachBook(t, dryRunWritesNothing) }
+
+func dryRunWritesNothing(t *testing.T, b book) {
+	t.Helper()
+	steps := b.steps
+	w := startFor(t, b, b.sandbox())
+	check := func(when string, rollback int) {
 		t.Helper()
 		n := len(w.writes())
 		for _, args := range [][]string{{"run", "--dry-run"}, {"plan"}, {"status"}, {"rollback", "--dry-run"}} {
 			want := 0
 			if args[0] == "rollback" {
-				want = back
+				want = rollback
 			}
-			p := w.begin(nil, append([]string{"elasticsearch"}, args...)...)
-			if code := p.wait(); code != want {
-				t.Fatalf("%v %s: exit code %d, want %d\n%s", args, when, code, want, p.log.String())
-			}
+			p := w.begin(nil, b.args(args...)...)
+			p.wantExit(want)
 		}
 		if some := w.writes(); len(some) != n {
 			t.Errorf("%s: %d writes: %+v", when, len(some)-n, some[n:])
 		}
 	}
-	look("at the beginning", 0)
+	check("at the beginning", 0)
 	for _, step := range steps {
 		w.before(step)
-		w.run(0, "elasticsearch", step.Name)
+		w.run(0, w.book.args(step.Name)...)
 		if isLast(steps, step) {
-			look("after "+step.Name, 3) // There is no way back from a run that is complete.
+			check("after "+step.Name, 3) // A run that has ended cannot be rolled back.
 		} else {
-			look("after "+step.Name, 0)
+			check("after "+step.Name, 0)
 		}
 	}
 }
 
-// Law 1 and 2: a stage that has nothing to do writes nothing but the lease and
-// its mark; one that is complete writes nothing.
-func TestAppliedTwiceIsAppliedOnce(t *testing.T) {
-	t.Parallel()
-	steps := elasticsearch.Steps(nil)
-	w := start(t, small())
+// Laws 1 and 2: a stage with nothing to do writes nothing but the lease and the record that it is complete; a complete stage writes
+// nothing.
+func TestAppliedTwiceIsAppliedOnce(t *testing.T) { eachBook(t, appliedTwice) }
+
+func appliedTwice(t *testing.T, b book) {
+	t.Helper()
+	steps := b.steps
+	w := startFor(t, b, b.sandbox())
 	for _, step := range steps {
 		w.before(step)
-		w.run(0, "elasticsearch", step.Name)
-		if slices.Contains(alwaysActs(), step.Name) {
+		w.run(0, w.book.args(step.Name)...)
+		if slices.Contains(b.alwaysActs, step.Name) {
 			continue
 		}
 		was, n := w.state(), len(w.writes())
-		w.run(0, "elasticsearch", step.Name)
+		w.run(0, w.book.args(step.Name)...)
 		if some := w.writes()[n:]; len(some) != 0 {
 			t.Errorf("%s, complete, wrote %+v", step.Name, some)
 		}
 		if isLast(steps, step) {
-			continue // The run is over: there is no mark to take off.
+			continue // The run has ended: there is no record any more.
 		}
-		w.unmark(step.Name)
+		w.uncomplete(step.Name)
 		n = len(w.writes())
-		w.run(0, "elasticsearch", step.Name)
-		for _, one := range w.writes()[n:] {
-			if one.Place != "cloud-controller" || !strings.HasPrefix(one.Path, "/v3/service_instances") {
-				t.Errorf("%s, done but not marked, wrote %+v", step.Name, one)
-			}
+		w.run(0, w.book.args(step.Name)...)
+		if some := choose(w.writes()[n:], notOfRecord); len(some) > 0 {
+			t.Errorf("%s, done but not recorded as complete, wrote %+v", step.Name, some)
 		}
-		if diff := cmp.Diff(was, w.state()); diff != "" {
-			t.Errorf("%s, run again without its mark (-before +after):\n%s", step.Name, diff)
-		}
+		w.wantState(was)
 	}
 }
 
-// Law 3: killed at any write, resumed by a fresh process in an empty folder: the
-// same end, nothing lost, nothing doubled. Each world goes through the whole
-// runbook, and in each stage its process is killed at another point.
-func TestKilledAtAnyWriteTheNextProcessComesToTheSameEnd(t *testing.T) {
-	t.Parallel()
-	steps := elasticsearch.Steps(nil)
-	kills, ends := rehearsed(t, steps)
+// Law 3: killed at any write and resumed by a fresh process in an empty folder, a stage ends in the same state, nothing lost and
+// nothing doubled. On each sandbox the whole runbook is run, and the process of each stage is killed at another point.
+func TestKilledAtAnyWriteTheNextProcessComesToTheSameEnd(t *testing.T) { eachBook(t, killedAtAnyWrite) }
+
+func killedAtAnyWrite(t *testing.T, b book) {
+	t.Helper()
+	steps := b.steps
+	kills, ends := rehearsed(t, b)
 	for i := 0; ; i++ {
 		last := -1
 		for at, step := range steps {
@@ -136,13 +122,13 @@ func TestKilledAtAnyWriteTheNextProcessComesToTheSameEnd(t *testing.T) {
 		if last < 0 {
 			break
 		}
-		t.Run(fmt.Sprintf("world %d", i+1), func(t *testing.T) {
+		t.Run(fmt.Sprintf("sandbox %d", i+1), func(t *testing.T) {
 			t.Parallel()
-			w := start(t, small())
+			w := startFor(t, b, b.sandbox())
 			for _, step := range steps[:last+1] {
 				w.before(step)
 				if i >= len(kills[step.Name]) {
-					w.run(0, "elasticsearch", step.Name)
+					w.run(0, w.book.args(step.Name)...)
 					continue
 				}
 				w.killedAt(step, kills[step.Name][i], ends[step.Name])
@@ -151,12 +137,11 @@ func TestKilledAtAnyWriteTheNextProcessComesToTheSameEnd(t *testing.T) {
 	}
 }
 
-// kill is a point at which a process is killed, and what becomes of the write that
-// was on its way.
+// kill is a write at which a process is killed, and its fate: dropped, done, or done late, when the next process has begun.
 type kill struct {
 	// n is the number of the write in its stage, from 1.
 	n    int
-	at   write
+	at   faults.Write
 	fate string
 }
 
@@ -164,16 +149,15 @@ func (k kill) String() string {
 	return fmt.Sprintf("%s %s (%d, %s)", k.at.Method, k.at.Path, k.n, k.fate)
 }
 
-// rehearsed runs all stages undisturbed, and returns for each the points to be
-// killed at and the state that it ends in.
-func rehearsed(t *testing.T, steps runner.Runbook) (kills map[string][]kill, ends map[string]string) {
+// rehearsed runs all stages undisturbed, and returns for each the writes to be killed at and its final state.
+func rehearsed(t *testing.T, b book) (kills map[string][]kill, ends map[string]string) {
 	t.Helper()
 	kills, ends = map[string][]kill{}, map[string]string{}
-	w := start(t, small())
-	for _, step := range steps {
+	w := startFor(t, b, b.sandbox())
+	for _, step := range b.steps {
 		w.before(step)
 		n := len(w.writes())
-		w.with(unbeating(), 0, "elasticsearch", step.Name)
+		w.with(noHeartbeat(), 0, w.book.args(step.Name)...)
 		all := w.writes()[n:]
 		ends[step.Name] = w.state()
 		for _, at := range points(all) {
@@ -185,9 +169,9 @@ func rehearsed(t *testing.T, steps runner.Runbook) (kills map[string][]kill, end
 	return kills, ends
 }
 
-// points are the writes to be killed at: every write to the platform, and the
-// first, a middle and the last write of each run of documents.
-func points(all []write) []int {
+// points are the writes to be killed at: every write to the platform, and the first, a middle and the last of each sequence of
+// documents.
+func points(all []faults.Write) []int {
 	var some []int
 	for i := 0; i < len(all); {
 		if all[i].Place == "cloud-controller" {
@@ -205,102 +189,91 @@ func points(all []write) []int {
 	return slices.Compact(some)
 }
 
-// unbeating are the settings of a process whose lease shows no sign of life while
-// a stage runs, so that its writes can be counted.
-func unbeating() map[string]string {
+// noHeartbeat are the settings of a process without a heartbeat while a stage runs, so that its writes are always the same.
+func noHeartbeat() map[string]string {
 	return map[string]string{"LEASE_HEARTBEAT": "60s", "LEASE_STALE_AFTER": "180s"}
 }
 
-// killedAt kills a process in a stage, and wants the next one to come to its end.
+// killedAt kills a process in a stage, and wants the next process to reach the stage's final state.
 func (w *world) killedAt(step runner.Step, k kill, want string) {
 	w.t.Helper()
-	id := w.fault(map[string]any{"kind": "hold", "writes_only": true, "n": k.n})
-	victim := w.begin(unbeating(), "elasticsearch", step.Name)
+	id := w.fault(faults.Fault{Kind: faults.Hold, WritesOnly: true, N: k.n})
+	victim := w.begin(noHeartbeat(), w.book.args(step.Name)...)
 	w.awaitHeld(id)
-	victim.kill()
+	victim.Kill()
 	if k.fate == "dropped" {
-		w.release(id, "drop")
+		w.release(id, rig.Drop)
 	}
 	if k.fate == "done" {
-		w.release(id, "do")
+		w.release(id, rig.Do)
 	}
 	seen := len(w.writes())
-	successor := w.begin(nil, "elasticsearch", step.Name)
+	successor := w.begin(nil, w.book.args(step.Name)...)
 	if k.fate == "late" {
-		w.eventually("the successor begins to write, or has nothing to", func() bool { return len(w.writes()) > seen || successor.ended() })
-		w.release(id, "do")
+		w.eventually("the next process begins to write, or has nothing to do", func() bool { return len(w.writes()) > seen || successor.Ended() })
+		w.release(id, rig.Do)
 	}
-	if code := successor.wait(); code != 0 {
-		w.t.Fatalf("%s killed at %s: the next process ended with %d\n%s", step.Name, k, code, successor.log.String())
-	}
+	successor.wantExit(0)
 	if diff := cmp.Diff(want, w.state()); diff != "" {
-		w.t.Fatalf("%s killed at %s: another end (-want +got):\n%s", step.Name, k, diff)
+		w.t.Fatalf("%s killed at %s: another final state (-want +got):\n%s", step.Name, k, diff)
 	}
-	// A lease that was made late is nobody's, and the next one to be killed would
-	// wait for it.
-	if guid := w.instance(leaseName); guid != "" {
-		w.cf("DELETE", "/v3/service_instances/"+guid, nil, nil)
-	}
+	// A lease that was created late belongs to no process, and the next one would wait for it.
+	w.removeLease()
 }
 
-// Law 4: applied up to any stage, then undone: the state before, but for the
-// record of the retired run.
-func TestUndoneIsTheStateBefore(t *testing.T) {
-	t.Parallel()
-	steps := elasticsearch.Steps(nil)
+// Law 4: applied up to any stage and rolled back, the state is the one before, except for the record of the retired run.
+func TestUndoneIsTheStateBefore(t *testing.T) { eachBook(t, undone) }
+
+func undone(t *testing.T, b book) {
+	t.Helper()
+	steps := b.steps
 	for _, step := range steps {
 		t.Run(step.Name, func(t *testing.T) {
 			t.Parallel()
-			w := start(t, small())
+			w := startFor(t, b, b.sandbox())
 			was := w.state()
 			w.forward(step.Name)
 			if isLast(steps, step) {
-				// The point of no return: refused, and nothing is touched.
+				// The run has ended: the rollback is refused, and writes nothing.
 				was, n := w.state(), len(w.writes())
-				w.run(3, "elasticsearch", "rollback")
+				w.run(3, w.book.args("rollback")...)
 				if some := w.writes()[n:]; len(some) != 0 || w.state() != was {
 					t.Errorf("a rollback after the end wrote %+v", some)
 				}
 				return
 			}
-			w.run(0, "elasticsearch", "rollback")
-			w.removeLast()
-			if step.Number >= 18 {
-				// The stated reason: what was released stays, and its service with it.
+			w.run(0, w.book.args("rollback")...)
+			w.removeRetired()
+			if step.Number >= b.named("await-release").Number {
+				// Released apps stay, with their service.
 				w.removeReleased()
 			}
-			if diff := cmp.Diff(was, w.state()); diff != "" {
-				t.Errorf("after %s and back (-before +after):\n%s", step.Name, diff)
-			}
+			w.wantState(was)
 		})
 	}
 }
 
-// removeReleased removes by hand what a way back leaves of a release.
-func (w *world) removeReleased() {
-	w.t.Helper()
-	w.deleteApp(w.app("search-api-released"))
-	w.cf("DELETE", "/v3/service_instances/"+w.instance("search_api_elasticsearch_released"), nil, nil)
-	w.eventually("the released app's service is gone", func() bool { return w.instance("search_api_elasticsearch_released") == "" })
-}
-
 // Law 5: no secret in any output.
-func TestNoSecretIsInAnyOutput(t *testing.T) {
-	t.Parallel()
-	steps := elasticsearch.Steps(nil)
+func TestNoSecretIsInAnyOutput(t *testing.T) { eachBook(t, noSecretInAnyOutput) }
+
+func noSecretInAnyOutput(t *testing.T, b book) {
+	t.Helper()
+	steps := b.steps
 	for _, format := range []string{"text", "json"} {
-		w := start(t, small())
+		w := startFor(t, b, b.sandbox())
 		for _, step := range steps {
 			w.before(step)
-			p := w.with(map[string]string{"LOG_FORMAT": format}, 0, "elasticsearch", step.Name)
+			p := w.with(map[string]string{"LOG_FORMAT": format}, 0, w.book.args(step.Name)...)
 			w.noSecret(p)
 		}
-		w.noSecret(w.with(map[string]string{"LOG_FORMAT": format}, 0, "elasticsearch", "status"))
-		// After the last step there is no way back; before it there is.
-		w.noSecret(w.with(map[string]string{"LOG_FORMAT": format}, 3, "elasticsearch", "rollback"))
-		w = start(t, small())
+		w.noSecret(w.with(map[string]string{"LOG_FORMAT": format}, 0, w.book.args("status")...))
+		// After the last step a rollback is refused; before it, it works.
+		w.noSecret(w.with(map[string]string{"LOG_FORMAT": format}, 3, w.book.args("rollback")...))
+		w = startFor(t, b, b.sandbox())
 		w.forward(steps[len(steps)-2].Name)
-		w.noSecret(w.with(map[string]string{"LOG_FORMAT": format}, 0, "elasticsearch", "rollback"))
-		w.noSecret(w.run(0, "env"))
+		w.noSecret(w.with(map[string]string{"LOG_FORMAT": format}, 0, w.book.args("rollback")...))
+		for _, args := range b.commands {
+			w.noSecret(w.run(0, args...))
+		}
 	}
 }

@@ -2,29 +2,27 @@ package e2e
 
 import (
 	"maps"
-	"net/http"
 	"slices"
-	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch"
 )
 
-// What undoes a step is found by its place in the order, and a step without one
-// would be left behind by every rollback.
-func TestTheWayBackPassesEveryStep(t *testing.T) {
+// A step that is missing in the order of the rollback would be undone by none.
+func TestTheRollbackUndoesEveryStep(t *testing.T) {
 	t.Parallel()
-	var there, back []string
-	for _, step := range elasticsearch.Steps(nil) {
-		there = append(there, step.Name)
+	var done, undone []string
+	for _, step := range elasticsearch.Runbook(nil).Steps {
+		done = append(done, step.Name)
 	}
-	for _, step := range elasticsearch.WayBack(nil) {
-		back = append(back, step.Name)
+	for _, step := range elasticsearch.Runbook(nil).RollbackSteps() {
+		undone = append(undone, step.Name)
 	}
 	before := func(first, second string) {
-		if slices.Index(back, first) > slices.Index(back, second) {
+		if slices.Index(undone, first) > slices.Index(undone, second) {
 			t.Errorf("%s is undone after %s", first, second)
 		}
 	}
@@ -34,10 +32,10 @@ func TestTheWayBackPassesEveryStep(t *testing.T) {
 	before("rename-new-app", "rename-old-app")
 	before("rename-new-service", "rename-old-service")
 	before("rename-old-service", "push-app")
-	slices.Sort(there)
-	slices.Sort(back)
-	if diff := cmp.Diff(there, back); diff != "" {
-		t.Errorf("steps, and those undone (-there +back):\n%s", diff)
+	slices.Sort(done)
+	slices.Sort(undone)
+	if diff := cmp.Diff(done, undone); diff != "" {
+		t.Errorf("steps (-done +undone):\n%s", diff)
 	}
 }
 
@@ -45,95 +43,63 @@ func TestTheWayBackPassesEveryStep(t *testing.T) {
 func (w *world) refused(extra map[string]string, reason string, args ...string) {
 	w.t.Helper()
 	n := len(w.writes())
-	settings := unbeating()
+	settings := noHeartbeat()
 	maps.Copy(settings, extra)
-	p := w.with(settings, 3, args...)
-	if !strings.Contains(p.log.String(), reason) {
-		w.t.Errorf("%v does not say %q:\n%s", args, reason, p.log.String())
-	}
-	for _, one := range w.writes()[n:] {
-		if !strings.HasPrefix(one.Path, "/v3/service_instances") || one.Method == http.MethodPatch {
-			w.t.Errorf("%v wrote %+v", args, one)
-		}
+	w.with(settings, 3, args...).wantLog(reason)
+	if some := choose(w.writes()[n:], notOfLease); len(some) > 0 {
+		w.t.Errorf("%v wrote %+v", args, some)
 	}
 }
 
-func TestAServiceThatOthersUseIsNeitherRenamedUnaskedNorDeleted(t *testing.T) {
+func TestAServiceThatOthersUseIsRenamedOnlyIfAllowedAndNeverDeleted(t *testing.T) {
 	t.Parallel()
 	w := start(t, small())
 	w.run(0, "elasticsearch", "run", "--to", "unmap-temporary-route")
 	old := w.instance("search_api_elasticsearch")
-	w.cf("POST", "/v3/service_credential_bindings", map[string]any{
-		"type": "key", "name": "backup", "relationships": map[string]any{"service_instance": map[string]any{"data": map[string]any{"guid": old}}},
-	}, nil)
-	w.refused(nil, "the old service is used by key backup", "elasticsearch", "rename-old-service")
+	w.bind("key", "backup", "search_api_elasticsearch")
+	w.refused(nil, "blue's service is used by key backup", "elasticsearch", "rename-old-service")
 	w.with(map[string]string{"ALSO_BOUND": "another, backup"}, 0, "elasticsearch", "rename-old-service")
 	w.forward("reindex")
-	// Naming it is no leave to take it away.
+	// ALSO_BOUND allows the rename, not the deletion.
 	w.refused(map[string]string{"ALSO_BOUND": "backup"}, "search_api_elasticsearch_old is used by key backup", "elasticsearch", "remove-old-service")
 
-	var keys struct {
-		Resources []struct {
-			GUID string `json:"guid"`
-		} `json:"resources"`
-	}
-	w.cf("GET", "/v3/service_credential_bindings?type=key&service_instance_guids="+old, nil, &keys)
-	w.cf("DELETE", "/v3/service_credential_bindings/"+keys.Resources[0].GUID, nil, nil)
-	w.eventually("the key is gone", func() bool {
-		w.cf("GET", "/v3/service_credential_bindings?type=key&service_instance_guids="+old, nil, &keys)
-		return len(keys.Resources) == 0
-	})
+	keys := "/v3/service_credential_bindings?type=key&service_instance_guids=" + old
+	w.cf("DELETE", "/v3/service_credential_bindings/"+w.guid(keys), nil, nil)
+	w.eventually("the key is deleted", func() bool { return len(w.guids(keys)) == 0 })
 	w.run(0, "elasticsearch", "remove-old-service")
 }
 
-func TestTheOldServiceIsKeptForAsLongAsIsAsked(t *testing.T) {
+func TestTheOldServiceIsHeldForTheTimeThatIsSet(t *testing.T) {
 	t.Parallel()
 	w := start(t, small())
-	w.env["HOLD_OLD_SERVICE_FOR"] = "24h"
+	w.Env["HOLD_OLD_SERVICE_FOR"] = "24h"
 	w.forward("reindex")
-	w.refused(nil, "(HOLD_OLD_SERVICE_FOR=24h0m0s after step 17)", "elasticsearch", "remove-old-service")
-	w.call("POST", "/_sandbox/clock", map[string]any{"move": "25h"}, nil)
+	w.refused(nil, "(HOLD_OLD_SERVICE_FOR=24h0m0s after remove-old-app)", "elasticsearch", "remove-old-service")
+	w.moveClock(25 * time.Hour)
 	w.run(0, "elasticsearch", "remove-old-service")
 }
 
-// The old app finds its service by the name that its variable says, whatever the
-// service is called at that moment; and what the variable said comes back.
-func TestAnOldAppThatIsStartedAgainFindsItsService(t *testing.T) {
+// Blue finds its service by the name in its variable, whatever the service is called when blue starts; the rollback restores the
+// variable.
+func TestABlueThatIsStartedAgainFindsItsService(t *testing.T) {
 	t.Parallel()
 	w := start(t, small())
 	blue := w.app("search-api")
-	w.cf("PATCH", "/v3/apps/"+blue+"/environment_variables", map[string]any{"var": map[string]any{"DM_ELASTICSEARCH_SERVICE_NAME": "search_api_elasticsearch"}}, nil)
+	w.setVariable(blue, "DM_ELASTICSEARCH_SERVICE_NAME", "search_api_elasticsearch")
 	was := w.state()
 	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
-	w.cf("PATCH", "/v3/service_instances/"+w.instance("search_api_elasticsearch_old"), map[string]any{"name": "renamed_by_hand"}, nil)
+	w.renameService("search_api_elasticsearch_old", "renamed_by_hand")
 	w.run(0, "elasticsearch", "rollback")
-	w.removeLast()
-	if diff := cmp.Diff(was, w.state()); diff != "" {
-		t.Errorf("there and back (-before +after):\n%s", diff)
-	}
+	w.removeRetired()
+	w.wantState(was)
 }
 
-func TestAnOldAppThatSomebodyUsesIsNotRemoved(t *testing.T) {
+func TestABlueThatSomebodyUsesIsNotRemoved(t *testing.T) {
 	t.Parallel()
 	w := start(t, small())
 	w.run(0, "elasticsearch", "run", "--to", "rename-new-app")
-	var found struct {
-		Resources []struct {
-			GUID string `json:"guid"`
-		} `json:"resources"`
-	}
-	w.cf("GET", "/v3/domains?names=cloudapps.digital", nil, &found)
-	domain := found.Resources[0].GUID
-	w.cf("GET", "/v3/spaces", nil, &found)
-	one := func(guid string) map[string]any { return map[string]any{"data": map[string]any{"guid": guid}} }
-	var route struct {
-		GUID string `json:"guid"`
-	}
-	w.cf("POST", "/v3/routes", map[string]any{
-		"host": "somebody", "relationships": map[string]any{"domain": one(domain), "space": one(found.Resources[0].GUID)},
-	}, &route)
-	to := map[string]any{"app": map[string]any{"guid": w.app("search-api-old")}}
-	w.cf("POST", "/v3/routes/"+route.GUID+"/destinations", map[string]any{"destinations": []any{to}}, nil)
+	w.createRoute("somebody")
+	w.mapTo("somebody", w.app("search-api-old"))
 	w.refused(nil, "app search-api-old is on 1 route,", "elasticsearch", "remove-old-app")
 }
 
@@ -148,7 +114,7 @@ func (w *world) labelled() []string {
 				URL  string `json:"url"`
 			} `json:"resources"`
 		}
-		w.cf("GET", "/v3/"+kind+"?label_selector="+"cutover-run", nil, &list)
+		w.cf("GET", "/v3/"+kind+"?label_selector=cutover-run", nil, &list)
 		for _, one := range list.Resources {
 			all = append(all, one.Name+one.URL)
 		}
@@ -156,7 +122,7 @@ func (w *world) labelled() []string {
 	return all
 }
 
-// What was green is the next one's blue.
+// The green of a migration is the blue of the next.
 func TestASecondMigrationFollowsTheFirst(t *testing.T) {
 	t.Parallel()
 	w := start(t, small())
@@ -164,23 +130,23 @@ func TestASecondMigrationFollowsTheFirst(t *testing.T) {
 	first := w.app("search-api")
 	w.forward("")
 	if w.app("search-api") == first {
-		t.Error("the second migration made no app of its own")
+		t.Error("the second migration created no app")
 	}
-	if left := w.labelled(); !slices.Equal(left, []string{"cutover-search-api-last"}) {
-		t.Errorf("labels of a run are left on %v", left)
+	if left := w.labelled(); !slices.Equal(left, []string{retiredName}) {
+		t.Errorf("%v still carry the label of a run", left)
 	}
 	if guid := w.instance("search_api_elasticsearch_old") + w.instance("search_api_elasticsearch_new"); guid != "" {
-		t.Errorf("a service was left behind: %s", guid)
+		t.Errorf("a service is a leftover: %s", guid)
 	}
 	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
 	w.run(0, "elasticsearch", "rollback")
 	w.forward("")
 }
 
-func TestANameThatIsTakenMeanwhileIsLeftToItsOwner(t *testing.T) {
+func TestANameThatAnotherAppHasIsNotTaken(t *testing.T) {
 	t.Parallel()
 	w := start(t, small())
 	w.run(0, "elasticsearch", "run", "--to", "rename-new-service")
-	w.stranger("search-api-old")
+	w.createApp("search-api-old")
 	w.refused(nil, "search-api-old is the name of another", "elasticsearch", "rename-old-app")
 }

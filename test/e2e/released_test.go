@@ -1,55 +1,46 @@
 package e2e
 
 import (
-	"net/http"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/digitalmarketplace/cutover/test/rig"
+	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
+	"github.com/digitalmarketplace/cutover/test/sandbox/pipeline"
 )
 
-// appsCalled are how many apps have a name.
-func (w *world) appsCalled(name string) int {
-	w.t.Helper()
-	var list struct {
-		Resources []struct{} `json:"resources"`
-	}
-	w.cf("GET", "/v3/apps?names="+name, nil, &list)
-	return len(list.Resources)
-}
-
-// A release after 17, whether or not step 18 has seen it, ends no way back: what was
-// released is taken off the live routes and stays, with its service, able to start.
-func TestAWayBackLeavesWhatWasReleased(t *testing.T) {
+// A release after step 17, whether or not step 18 has seen it, does not prevent a rollback: the released app is unmapped from the
+// live routes and stays, with its service, able to start.
+func TestARollbackKeepsTheReleasedApp(t *testing.T) {
 	t.Parallel()
 	for name, until := range map[string]string{
-		"early": "rename-new-app", "not awaited yet": "remove-old-app", "awaited": "await-release", "once more": "reindex", "the old app deleted": "await-release",
+		"early": "rename-new-app", "not awaited yet": "remove-old-app", "awaited": "await-release", "released twice": "reindex", "blue deleted": "await-release",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := start(t, small())
-			if name == "the old app deleted" {
-				w.env["OLD_APP"] = "delete"
+			if name == "blue deleted" {
+				w.Env["REMOVE_OLD_APP"] = "delete"
 			}
 			was := w.state()
-			if until != "rename-new-app" {
-				w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
-			} else {
+			if until == "rename-new-app" {
 				w.run(0, "elasticsearch", "run", "--to", until)
+			} else {
+				w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
 			}
-			w.released(nil)
+			w.deploy(nextImage)
 			w.run(0, "elasticsearch", "run", "--to", until)
 			if until == "reindex" {
-				w.released(nil) // and once more, unseen
+				w.deploy(nextImage) // a second time, which no stage has seen
 			}
 			app, service := w.app("search-api"), w.instance("search_api_elasticsearch")
-			w.call("POST", "/_sandbox/load", map[string]any{"rate": 50}, nil)
+			w.startReaders(50)
 			w.run(0, "elasticsearch", "rollback")
-			if tally := w.tally(); tally.Failed > 0 || tally.ByApp["search-api-release"] == 0 {
-				t.Errorf("live requests on the way back: %+v", tally)
+			if tally := w.readers(); tally.Failed > 0 || tally.ByApp["search-api-release"] == 0 {
+				t.Errorf("live requests during the rollback: %+v", tally)
 			}
 			if w.app("search-api-released") != app || w.instance("search_api_elasticsearch_released") != service {
-				t.Error("what was released is not what it was")
+				t.Error("the released app or its service is another one")
 			}
 			w.cf("POST", "/v3/apps/"+app+"/actions/restart", nil, nil)
 			w.eventually("the released app runs again", func() bool {
@@ -61,154 +52,131 @@ func TestAWayBackLeavesWhatWasReleased(t *testing.T) {
 				w.cf("GET", "/v3/apps/"+app+"/processes/web/stats", nil, &stats)
 				return len(stats.Resources) == 2 && stats.Resources[0].State == "RUNNING" && stats.Resources[1].State == "RUNNING"
 			})
-			w.removeLast()
+			w.removeRetired()
 			w.removeReleased()
-			if diff := cmp.Diff(was, w.state()); diff != "" {
-				t.Errorf("there and back (-before +after):\n%s", diff)
-			}
+			w.wantState(was)
 		})
 	}
 }
 
-// A release that uses the old service is no reason to keep the new one.
-func TestAWayBackFromAReleaseOnTheOldService(t *testing.T) {
+// A release that uses the old service does not keep the new one.
+func TestARollbackAfterAReleaseOnTheOldService(t *testing.T) {
 	t.Parallel()
 	w := start(t, small())
 	was := w.state()
 	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
-	w.released(map[string]any{
-		"env":      map[string]any{"DM_ELASTICSEARCH_SERVICE_NAME": "search_api_elasticsearch_old"},
-		"services": map[string]any{"search_api_elasticsearch": "search_api_elasticsearch_old"},
+	w.deployWith(pipeline.Overrides{
+		Env:      map[string]string{"DM_ELASTICSEARCH_SERVICE_NAME": "search_api_elasticsearch_old"},
+		Services: map[string]string{"search_api_elasticsearch": "search_api_elasticsearch_old"},
 	})
 	w.run(1, "elasticsearch", "await-release")
 	w.run(0, "elasticsearch", "rollback")
-	w.removeLast()
+	w.removeRetired()
 	w.deleteApp(w.app("search-api-released"))
-	if diff := cmp.Diff(was, w.state()); diff != "" {
-		t.Errorf("there and back (-before +after):\n%s", diff)
-	}
+	w.wantState(was)
 }
 
-func TestAWayBackWaitsForAReleaseAndTakesNobodysName(t *testing.T) {
+func TestARollbackIsRefusedDuringAReleaseAndWhereItsNameIsInUse(t *testing.T) {
 	t.Parallel()
 	w := start(t, small())
 	w.forward("await-release")
-	half := w.fault(map[string]any{"kind": "hold", "place": "cloud-controller", "method": "POST", "path": "/destinations$", "n": 2})
-	w.call("POST", "/_sandbox/release", map[string]any{"image": "digitalmarketplace/search-api:release-1236", "background": true}, nil)
+	half := w.fault(faults.Fault{Kind: faults.Hold, Place: "cloud-controller", Method: "POST", Path: "/destinations$", N: 2})
+	w.startDeployment(laterImage)
 	w.awaitHeld(half)
-	w.refused(nil, "a release is under way, or was left half-way", "elasticsearch", "rollback")
-	w.refused(nil, "a release is under way, or was left half-way; run this again when it has ended", "elasticsearch", "reindex")
-	w.release(half, "do")
-	w.eventually("the release has ended", func() bool {
-		var all []struct {
-			State string `json:"state"`
-		}
-		w.call("GET", "/_sandbox/release", nil, &all)
-		return all[len(all)-1].State == "done"
-	})
+	w.refused(nil, "a release is under way, or stopped half-way", "elasticsearch", "rollback")
+	w.refused(nil, "a release is under way, or stopped half-way; run this again when it has ended", "elasticsearch", "reindex")
+	w.release(half, rig.Do)
+	w.deploymentEnds("done")
 
-	taken := w.stranger("search-api-released")
-	w.refused(nil, "the released app would be called search-api-released, and another app is", "elasticsearch", "rollback")
-	w.deleteApp(taken)
+	other := w.createApp("search-api-released")
+	w.refused(nil, "the released app would get the name search-api-released, and another app has it", "elasticsearch", "rollback")
+	w.deleteApp(other)
 	w.run(0, "elasticsearch", "rollback")
 
-	// The next migration needs no clearing up, and goes to its end.
+	// The next migration needs no cleaning up.
 	w.forward("")
-	if w.appsCalled("search-api-released") != 1 {
-		t.Error("a later migration touched what was released")
+	if !w.hasApp("search-api-released") {
+		t.Error("a later migration deleted the released app")
 	}
 }
 
-// A release that was made in another way leaves green behind, off the live routes:
-// the last step removes it, unless somebody uses it.
-func TestWhatAReleaseLeavesOfTheNewAppGoesInTheEnd(t *testing.T) {
+// A release that fails to delete green leaves it off the live routes: the last step removes it, unless somebody uses it.
+func TestTheLastStepRemovesAGreenThatTheReleaseHasLeft(t *testing.T) {
 	t.Parallel()
 	w := start(t, small())
 	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
 	green := w.app("search-api")
-	kept := w.fault(map[string]any{"kind": "error-before", "status": 403, "place": "cloud-controller", "method": "DELETE", "path": "/v3/apps/" + green})
-	var failed struct{ State string }
-	w.call("POST", "/_sandbox/release", map[string]any{"image": "digitalmarketplace/search-api:release-1235", "background": true}, nil)
-	w.eventually("the release has failed to delete it", func() bool {
-		var all []struct {
-			State string `json:"state"`
-		}
-		w.call("GET", "/_sandbox/release", nil, &all)
-		failed.State = all[0].State
-		return failed.State == "failed"
-	})
-	w.call("DELETE", "/_sandbox/faults/"+kept, nil, nil)
+	kept := w.fault(faults.Fault{Kind: faults.ErrorBefore, Status: 403, Place: "cloud-controller", Method: "DELETE", Path: "/v3/apps/" + green})
+	w.startDeployment(nextImage)
+	w.deploymentEnds("failed")
+	w.removeFault(kept)
 	p := w.with(map[string]string{"RELEASE_TIMEOUT": "300ms"}, 1, "elasticsearch", "await-release")
-	if !strings.Contains(p.log.String(), "the app on the live routes is called search-api-release, not search-api") {
-		t.Errorf("the log does not say what is missing:\n%s", p.log.String())
-	}
-	w.cf(http.MethodPatch, "/v3/apps/"+green, map[string]any{"name": "search-api-venerable"}, nil)
-	w.cf(http.MethodPatch, "/v3/apps/"+w.app("search-api-release"), map[string]any{"name": "search-api"}, nil)
+	p.wantLog("the app on the live routes is called search-api-release, not search-api")
+	w.renameApp(green, "search-api-venerable")
+	w.renameApp(w.app("search-api-release"), "search-api")
 	w.run(0, "elasticsearch", "run", "--to", "reindex")
 	w.run(0, "elasticsearch", "remove-old-service")
-	if n := w.appsCalled("search-api-venerable"); n != 0 {
-		t.Error("the app that this run made was left behind")
+	if w.hasApp("search-api-venerable") {
+		t.Error("the app that this run created is a leftover")
 	}
 	if w.app("search-api") == green {
-		t.Error("the released app is not the live one")
+		t.Error("the released app is not the live app")
 	}
 }
 
-// A reindex from before step 18 saw the release may have gone to the app before it.
-func TestTheOldServiceGoesOnlyAfterAReindexSinceTheRelease(t *testing.T) {
+// A reindex before step 18 has seen the release may have been of the app before it.
+func TestTheOldServiceIsRemovedOnlyAfterAReindexSinceTheRelease(t *testing.T) {
 	t.Parallel()
 	w := start(t, small())
 	w.forward("reindex")
-	// Nor is a later release what somebody looked at when the deletion was approved.
+	// The approval of the deletion does not cover a later release either.
 	approved := map[string]string{"PLAN_DIGEST": w.digest()}
-	w.call("POST", "/_sandbox/release", map[string]any{"image": "digitalmarketplace/search-api:release-1236"}, nil)
-	released := "and is now app " + w.app("search-api") + ", image digitalmarketplace/search-api:release-1236; look at a new plan"
+	w.deploy(laterImage)
+	released := "and is now app " + w.app("search-api") + ", image " + laterImage + "; make a new plan, and approve that"
 	w.refused(approved, released, "elasticsearch", "remove-old-service")
-	w.unmark("await-release")
+	w.uncomplete("await-release")
 	w.run(0, "elasticsearch", "await-release")
-	w.refused(nil, "no reindex has ended since the release was seen", "elasticsearch", "remove-old-service")
+	w.refused(nil, "no reindex has ended since the release:", "elasticsearch", "remove-old-service")
 	w.run(0, "elasticsearch", "reindex")
 	w.run(0, "elasticsearch", "remove-old-service")
 }
 
-// Before step 13 a release takes blue's place, and deletes it. The live routes are
-// left to it alone, with all that was changed while green served.
-func TestAWayBackLeavesTheLiveRoutesToWhatWasReleasedInBetween(t *testing.T) {
+// Before step 13 a release replaces blue and deletes it. After the rollback the released app alone serves the live routes, with
+// every change that was made while green served.
+func TestARollbackLeavesTheLiveRoutesToAReleaseInBetween(t *testing.T) {
 	t.Parallel()
 	w := start(t, undrifted())
 	w.run(0, "elasticsearch", "run", "--to", "unmap-temporary-route")
 	w.edits()
-	w.released(nil)
-	w.call("POST", "/_sandbox/load", map[string]any{"rate": 50}, nil)
+	w.deploy(nextImage)
+	w.startReaders(50)
 	w.run(0, "elasticsearch", "rollback")
-	if tally := w.tally(); tally.Failed > 0 || tally.ByApp["search-api-release"] == 0 {
-		t.Errorf("live requests on the way back: %+v", tally)
+	if tally := w.readers(); tally.Failed > 0 || tally.ByApp["search-api-release"] == 0 {
+		t.Errorf("live requests during the rollback: %+v", tally)
 	}
 	w.serves()
-	if n := w.appsCalled("elasticsearch-migration"); n != 0 || w.instance("search_api_elasticsearch_new") != "" {
-		t.Error("what the run made is still there")
+	if w.hasApp("elasticsearch-migration") || w.instance("search_api_elasticsearch_new") != "" {
+		t.Error("what the run created is still there")
 	}
-	if diff := w.unlike("search_api_elasticsearch"); diff != "" {
-		t.Errorf("what the released app serves lacks changes: %s", diff)
-	}
+	w.wantIndices("search_api_elasticsearch")
 }
 
-// From step 14 on a release uses the new service. Before 16 green still serves beside
-// it; what status says to type against that leaves green alone, and the run goes on.
-func TestWhatWasReleasedBeforeTheNamesIsTakenOffByHand(t *testing.T) {
+// From step 14 on a release uses the new service. Before step 16 green still serves beside it; the commands in the status unmap
+// the released app, so that green alone serves, and the run continues.
+func TestAReleaseBeforeTheNamesAreFinalIsUnmappedByHand(t *testing.T) {
 	t.Parallel()
 	w := start(t, small())
 	w.run(0, "elasticsearch", "run", "--to", "rename-old-app")
-	w.released(nil)
+	w.deploy(nextImage)
 	app := w.app("search-api")
-	w.refused(nil, "status tells how to take it off", "elasticsearch", "rollback")
-	says := w.run(0, "elasticsearch", "status").out.String()
+	w.refused(nil, "status says how to unmap it", "elasticsearch", "rollback")
+	says := w.run(0, "elasticsearch", "status").Stdout()
 	for _, want := range []string{
 		"and beside it elasticsearch-migration",
 		"next         cf unmap-route search-api cloudapps.digital --hostname dm-search-api-preview; cf unmap-route search-api cloudapps.digital --hostname dm-search-api-preview --path /_metrics; cf rename search-api search-api-released",
 	} {
 		if !strings.Contains(says, want) {
-			t.Errorf("status does not say %q:\n%s", want, says)
+			t.Errorf("status does not contain %q:\n%s", want, says)
 		}
 	}
 	var routes struct {
@@ -228,6 +196,6 @@ func TestWhatWasReleasedBeforeTheNamesIsTakenOffByHand(t *testing.T) {
 			}
 		}
 	}
-	w.cf("PATCH", "/v3/apps/"+app, map[string]any{"name": "search-api-released"}, nil)
+	w.renameApp(app, "search-api-released")
 	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
 }

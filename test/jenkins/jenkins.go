@@ -245,7 +245,8 @@ type runner struct {
 // gone explains why the runner no longer answers.
 func (r *runner) gone(err error) error {
 	_ = r.in.Close()
-	return fmt.Errorf("the runner is gone: %w: %v: %s", err, r.cmd.Wait(), strings.TrimSpace(r.errors.String()))
+	_ = r.cmd.Wait()
+	return fmt.Errorf("the runner is gone (%v): %w: %s", r.cmd.ProcessState, err, strings.TrimSpace(r.errors.String()))
 }
 
 var (
@@ -266,11 +267,11 @@ func theRunner(t testing.TB) *runner {
 	cmd.Env = append(os.Environ(), "JAVA_OPTS=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 	if os.Getenv("JAVA_HOME") == "" {
 		// Debian's groovy looks for a default Java that need not be there; the one on the PATH is.
-		real, err := filepath.EvalSymlinks(java)
+		target, err := filepath.EvalSymlinks(java)
 		if err != nil {
 			t.Fatalf("find the home of %s: %v", java, err)
 		}
-		cmd.Env = append(cmd.Env, "JAVA_HOME="+filepath.Dir(filepath.Dir(real)))
+		cmd.Env = append(cmd.Env, "JAVA_HOME="+filepath.Dir(filepath.Dir(target)))
 	}
 	r := &runner{cmd: cmd}
 	in, err := cmd.StdinPipe()

@@ -29,9 +29,14 @@ var migration = []step{
 	{"6. Check the apps", []string{"check-apps"}, []string{"reports/06-check-apps.xml"}},
 	{"7. Build the indices", []string{"build-indices"}, []string{"reports/07-build-indices.xml"}},
 	{"8. Verify the indices", []string{"verify-indices"}, []string{"reports/08-verify-indices.xml"}},
-	{"9-16. Switch", []string{"switch", "map-live-route", "watch-traffic", "unmap-old-app", "unmap-temporary-route", "rename-old-service", "rename-new-service", "rename-old-app", "rename-new-app"},
-		[]string{"reports/09-map-live-route.xml", "reports/10-watch-traffic.xml", "reports/11-unmap-old-app.xml", "reports/12-unmap-temporary-route.xml",
-			"reports/13-rename-old-service.xml", "reports/14-rename-new-service.xml", "reports/15-rename-old-app.xml", "reports/16-rename-new-app.xml"}},
+	{
+		"9-16. Switch",
+		[]string{"switch", "map-live-route", "watch-traffic", "unmap-old-app", "unmap-temporary-route", "rename-old-service", "rename-new-service", "rename-old-app", "rename-new-app"},
+		[]string{
+			"reports/09-map-live-route.xml", "reports/10-watch-traffic.xml", "reports/11-unmap-old-app.xml", "reports/12-unmap-temporary-route.xml",
+			"reports/13-rename-old-service.xml", "reports/14-rename-new-service.xml", "reports/15-rename-old-app.xml", "reports/16-rename-new-app.xml",
+		},
+	},
 	{"17. Remove the old app", []string{"remove-old-app"}, []string{"reports/17-remove-old-app.xml"}},
 	{"18. Await the release", []string{"await-release"}, []string{"reports/18-await-release.xml"}},
 	{"19. Reindex", []string{"reindex"}, []string{"reports/19-reindex.xml"}},

@@ -14,7 +14,7 @@ import (
 func TestTheJenkinsfileFollowsTheRunbook(t *testing.T) {
 	var names []string
 	titles := map[string]string{}
-	for _, step := range elasticsearch.Steps(nil) {
+	for _, step := range elasticsearch.Runbook(nil).Steps {
 		names = append(names, step.Name)
 		titles[step.Name] = fmt.Sprintf("%d. %s", step.Number, step.Title)
 	}

@@ -216,7 +216,8 @@ func TestRunnerReadsReportsAsJenkinsDoes(t *testing.T) {
 	}{
 		"suites in suites are flattened": {
 			`<testsuites><testsuite name="a"><testsuite name="b" package="p"><testcase name="c" classname="d"/></testsuite></testsuite></testsuites>`,
-			"SUCCESS", []jenkins.Case{{"p.b", "d", "c", "passed", ""}},
+			"SUCCESS",
+			[]jenkins.Case{{"p.b", "d", "c", "passed", ""}},
 		},
 		"a suite without a case is dropped": {`<testsuite name="a" failures="1"/>`, "SUCCESS", nil},
 		"an error of the suite is a case":   {`<testsuite name="a"><error message="m"/></testsuite>`, "UNSTABLE", []jenkins.Case{{"a", "", "<init>", "failed", "m"}}},

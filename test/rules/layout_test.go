@@ -47,10 +47,39 @@ func TestAStepsFileHasItsNumberAndName(t *testing.T) {
 			files = append(files, name)
 		}
 	}
-	for _, step := range elasticsearch.Steps(nil) {
+	for _, step := range elasticsearch.Runbook(nil).Steps {
 		want = append(want, fmt.Sprintf("%02d_%s.go", step.Number, strings.ReplaceAll(step.Name, "-", "_")))
 	}
 	if !slices.Equal(files, want) {
 		t.Errorf("the files are\n  %s\nand by the runbook's list they would be\n  %s", strings.Join(files, "\n  "), strings.Join(want, "\n  "))
+	}
+}
+
+// A stage is read at one sitting, and so is the list of what stands beside the stages.
+func TestAStageIsShortAndFewFilesStandBeside(t *testing.T) {
+	const lines, beside = 150, 16
+	folder := filepath.Join(root, "stages", "elasticsearch")
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	others := 0
+	for _, e := range entries {
+		switch {
+		case !strings.HasSuffix(e.Name(), ".go") || strings.HasSuffix(e.Name(), "_test.go"):
+		case !isStage(e.Name()):
+			others++
+		default:
+			text, err := os.ReadFile(filepath.Join(folder, e.Name()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := strings.Count(string(text), "\n"); n > lines && !strings.HasPrefix(string(text), "// Longer than other stages: ") {
+				t.Errorf("%s has %d lines, more than %d, and does not say why at its top (// Longer than other stages: …)", e.Name(), n, lines)
+			}
+		}
+	}
+	if others > beside {
+		t.Errorf("%d files stand beside the stages, more than %d", others, beside)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/cloudfoundry/go-cfclient/v3/resource"
 )
 
-// cfclient is somebody else's idea of Cloud Foundry: go-cfclient, with its own types and nothing of this project.
+// cfclient is an independent client of Cloud Foundry: go-cfclient, with its own types and no code of this project.
 type cfclient struct {
 	*client.Client
 	t     *testing.T
@@ -37,7 +37,7 @@ func dial(t *testing.T, r Ready, credentials config.Option) *cfclient {
 	return x
 }
 
-// must is a value that came without an error.
+// must returns a value that came without an error.
 func must[T any](v T, err error) func(*testing.T) T {
 	return func(t *testing.T) T {
 		t.Helper()
@@ -90,7 +90,7 @@ func (c *cfclient) route(host, path string) *resource.Route {
 	return must(c.Routes.Single(c.t.Context(), o))(c.t)
 }
 
-func TestGoCFClientSeesWhatIsThere(t *testing.T) {
+func TestGoCFClientReadsTheSpace(t *testing.T) {
 	w := walk(t, Options{Documents: 20, Briefs: 5, PutTime: -1})
 	c, ctx := dial(t, w.ready, config.UserPassword(w.ready.Env["CF_USERNAME"], w.ready.Env["CF_PASSWORD"])), t.Context()
 	dial(t, w.ready, config.ClientCredentials(w.ready.Credentials["cf_client_id"], w.ready.Credentials["cf_client_secret"]))
@@ -134,7 +134,7 @@ func TestGoCFClientSeesWhatIsThere(t *testing.T) {
 	if text := must(c.Manifests.Generate(ctx, blue.GUID))(t); !strings.Contains(text, "name: search-api") {
 		t.Errorf("manifest %s", text)
 	}
-	// Its type for a difference knows no values but text.
+	// Its type for a difference has only text as values.
 	larger := "applications:\n- name: search-api\n  memory: 1G\n"
 	if diff := must(c.Manifests.ManifestDiff(ctx, c.space, larger))(t); len(diff.Diff) != 1 || diff.Diff[0].Op != "replace" || diff.Diff[0].Value != "1024M" {
 		t.Errorf("diff %+v", diff)
@@ -161,7 +161,7 @@ func TestGoCFClientSeesWhatIsThere(t *testing.T) {
 func second[T any](_ T, err error) error { return err }
 
 // The calls of the stages, in their order, by another program.
-func TestGoCFClientMigrates(t *testing.T) {
+func TestGoCFClientUpgrades(t *testing.T) {
 	w := walk(t, Options{Documents: 20, Briefs: 5, PutTime: -1})
 	c, ctx := dial(t, w.ready, config.UserPassword(w.ready.Env["CF_USERNAME"], w.ready.Env["CF_PASSWORD"])), t.Context()
 	blue, old := c.app("search-api"), c.service(blueService)
@@ -176,7 +176,7 @@ func TestGoCFClientMigrates(t *testing.T) {
 	}
 	_, err := c.ServiceInstances.CreateUserProvided(ctx, resource.NewServiceInstanceCreateUserProvided(blueService, c.space))
 	if !resource.IsUnprocessableEntityError(err) || !strings.Contains(err.Error(), "name is taken: "+blueService) {
-		t.Errorf("a taken name: %v", err)
+		t.Errorf("a name of another app: %v", err)
 	}
 
 	c.job(c.Manifests.ApplyManifest(ctx, c.space, greenManifest))

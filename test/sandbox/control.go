@@ -6,11 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
-	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+	"github.com/digitalmarketplace/cutover/test/sandbox/pipeline"
 	"github.com/digitalmarketplace/cutover/test/sandbox/search"
 )
 
@@ -39,7 +38,7 @@ func (s *Sandbox) control() http.Handler {
 		answer(w, http.StatusOK, s.writer.view())
 	})
 
-	mux.HandleFunc("GET /_sandbox/release", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.releases.view()) })
+	mux.HandleFunc("GET /_sandbox/release", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.releases.List()) })
 	mux.HandleFunc("POST /_sandbox/release", s.postRelease)
 
 	mux.HandleFunc("GET /_sandbox/workers", s.getWorkers)
@@ -132,62 +131,12 @@ func (s *Sandbox) postEdit(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusCreated, s.writer.view())
 }
 
-// Release is one run of the release pipeline.
-type Release struct {
-	App   string `json:"app"`
-	Image string `json:"image"`
-	State string `json:"state"` // running, done, failed
-	Error string `json:"error,omitempty"`
-}
-
-// releases are the release pipeline's runs.
-type releases struct {
-	run func(ctx context.Context, app, image string, other platform.Manifest) error
-	ctx context.Context // ends with the sandbox
-
-	mu   sync.Mutex
-	list []*Release
-	gone sync.WaitGroup
-}
-
-func (p *releases) begin(app, image string, other platform.Manifest) (finish func() Release) {
-	x := &Release{App: app, Image: image, State: "running"}
-	p.mu.Lock()
-	p.list = append(p.list, x)
-	p.mu.Unlock()
-	done := make(chan struct{})
-	p.gone.Go(func() {
-		defer close(done)
-		err := p.run(p.ctx, app, image, other)
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		x.State = "done"
-		if err != nil {
-			x.State, x.Error = "failed", err.Error()
-		}
-	})
-	return func() Release {
-		<-done
-		return *x
-	}
-}
-
-func (p *releases) view() []Release {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	list := make([]Release, len(p.list))
-	for i, x := range p.list {
-		list[i] = *x
-	}
-	return list
-}
-
 func (s *Sandbox) postRelease(w http.ResponseWriter, r *http.Request) {
 	ask := struct {
-		App        string            `json:"app"`
-		Image      string            `json:"image"`
-		Background bool              `json:"background"`
-		Manifest   platform.Manifest `json:"manifest"`
+		App        string             `json:"app"`
+		Image      string             `json:"image"`
+		Background bool               `json:"background"`
+		Manifest   pipeline.Overrides `json:"manifest"`
 	}{App: s.options.liveApp()}
 	if !decode(w, r, &ask) {
 		return
@@ -196,12 +145,12 @@ func (s *Sandbox) postRelease(w http.ResponseWriter, r *http.Request) {
 		answerError(w, http.StatusBadRequest, errors.New("image is missing"))
 		return
 	}
-	finish := s.releases.begin(ask.App, ask.Image, ask.Manifest)
+	wait := s.releases.Begin(pipeline.Order{App: ask.App, Image: ask.Image, Manifest: ask.Manifest})
 	if ask.Background {
-		answer(w, http.StatusAccepted, Release{App: ask.App, Image: ask.Image, State: "running"})
+		answer(w, http.StatusAccepted, pipeline.Run{App: ask.App, Image: ask.Image, State: "running"})
 		return
 	}
-	x := finish()
+	x := wait()
 	status := http.StatusOK
 	if x.State == "failed" {
 		status = http.StatusConflict

@@ -13,7 +13,7 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
-	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+	"github.com/digitalmarketplace/cutover/test/sandbox/pipeline"
 )
 
 // editors stands in for the data API.
@@ -39,12 +39,12 @@ func newControl(t *testing.T) func(method, path, body string, want int) string {
 		clock: c, faults: faults.New(c),
 		load:   &load{router: strings.TrimPrefix(router.URL, "http://"), host: "live", now: c.Now},
 		writer: &liveWriter{edits: editors{}, life: t.Context()},
-		releases: &releases{ctx: t.Context(), run: func(_ context.Context, app, image string, _ platform.Manifest) error {
-			if image == "bad" {
-				return errors.New(app + " does not start")
+		releases: pipeline.NewRuns(t.Context(), func(_ context.Context, o pipeline.Order) error {
+			if o.Image == "bad" {
+				return errors.New(o.App + " does not start")
 			}
 			return nil
-		}},
+		}),
 	}
 	t.Cleanup(s.load.stop)
 	t.Cleanup(s.writer.stop)

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The sandbox's secrets. They guard nothing.
+// The sandbox's secrets. They protect nothing.
 const (
 	cfUser         = "cutover@example.com"
 	cfPassword     = "sandbox-cf-password"
@@ -19,6 +19,8 @@ const (
 	searchToken    = "sandbox-search-api-token"
 	dockerUser     = "sandbox-docker"
 	dockerPassword = "sandbox-docker-password"
+
+	pipelinePassword = "sandbox-pipeline-password"
 )
 
 // The names of the live app's world, as they are at the Digital Marketplace.
@@ -30,7 +32,7 @@ const (
 	briefsAlias   = "briefs-digital-outcomes-and-specialists"
 )
 
-// The names of this sandbox: those, unless it is like another space.
+// The names in this sandbox: those above, unless it copies another space.
 
 func (o Options) liveHost() string {
 	if o.Like != nil {
@@ -65,8 +67,8 @@ func (o Options) domains() []string {
 // this pace.
 func makeEnv(o Options, a Addresses) map[string]string {
 	suffix := "_" + strings.ToUpper(o.Stage)
-	scaled := func(real, atLeast time.Duration) string {
-		return max(time.Duration(float64(real)*o.Pace), atLeast).String()
+	scaled := func(undelayed, atLeast time.Duration) string {
+		return max(time.Duration(float64(undelayed)*o.Pace), atLeast).String()
 	}
 	env := map[string]string{
 		"STAGE":                        o.Stage,

@@ -13,9 +13,9 @@ import (
 )
 
 // indexer is the data API's client of the search API: after a change that readers may see, it puts or deletes the
-// document in the alias on the live route, over a new connection each time and with 45 s patience
-// (digitalmarketplace-apiclient: dmapiclient/base.py). It sends one request; when to try again is the data API's
-// affair. It implements data.LiveIndex.
+// document in the alias on the live route, over a new connection each time and with a timeout of 45 s
+// (digitalmarketplace-apiclient: dmapiclient/base.py). It sends one request; the data API decides when to
+// try again. It implements data.LiveIndex.
 type indexer struct {
 	router, host, token string
 }
@@ -29,7 +29,7 @@ func (x *indexer) Put(ctx context.Context, index, docType, id string, document j
 	return err
 }
 
-// Delete takes a document that is not there for deleted (dmapiclient/search.py).
+// Delete succeeds, too, if the document does not exist (dmapiclient/search.py).
 func (x *indexer) Delete(ctx context.Context, index, docType, id string) error {
 	_, err := x.call(ctx, http.MethodDelete, "/"+url.PathEscape(index)+"/"+url.PathEscape(docType)+"/"+url.PathEscape(id), nil)
 	var answer *indexerError
@@ -39,7 +39,7 @@ func (x *indexer) Delete(ctx context.Context, index, docType, id string) error {
 	return err
 }
 
-// status is the search API's own, which the data API's /_status embeds.
+// status is the search API's /_status, which the data API embeds in its own.
 func (x *indexer) status(ctx context.Context) (json.RawMessage, error) {
 	body, err := x.call(ctx, http.MethodGet, "/_status", nil)
 	return body, err
@@ -55,7 +55,7 @@ func (e *indexerError) Error() string {
 	return fmt.Sprintf("search API answered %d: %s", e.status, e.text[:min(len(e.text), 300)])
 }
 
-// StatusCode is that of the answer.
+// StatusCode is the answer's.
 func (e *indexerError) StatusCode() int { return e.status }
 
 func (x *indexer) call(ctx context.Context, method, path string, body []byte) ([]byte, error) {

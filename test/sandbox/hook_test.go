@@ -28,7 +28,7 @@ func TestTheDataAPIWritesToTheLiveRoute(t *testing.T) {
 	}
 	status = http.StatusNotFound
 	if err := x.Delete(t.Context(), "g-cloud-12", "services", "2"); err != nil {
-		t.Errorf("deleting what is not there: %v", err)
+		t.Errorf("deleting a document that does not exist: %v", err)
 	}
 	err := x.Put(t.Context(), "g-cloud-12", "services", "3", json.RawMessage(`{}`))
 	var answer interface{ StatusCode() int }

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// certificate makes one for every app's host, signed by itself, and writes it where clients find it.
+// certificate makes a self-signed certificate for every app's host, and writes it to a file for clients.
 func certificate(file string, domains []string) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

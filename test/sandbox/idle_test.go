@@ -10,7 +10,7 @@ import (
 )
 
 // gorouter: config/config.go, FrontendIdleTimeout (default 900 s, used in router/router.go); the data API's nginx:
-// keepalive_timeout (30 s), seen with the real one. A client that pauses must expect the end of its connection.
+// keepalive_timeout (30 s), measured with the real one. The connection of a client that pauses may be closed.
 func TestAKeptConnectionThatIsIdleIsClosed(t *testing.T) {
 	w := walk(t, Options{Documents: 20, Briefs: 5, PutTime: -1, Pace: 0.0002}) // 180 ms and 6 ms
 	for name, c := range map[string]struct {

@@ -10,10 +10,11 @@ import (
 	"slices"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 )
 
-// Like is a real space's shape, as cutover elasticsearch check-release --export writes it down: names and sizes, no
-// secret. Documents are the sandbox's own, as many as there are; secrets are this sandbox's.
+// Like describes a real space, as cutover elasticsearch check-release --export writes it: names and sizes, no secrets. The
+// sandbox generates as many documents as the space has, and uses its own secrets.
 type Like struct {
 	Stage     string            `json:"stage"`
 	Org       string            `json:"org"`
@@ -45,7 +46,7 @@ type Like struct {
 	} `json:"policies"`
 }
 
-// LikeApp is one app of it.
+// LikeApp is one app of that space.
 type LikeApp struct {
 	Name      string   `json:"name"`
 	Image     string   `json:"image"`
@@ -62,7 +63,7 @@ type LikeApp struct {
 	} `json:"services"`
 }
 
-// ReadLike reads such a file.
+// ReadLike reads a file that --export has written.
 func ReadLike(file string) (*Like, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -83,7 +84,8 @@ func (l *Like) live() *LikeApp {
 	return &l.Apps[slices.IndexFunc(l.Apps, func(a LikeApp) bool { return a.Name == l.LiveApp })]
 }
 
-// world is the platform's content: what is in the file, with secrets of ours, and room for as much as there was.
+// world is the content of the platform: what is in the file, with the sandbox's secrets, and as much quota left as the
+// space had.
 func (l *Like) world() platform.World {
 	w := platform.World{
 		Org: l.Org, Space: l.Space, Users: []platform.User{{Name: cfUser, Password: cfPassword}}, Domains: l.Domains,
@@ -92,7 +94,7 @@ func (l *Like) world() platform.World {
 	managed, usedMemory, usedInstances, routes := 0, 0, 0, map[string]bool{}
 	for _, s := range l.Services {
 		if s.Type == "managed" {
-			managed++ // the others count for no quota
+			managed++ // no quota counts the others
 		}
 	}
 	for i := range l.Apps {
@@ -110,8 +112,10 @@ func (l *Like) world() platform.World {
 		limit      *int
 		used, room int
 	}{
-		{&q.MemoryMB, usedMemory, l.Room.MemoryMB}, {&q.Instances, usedInstances, l.Room.Instances},
-		{&q.Services, managed, l.Room.Services}, {&q.Routes, len(routes), l.Room.Routes},
+		{&q.MemoryMB, usedMemory, l.Room.MemoryMB},
+		{&q.Instances, usedInstances, l.Room.Instances},
+		{&q.Services, managed, l.Room.Services},
+		{&q.Routes, len(routes), l.Room.Routes},
 	} {
 		if part.room >= 0 {
 			*part.limit = part.used + part.room
@@ -135,7 +139,7 @@ func (l *Like) world() platform.World {
 	return w
 }
 
-// offerings are the one of the marketplace that matters, and those that the services are of.
+// offerings are the one that the live app's service is of, with all its plans, and those that the other services are of.
 func (l *Like) offerings() []platform.Offering {
 	plans := map[string]map[string]bool{l.Offering: {}}
 	for _, p := range l.Plans {
@@ -187,7 +191,7 @@ func (l *Like) app(a *LikeApp) platform.App {
 	return out
 }
 
-// image: what has none, such as an app of a buildpack, gets one.
+// image gives an image to an app that has none, such as one of a buildpack.
 func (a *LikeApp) image() string {
 	if a.Image == "" {
 		return "rehearsal/" + a.Name + ":1"
@@ -195,8 +199,8 @@ func (a *LikeApp) image() string {
 	return a.Image
 }
 
-// programs are those of the sandbox, and for every other app of the space one that answers all alike.
-func (l *Like) programs(known platform.Programs, live platform.Program) platform.Programs {
+// programs are the sandbox's, and one for every other app of the space.
+func (l *Like) programs(known diego.Programs, live diego.Program) diego.Programs {
 	repository := withoutTag(l.live().image())
 	idle := map[string]bool{}
 	for i := range l.Apps {
@@ -204,7 +208,7 @@ func (l *Like) programs(known platform.Programs, live platform.Program) platform
 			idle[l.Apps[i].image()] = true
 		}
 	}
-	return func(image string) (platform.Program, bool) {
+	return func(image string) (diego.Program, bool) {
 		if idle[image] {
 			return idleProgram{}, true
 		}
@@ -219,9 +223,9 @@ var tag = regexp.MustCompile(`(:[^:/@]+)?(@sha256:[0-9a-f]{64})?$`)
 
 func withoutTag(image string) string { return tag.ReplaceAllString(image, "") }
 
-// idleProgram stands for an app that a migration does not touch.
+// idleProgram is the program of an app that an upgrade does not touch.
 type idleProgram struct{}
 
-func (idleProgram) Boot(platform.Instance) (http.Handler, error) {
+func (idleProgram) Boot(diego.Instance) (http.Handler, error) {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) }), nil
 }

@@ -33,7 +33,7 @@ func written(t *testing.T, text string) string {
 	return file
 }
 
-func TestASpaceIsLikeTheOneThatWasWrittenDown(t *testing.T) {
+func TestASpaceIsACopyOfTheOneInTheFile(t *testing.T) {
 	l, err := ReadLike(written(t, another))
 	if err != nil {
 		t.Fatal(err)
@@ -74,12 +74,12 @@ func TestASpaceIsLikeTheOneThatWasWrittenDown(t *testing.T) {
 		return status == 200 && string(text) == "ok\n"
 	})
 	w.ready.Env["DM_SEARCH_API_TOKEN_PREVIEW"] = w.ready.Env["DM_SEARCH_API_TOKEN_LIVE"]
-	if total := get(w.mustApp("GET", "find.apps.example.org", "/g-cloud-12/services/search", nil), "meta", "total"); total != 37.0 { // but for the drift
+	if total := get(w.mustApp("GET", "find.apps.example.org", "/g-cloud-12/services/search", nil), "meta", "total"); total != 37.0 { // without the drift
 		t.Errorf("%v documents", total)
 	}
 }
 
-func TestAFileThatIsNoSpaceIsRefused(t *testing.T) {
+func TestAFileThatDescribesNoSpaceIsRefused(t *testing.T) {
 	for _, c := range []struct{ text, words string }{
 		{"apps: []", "invalid character"},
 		{strings.Replace(another, `"live_app": "finder"`, `"live_app": "gone"`, 1), "not among its apps"},
@@ -90,6 +90,6 @@ func TestAFileThatIsNoSpaceIsRefused(t *testing.T) {
 		}
 	}
 	if _, err := ReadLike("no-such-file.json"); err == nil {
-		t.Error("a file that is not there was read")
+		t.Error("a file that does not exist was read")
 	}
 }

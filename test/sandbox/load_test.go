@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// newLoad is a crowd before a router that is only a handler.
+// newLoad is readers of a handler that stands in for the router.
 func newLoad(t *testing.T, h http.HandlerFunc) *load {
 	t.Helper()
 	s := httptest.NewServer(h)
@@ -21,7 +21,7 @@ func newLoad(t *testing.T, h http.HandlerFunc) *load {
 	return l
 }
 
-// until asks again and again whether something holds by now.
+// until polls until a condition holds.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -32,12 +32,12 @@ func until(t *testing.T, what string, holds func() bool) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Fatalf("waited 20 s in vain: %s", what)
+			t.Fatalf("did not happen within 20 s: %s", what)
 		}
 	}
 }
 
-func TestReadersTellAppsStatusesAndFailuresApart(t *testing.T) {
+func TestReadersCountAppsStatusesAndFailures(t *testing.T) {
 	var n atomic.Int64
 	h := func(w http.ResponseWriter, r *http.Request) {
 		if r.Host != "live.example" || r.Header.Get("Authorization") != "Bearer tok" {
@@ -48,7 +48,7 @@ func TestReadersTellAppsStatusesAndFailuresApart(t *testing.T) {
 			return
 		}
 		i := n.Add(1)
-		w.Header().Set(tellHeader, fmt.Sprintf("app%d/guid:0", i%2))
+		w.Header().Set(instanceHeader, fmt.Sprintf("app%d/guid:0", i%2))
 		switch {
 		case i == 5:
 			w.Header().Set("X-Cf-Routererror", "unknown_route")
@@ -81,7 +81,7 @@ func TestReadersTellAppsStatusesAndFailuresApart(t *testing.T) {
 		t.Errorf("reasons: %s", reasons.String())
 	}
 	if got.NotFound == 0 || got.ByStatus["404"] != got.NotFound+1 {
-		t.Errorf("a missing document is no failure of the route: not found %d, %v", got.NotFound, got.ByStatus)
+		t.Errorf("a missing document counts as a failure of the route: not found %d, %v", got.NotFound, got.ByStatus)
 	}
 	if got.ByStatus["none"] != 1-got.Reconnected || got.ByStatus["200"]+got.ByStatus["404"]+got.ByStatus["none"] != got.Sent {
 		t.Errorf("by status %v of %d", got.ByStatus, got.Sent)
@@ -99,10 +99,10 @@ func TestReadersTellAppsStatusesAndFailuresApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	if again := l.view(); again.Sent > 5 || again.Failed != 0 {
-		t.Errorf("a new start forgets the tally: %+v", again)
+		t.Errorf("a new start does not clear the tally: %+v", again)
 	}
 	if l.start(0) == nil || l.start(-1) == nil {
-		t.Error("a rate of nothing is accepted")
+		t.Error("a rate of 0 is accepted")
 	}
 }
 

@@ -11,34 +11,34 @@ type Options struct {
 	Stage     string        // preview
 	Documents int           // services of G-Cloud 12 that are published; 36,311, as in the real index; negative: none
 	Briefs    int           // briefs of all Digital Outcomes frameworks; 1,192; negative: none
-	Seed      uint64        // of everything that is drawn by lot: the same seed gives the same world; 1
+	Seed      uint64        // of everything random in the data and the GUIDs: the same seed gives the same world; 1
 	Drift     int           // documents in which blue's index differs from the data API; 3; negative: none
 	Instances int           // of the live app; 2
-	Slots     int           // worker processes of an instance of the search API; 4
-	PutTime   time.Duration // a document's PUT keeps a worker so long, unscaled; 25 ms; negative: no time
+	Slots     int           // workers of an instance of the search API; 4
+	PutTime   time.Duration // a document's PUT keeps a worker busy so long, unscaled; 25 ms; negative: no time
 	Routers   int           // router replicas; 2
 	Pace      float64       // scales every delay of the platform: 1 is real time, 0 no delay at all
 
 	RateLimit int // requests that the platform grants a user in an hour, which Pace scales too; 0: no limit
 
-	ProvisionTime time.Duration // the broker takes so long, before Pace; 20 min
+	ProvisionTime time.Duration // of a service by the broker, scaled by Pace; 20 min
 
-	Like *Like // the space is like that one, not the Digital Marketplace's; its sizes are defaults
+	Like *Like // a copy of that space, not the Digital Marketplace's; its sizes replace the defaults
 
 	Readers    float64 // requests a second that readers send to the live route from the start
 	LiveWriter float64 // edits a second that the data API sees from the start
 
-	Night string // the name of one of Nights, whose faults are armed once all is ready
+	FaultSet string // name of one of FaultSets, which is armed once the sandbox is ready
 
-	// Certificate is a file to write a certificate to, made anew; where it is set, the router serves HTTPS too, and Env has
-	// its addresses and, as SSL_CERT_FILE, the file.
+	// Certificate is the file to which a new certificate is written. If it is set, the router serves HTTPS too, and Env has
+	// the HTTPS addresses and the file, as SSL_CERT_FILE.
 	Certificate string
 
 	// Ports on 127.0.0.1; 0 is any.
 	PortCFAPI, PortRouter, PortDataAPI, PortControl int
 }
 
-// The paces that have a name.
+// Paces with a name.
 const (
 	PaceInstant = 0
 	PaceQuick   = 0.005 // a broker's 20 minutes are 6 s, a start's 15 s are 75 ms

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// What the unmodified cf CLI 8.18.4 sent for each of its commands is sent again, and is answered with the same status,
-// the headers that it reads, the same words where it is refused, and the documented shape.
+// The requests that the unmodified cf CLI 8.18.4 has sent for each of its commands are sent again. The answers must have
+// the same status, the headers that the CLI reads, the same error messages, and the documented shape.
 func TestTheCFCommandLinesRequestsAreAnswered(t *testing.T) {
 	text, err := os.ReadFile("testdata/cf-8.18.4.txt")
 	if err != nil {
@@ -24,7 +24,7 @@ func TestTheCFCommandLinesRequestsAreAnswered(t *testing.T) {
 	r := &replay{walker: w, shapes: readShapes(t), names: map[string]string{}}
 	for _, c := range readCommands(t, string(text)) {
 		r.command = c.line
-		if strings.HasSuffix(c.line, "cf logout") { // which forgets the token, and asks nobody
+		if strings.HasSuffix(c.line, "cf logout") { // which sends nothing
 			w.token = ""
 		}
 		for _, e := range c.exchanges {
@@ -32,11 +32,11 @@ func TestTheCFCommandLinesRequestsAreAnswered(t *testing.T) {
 		}
 	}
 	if r.played < 500 {
-		t.Errorf("%d exchanges were played: the recording has more", r.played)
+		t.Errorf("%d requests were replayed: the recording has more", r.played)
 	}
 }
 
-// command is one command line and what it led to.
+// command is one command line and its requests.
 type command struct {
 	line      string
 	exchanges []*exchange
@@ -45,7 +45,7 @@ type command struct {
 type exchange struct {
 	method, path, body string
 	poll               bool
-	answer             string            // status, and what it shows
+	answer             string            // status, and values in the body
 	awaited            [2]string         // path and value
 	capture            map[string]string // name: path
 }
@@ -88,7 +88,7 @@ func readCommands(t *testing.T, text string) []*command {
 	return all
 }
 
-// replay plays exchanges: it knows what the names in them stand for by now.
+// replay sends the recorded requests. It knows the values for the names in them.
 type replay struct {
 	*walker
 	shapes  map[string]*shape
@@ -103,7 +103,7 @@ func (r *replay) fill(text string) string {
 	return named.ReplaceAllStringFunc(text, func(name string) string {
 		value, ok := r.names[name]
 		if !ok {
-			r.t.Fatalf("%s: nothing was answered that %s stands for", r.command, name)
+			r.t.Fatalf("%s: no answer had a value for %s", r.command, name)
 		}
 		return value
 	})
@@ -175,7 +175,7 @@ func (r *replay) ask(e *exchange) (int, http.Header, []byte) {
 	return r.send(nil, e.method, strings.TrimSuffix(r.ready.Env["CF_API"]+path+"?"+query, "?"), send, h)
 }
 
-// differences are between an answer and what it should show.
+// differences are the differences between an answer and the recording.
 func (r *replay) differences(shows string, header http.Header, text []byte) []string {
 	if shows == "-" {
 		if len(text) > 0 {
@@ -215,7 +215,7 @@ func (r *replay) differences(shows string, header http.Header, text []byte) []st
 	return wrong
 }
 
-// ofKind checks a value that is one of some kinds: the differences from the one that is nearest.
+// ofKind checks a value that may have one of several shapes. It returns the differences from the nearest.
 func (r *replay) ofKind(path string, kinds []string, v any) []string {
 	var nearest []string
 	for i, k := range kinds {

@@ -1,12 +1,13 @@
-// Package sandbox is a rehearsal foundation: a Cloud Foundry with its UAA, service broker, routers and logs, the search
-// API with an Elasticsearch behind each of its services, and the data API, all in memory, over real HTTP on loopback.
+// Package sandbox is an in-memory stand-in for everything that an upgrade talks to, over real HTTP on loopback: a Cloud
+// Foundry with its UAA, service broker, routers and logs, the search API with an Elasticsearch behind each of its services,
+// and the data API.
 //
-// Start assembles the parts (packages platform, search and data; clock and faults are what they share) into the space
-// of the Digital Marketplace, with the live search API indexed and serving. It gives four addresses: the Cloud Foundry
-// API (which answers for the UAA and log-cache too), the router (send it an app's host name), the data API, and the
-// control API, which a tester drives it by:
+// Start puts the parts together (packages platform, search, data and pipeline; all use clock and faults) as the space of the
+// Digital Marketplace, with the live search API indexed and serving. There are four addresses: the Cloud Foundry API (which
+// answers for the UAA and log-cache too), the router (send it an app's host name), the data API, and the control API, with
+// which a tester controls the sandbox:
 //
-//	GET    /_sandbox            what Ready says: addresses, credentials, env
+//	GET    /_sandbox            200 Ready: addresses, credentials, env
 //	GET    /_sandbox/snapshot   {"platform":…,"search":…}: the whole state, in a stable order
 //
 //	GET    /_sandbox/compare    ?service=search_api_elasticsearch_new (default search_api_elasticsearch): {"g-cloud-12":
@@ -23,10 +24,10 @@
 //	DELETE /_sandbox/edit       stops the live writer; 200 WriterTally
 //
 //	POST   /_sandbox/release    {"app":"search-api","image":"digitalmarketplace/search-api:release-1235"} runs the release
-//	                            pipeline and answers when it is through; 200 Release, 409 if it failed; 202 at once with
+//	                            pipeline and answers when it has ended; 200 pipeline.Run, 409 if it failed; 202 at once with
 //	                            "background":true. "manifest":{"env":{…},"services":{"search_api_elasticsearch":"another"}}
-//	                            is a mistake in the manifest that it uses
-//	GET    /_sandbox/release    200 [Release…]
+//	                            puts a mistake into the manifest that it uses
+//	GET    /_sandbox/release    200 [pipeline.Run…]
 //
 //	POST   /_sandbox/engine     {"service":"search_api_elasticsearch_new","outage":"down"} makes an Elasticsearch fail: down,
 //	                            hanging, unavailable, full, read-only, bad-gateway; low-disk is its app's; "" ends it.
@@ -37,14 +38,14 @@
 //	POST   /_sandbox/router     {"replica":0,"deaf":true} keeps all changes of routes from one router, until false; 200 the same
 //
 //	GET    /_sandbox/workers    200 Workers: how busy the search API's workers are, app by app; connections. With ?forget the
-//	                            peaks begin anew
-//	POST   /_sandbox/workers    {"slots":4,"put_time":"50ms","read_time":"5ms"} changes how many slots an instance of the search
-//	                            API has, and how long a document's PUT and any other request keep one; 200 Workers
+//	                            peaks start again from now
+//	POST   /_sandbox/workers    {"slots":4,"put_time":"50ms","read_time":"5ms"} changes how many workers an instance of the search
+//	                            API has, and how long a document's PUT and any other request keep one busy; 200 Workers
 //
 //	GET    /_sandbox/clock      200 {"now":"…","moved":"24h0m0s","pace":0.005}
 //	POST   /_sandbox/clock      {"move":"24h"} shifts the time of day; 200 the same
 //
-//	…      /_sandbox/faults     what shall go wrong: see faults.Engine.Handler
+//	…      /_sandbox/faults     what is to go wrong: see faults.Engine.Handler
 //	GET    /_sandbox/writes     every write to the platform or an index, in order: see faults.Write
 //
 // Errors of the control API are {"error":"…"} with 400, 404 or 409.
@@ -62,6 +63,7 @@ import (
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
+	"github.com/digitalmarketplace/cutover/test/sandbox/pipeline"
 )
 
 // Addresses are where the sandbox answers.
@@ -75,7 +77,7 @@ type Addresses struct {
 	Control string `json:"control"`
 }
 
-// Ready is what the sandbox says of itself once it answers.
+// Ready describes a sandbox that answers: where it is, and how to log in.
 type Ready struct {
 	Ready       bool              `json:"ready"`
 	Addresses   Addresses         `json:"addresses"`
@@ -83,7 +85,7 @@ type Ready struct {
 	Env         map[string]string `json:"env"`
 }
 
-// Sandbox is a running one.
+// Sandbox is a running sandbox.
 type Sandbox struct {
 	ControlURL string
 
@@ -94,7 +96,7 @@ type Sandbox struct {
 	world     *world
 	load      *load
 	writer    *liveWriter
-	releases  *releases
+	releases  *pipeline.Runs
 
 	connections connections
 	reading     reading
@@ -152,7 +154,7 @@ func (s *Sandbox) start(ctx context.Context) error {
 	}
 	s.world = w
 	s.writer = &liveWriter{edits: w.data, life: ctx}
-	s.releases = &releases{ctx: ctx, run: w.platform.Release}
+	s.releases = pipeline.NewRuns(ctx, w.pipeline.Release)
 	s.serve(listeners[0], &http.Server{Handler: w.platform.API()})
 	router := w.platform.Router()
 	router.ConnState = s.connections.state
@@ -167,11 +169,11 @@ func (s *Sandbox) start(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := w.settle(ctx); err != nil {
+	if err := w.awaitLiveApp(ctx); err != nil {
 		return err
 	}
-	if o.Night != "" {
-		if err := armNight(s.faults, o.Night, o.Seed); err != nil {
+	if o.FaultSet != "" {
+		if err := armFaultSet(s.faults, o.FaultSet, o.Seed); err != nil {
 			return err
 		}
 	}
@@ -208,8 +210,8 @@ func (s *Sandbox) serve(l net.Listener, server *http.Server) {
 	}()
 }
 
-// Close ends everything and returns when that has been done: what is held is dropped, connections are cut, and nobody
-// reads, writes or releases any more.
+// Close ends everything and returns when that is done: requests that are held are dropped, connections are cut, and the
+// readers, the live writer and the releases have stopped.
 func (s *Sandbox) Close() { s.closing.Do(s.close) }
 
 func (s *Sandbox) close() {
@@ -225,7 +227,7 @@ func (s *Sandbox) close() {
 		s.writer.stop()
 	}
 	if s.releases != nil {
-		s.releases.gone.Wait()
+		s.releases.Wait()
 	}
 	if s.world != nil {
 		s.world.platform.Close()
@@ -235,7 +237,7 @@ func (s *Sandbox) close() {
 // Addresses are where it answers.
 func (s *Sandbox) Addresses() Addresses { return s.addresses }
 
-// Env is every variable that cutover needs to migrate this sandbox.
+// Env is every variable that cutover needs to upgrade this sandbox.
 func (s *Sandbox) Env() map[string]string { return makeEnv(s.options, s.addresses) }
 
 // Faults is the engine behind /_sandbox/faults.
@@ -244,7 +246,7 @@ func (s *Sandbox) Faults() *faults.Engine { return s.faults }
 // Clock is the sandbox's time.
 func (s *Sandbox) Clock() *clock.Clock { return s.clock }
 
-// Ready is the line that says so.
+// Ready describes the sandbox.
 func (s *Sandbox) Ready() Ready {
 	return Ready{
 		Ready: true, Addresses: s.addresses, Env: s.Env(),
@@ -257,7 +259,7 @@ func (s *Sandbox) Ready() Ready {
 	}
 }
 
-// Snapshot is the whole state: the platform's, and every Elasticsearch by the GUID of its service instance.
+// Snapshot is the whole state: of the platform, and of every Elasticsearch by the GUID of its service instance.
 func (s *Sandbox) Snapshot() map[string]any {
 	return map[string]any{"platform": s.world.platform.Snapshot(), "search": s.world.searchSnapshot()}
 }

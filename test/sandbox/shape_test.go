@@ -11,12 +11,12 @@ import (
 	"unicode"
 )
 
-// shape is what a value must look like: see testdata/shapes.txt.
+// shape is the shape that a value must have: see testdata/shapes.txt.
 type shape struct {
 	kind     byte // s, n, b, m, ?, { or [
 	optional bool
 	fields   map[string]*shape
-	items    *shape // none: a list of anything
+	items    *shape // nil: a list of any items
 }
 
 func readShapes(t *testing.T) map[string]*shape {
@@ -98,7 +98,7 @@ func (p *shapeParser) shape() *shape {
 	return s
 }
 
-// item is what a list has: one letter, or an object.
+// item is the shape of a list's items: one letter, or an object.
 func (p *shapeParser) item(c byte) *shape {
 	if unicode.IsLetter(rune(c)) {
 		p.at++
@@ -107,7 +107,7 @@ func (p *shapeParser) item(c byte) *shape {
 	return p.shape()
 }
 
-// check lists how a value differs.
+// check lists the differences of a value from the shape.
 func (s *shape) check(path string, v any) []string {
 	if v == nil {
 		if s.optional {

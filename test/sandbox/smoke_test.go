@@ -34,8 +34,8 @@ func (w *walker) index(host string) (published int) {
 	return published
 }
 
-// The whole way of a migration, seen with nothing but HTTP: it fails where the sandbox's parts do not fit together.
-func TestAMigrationCanBeWalkedByHand(t *testing.T) {
+// A whole upgrade over HTTP: it fails if the sandbox's parts do not fit together.
+func TestAnUpgradeCanBeDoneByHand(t *testing.T) {
 	w := walk(t, Options{Documents: 120, Briefs: 20, Pace: 0.002, PutTime: -1})
 	w.control("POST", "/_sandbox/load", object{"rate": 60}, 201)
 
@@ -92,7 +92,7 @@ func TestAMigrationCanBeWalkedByHand(t *testing.T) {
 				if code != 200 {
 					return false
 				}
-				if got, want := h.Get(tellHeader), "elasticsearch-migration/"+instance; got != want {
+				if got, want := h.Get(instanceHeader), "elasticsearch-migration/"+instance; got != want {
 					t.Fatalf("asked for %s, reached %s", want, got)
 				}
 			}
@@ -110,13 +110,13 @@ func TestAMigrationCanBeWalkedByHand(t *testing.T) {
 		return true
 	})
 	before := w.sandbox.load.view().ByApp
-	until(t, "readers are served by green alone", func() bool {
+	until(t, "only green serves the readers", func() bool {
 		now := w.sandbox.load.view().ByApp
 		return now["elasticsearch-migration"] >= before["elasticsearch-migration"]+20
 	})
 	tally := w.control("DELETE", "/_sandbox/load", nil, 200)
 	if get(tally, "failed") != 0.0 || get(tally, "by_app", "search-api") == nil {
-		t.Errorf("the readers saw %v", tally)
+		t.Errorf("the readers' tally: %v", tally)
 	}
 
 	w.checkWrites()
@@ -124,7 +124,7 @@ func TestAMigrationCanBeWalkedByHand(t *testing.T) {
 	w.checkLogs(green)
 }
 
-// wantSame wants the index of services to be what the data API has.
+// wantSame checks that the index of services is the same as the data API's services.
 func (w *walker) wantSame(service string) {
 	w.t.Helper()
 	d := get(w.control("GET", "/_sandbox/compare?service="+service, nil, 200), "g-cloud-12")
@@ -138,7 +138,7 @@ func (w *walker) wantSame(service string) {
 	}
 }
 
-// checkWrites wants what was written to be listed in its order.
+// checkWrites checks that all writes are listed in order.
 func (w *walker) checkWrites() {
 	w.t.Helper()
 	var got []string
@@ -177,12 +177,12 @@ func (w *walker) checkSnapshot() {
 	}
 	for _, name := range []string{"elasticsearch-migration", "search_api_elasticsearch_new", "g-cloud-12-2026-01-02"} {
 		if !bytes.Contains(one, []byte(name)) {
-			w.t.Errorf("the snapshot knows nothing of %s", name)
+			w.t.Errorf("the snapshot has no %s", name)
 		}
 	}
 }
 
-// checkLogs wants the router's lines of the requests in the app's own log.
+// checkLogs checks that the app's log has the router's lines of its requests.
 func (w *walker) checkLogs(app string) {
 	w.t.Helper()
 	until(w.t, "the router's lines in green's log", func() bool {
@@ -197,7 +197,7 @@ func TestAKilledClientsWriteIsDoneLate(t *testing.T) {
 	path := "/g-cloud-12/services/" + str(w.mustApp("GET", liveAddress, "/g-cloud-12/services/search?idOnly=true", nil), "documents", 0, "id")
 	id := str(w.control("POST", "/_sandbox/faults", object{"kind": "hold", "place": "search-api", "method": "DELETE", "n": 1}, 201), "id")
 	client := routerClient(w.ready.Env["ROUTER_ADDRESS"], true)
-	client.Timeout = 300 * time.Millisecond // the client's end, in the middle of its request
+	client.Timeout = 300 * time.Millisecond // ends the client in the middle of its request
 	r, err := http.NewRequest("DELETE", "http://"+liveAddress+path, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -214,7 +214,7 @@ func TestAKilledClientsWriteIsDoneLate(t *testing.T) {
 	}
 }
 
-// gorouter: proxy/round_tripper/error_handler.go: a backend that closes its connection unasked is an endpoint failure.
+// gorouter: proxy/round_tripper/error_handler.go: a backend that closes the connection is an endpoint failure.
 func TestABrokenBackendIs502BehindTheRouter(t *testing.T) {
 	w := walk(t, Options{Documents: 5, Briefs: -1, PutTime: -1})
 	for _, kind := range []string{"drop-before", "drop-after"} {
@@ -226,7 +226,7 @@ func TestABrokenBackendIs502BehindTheRouter(t *testing.T) {
 	}
 	status := w.mustApp("GET", liveAddress, "/_status", nil)
 	if get(status, "es_status", "dated-drop-before") != nil || get(status, "es_status", "dated-drop-after") == nil {
-		t.Errorf("what was dropped before its effect has one, or the other has none: %v", status)
+		t.Errorf("the write that was dropped before its effect has one, or the other has none: %v", status)
 	}
 }
 
@@ -261,7 +261,7 @@ func TestALiveWriterReachesTheLiveIndex(t *testing.T) {
 	until(t, "50 edits", func() bool { return w.sandbox.writer.view().Edits >= 50 })
 	tally := w.control("DELETE", "/_sandbox/edit", nil, 200)
 	if get(tally, "unheard") != 0.0 {
-		t.Errorf("the live index did not hear of all edits: %v", tally)
+		t.Errorf("not all edits have reached the live index: %v", tally)
 	}
 }
 
@@ -284,7 +284,7 @@ func TestAnIndexIsComparedWithItsSource(t *testing.T) {
 	w.mustApp("PUT", liveAddress, "/g-cloud-12/services/"+id, object{"document": doc})
 	w.mustApp("PUT", liveAddress, "/g-cloud-12/services/1234", object{"document": doc})
 	if m, e, s := count("missing"), count("extra"), count("stale"); m != 2 || e != 1 || s != 1 {
-		t.Errorf("after one change and one too many: %d missing, %d extra, %d stale", m, e, s)
+		t.Errorf("after one change and one extra document: %d missing, %d extra, %d stale", m, e, s)
 	}
 	w.control("GET", "/_sandbox/compare?service=postgres", nil, 404)
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// A walker goes through the sandbox as a person with curl would: it knows the APIs, and nothing of this project.
+// A walker uses the sandbox as a person with curl would: it uses the APIs, and no code of this project.
 type walker struct {
 	t       *testing.T
 	ready   Ready
@@ -35,7 +35,7 @@ func walk(t *testing.T, o Options) *walker {
 	return w
 }
 
-// get picks one value out of what JSON has become.
+// get picks one value out of decoded JSON.
 func get(v any, path ...any) any {
 	for _, step := range path {
 		switch step := step.(type) {
@@ -71,8 +71,7 @@ func (w *walker) login() {
 	}
 }
 
-// call sends a request, wants a status, and returns the body as JSON where it is some, and under "location" where the
-// answer points to.
+// call sends a request, expects a status, and returns the body if it is JSON, with the Location header as "location".
 func (w *walker) call(c *http.Client, method, address string, body any, header http.Header, want int) object {
 	w.t.Helper()
 	status, h, text := w.send(c, method, address, body, header)
@@ -152,10 +151,10 @@ func (w *walker) job(method, path string, body any) {
 	}
 }
 
-// app calls an app's host through the router over a fresh connection, as the holder of the search API's token.
+// app calls an app's host through the router over a fresh connection, with the search API's token.
 func (w *walker) app(method, host, path string, body any, instance string) (int, http.Header, []byte) {
 	w.t.Helper()
-	h := http.Header{"Authorization": {"Bearer " + w.ready.Env["DM_SEARCH_API_TOKEN_PREVIEW"]}, tellHeader: {"1"}}
+	h := http.Header{"Authorization": {"Bearer " + w.ready.Env["DM_SEARCH_API_TOKEN_PREVIEW"]}, instanceHeader: {"1"}}
 	if instance != "" {
 		h.Set("X-Cf-App-Instance", instance)
 	}

@@ -10,14 +10,14 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/search"
 )
 
-// Connections are the router's, of HTTP and HTTPS together.
+// Connections counts the router's connections, of HTTP and HTTPS together.
 type Connections struct {
 	Opened int `json:"opened"`
 	Open   int `json:"open"`
-	Most   int `json:"most"` // open at once, since the last time it was forgotten
+	Most   int `json:"most"` // the most that were open at once since the last ?forget
 }
 
-// connections counts them.
+// connections counts the router's connections.
 type connections struct {
 	mu sync.Mutex
 	c  Connections
@@ -51,7 +51,7 @@ type Workers struct {
 	At          time.Time               `json:"at"`
 	Apps        map[string]search.Tally `json:"apps"`
 	Connections Connections             `json:"connections"`
-	// Data are the requests that the data API has under way: now, and at most since the last time that was forgotten.
+	// Data counts the data API's requests in flight: now, and the most since the last ?forget.
 	Data Underway `json:"data"`
 }
 
@@ -84,7 +84,7 @@ func (s *Sandbox) postWorkers(w http.ResponseWriter, r *http.Request) {
 		}
 		long, err := time.ParseDuration(d.text)
 		if err != nil || long < 0 {
-			answerError(w, http.StatusBadRequest, errors.New(d.name+" is no duration"))
+			answerError(w, http.StatusBadRequest, errors.New(d.name+" is not a duration"))
 			return
 		}
 		*d.to = long
@@ -97,14 +97,14 @@ func (s *Sandbox) postWorkers(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, s.workers(false))
 }
 
-// Underway counts requests that were begun and are not answered.
+// Underway counts requests in flight.
 type Underway struct {
 	Now      int `json:"now"`
 	Most     int `json:"most"`
 	Requests int `json:"requests"`
 }
 
-// reading counts the requests of the data API.
+// reading counts the data API's requests in flight.
 type reading struct {
 	mu sync.Mutex
 	u  Underway

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Over HTTPS there are the same apps as over HTTP, with a certificate that a client can be told to trust; and what the apps'
-// workers did is counted, by app.
+// HTTPS serves the same apps as HTTP, with a certificate that a client can trust; and the work of the apps' workers is counted
+// for each app.
 func TestRoutesOverHTTPSAndWorkersAreCounted(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "ca.pem")
 	w := walk(t, Options{Documents: 5, Briefs: -1, PutTime: -1, Slots: 3, Certificate: file})
@@ -43,7 +43,7 @@ func TestRoutesOverHTTPSAndWorkersAreCounted(t *testing.T) {
 		t.Errorf("the live app over HTTPS: %d, %v", code, err)
 	}
 	if _, err := status(x509.NewCertPool()); err == nil {
-		t.Error("a client that does not know the certificate trusts it")
+		t.Error("a client without the certificate trusts it")
 	}
 	after := w.sandbox.workers(false)
 	if n := after.Apps[liveApp].Requests - before.Apps[liveApp].Requests; n != 1 {

@@ -14,16 +14,19 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
+	"github.com/digitalmarketplace/cutover/test/sandbox/pipeline"
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 	"github.com/digitalmarketplace/cutover/test/sandbox/search"
 )
 
-// world is the parts, put together.
+// world is the parts of the sandbox.
 type world struct {
 	platform *platform.Platform
 	clusters *search.Clusters
 	program  *search.Program
 	data     *data.API
+	pipeline *pipeline.Pipeline
 	live     *indexer
 }
 
@@ -34,7 +37,7 @@ func newWorld(o Options, a Addresses, c *clock.Clock, e *faults.Engine) (*world,
 	}
 	outcomes := 5
 	if o.Stage == "preview" {
-		outcomes = 4 // the jobs that write preview's index know no more
+		outcomes = 4 // the jobs that write preview's index know no more than four
 	}
 	w.data = data.New(data.Options{
 		Clock: c, Faults: e, Seed: o.Seed, Services: o.Documents, Briefs: o.Briefs, Tokens: []string{dataToken}, OutcomesFrameworks: outcomes,
@@ -59,9 +62,13 @@ func newWorld(o Options, a Addresses, c *clock.Clock, e *faults.Engine) (*world,
 		Rand: rand.New(rand.NewSource(int64(o.Seed))), URL: a.CFAPI, RegistryAuth: registryAuth, ProvisionTime: o.ProvisionTime,
 		RateLimit: o.RateLimit,
 	})
-	if err := w.platform.Seed(space(o)); err != nil {
+	content := space(o)
+	if err := w.platform.Seed(content); err != nil {
 		return nil, err
 	}
+	w.pipeline = pipeline.New(pipeline.Options{
+		API: a.CFAPI, Password: pipelinePassword, Space: content.Space, Apps: content.Apps, Clock: c,
+	})
 	blue, ok := w.platform.ServiceInstance(o.blueService())
 	if !ok {
 		return nil, fmt.Errorf("the space has no service %s", o.blueService())
@@ -69,12 +76,13 @@ func newWorld(o Options, a Addresses, c *clock.Clock, e *faults.Engine) (*world,
 	return w, search.Preload(w.clusters, blue, w.data, o.Drift)
 }
 
-// space is the Digital Marketplace's, or like another, with this sandbox's secrets.
+// space is the Digital Marketplace's, or a copy of another one, with this sandbox's secrets.
 func space(o Options) platform.World {
 	s := platform.DigitalMarketplace(o.Stage, cfUser, cfPassword)
 	if o.Like != nil {
 		s = o.Like.world()
 	}
+	s.Users = append(s.Users, platform.User{Name: pipeline.User, Password: pipelinePassword})
 	s.Clients = []platform.Client{{ID: cfClient, Secret: cfClientSecret}}
 	for i := range s.Apps {
 		app := &s.Apps[i]
@@ -91,10 +99,10 @@ func registryAuth(_, username, password string) bool {
 	return username == dockerUser && password == dockerPassword
 }
 
-// registry has the releases of the search API, those before release-1200 with its old build, and no other image.
-func registry(program, before platform.Program) platform.Programs {
+// registry knows the releases of the search API and no other image. Those before release-1200 run its old build.
+func registry(program, before diego.Program) diego.Programs {
 	release := regexp.MustCompile(`^(?:docker\.io/)?digitalmarketplace/search-api(?::release-([0-9]+))?(?:@sha256:[0-9a-f]{64})?$`)
-	return func(image string) (platform.Program, bool) {
+	return func(image string) (diego.Program, bool) {
 		m := release.FindStringSubmatch(image)
 		if m == nil {
 			return nil, false
@@ -109,30 +117,30 @@ func registry(program, before platform.Program) platform.Programs {
 // searchSnapshot is the state of every Elasticsearch by its service instance's GUID.
 func (w *world) searchSnapshot() any { return w.clusters.Snapshot() }
 
-// searchAPI is the search API as the program of an image. Its instances say whose they are to those who ask
-// (tellHeader).
+// searchAPI is the search API as the program of an image. Its instances send their name if they are asked for it
+// (instanceHeader).
 type searchAPI struct{ *search.Program }
 
-func (p searchAPI) Boot(i platform.Instance) (http.Handler, error) {
+func (p searchAPI) Boot(i diego.Instance) (http.Handler, error) {
 	h, err := p.Program.Boot(i)
 	if err != nil {
 		return nil, err
 	}
-	t := tellingHandler{h, fmt.Sprintf("%s/%s:%d", i.AppName, i.AppGUID, i.Index)}
+	t := namedHandler{h, fmt.Sprintf("%s/%s:%d", i.AppName, i.AppGUID, i.Index)}
 	if c, ok := h.(io.Closer); ok {
 		return closingHandler{t, c}, nil
 	}
 	return t, nil
 }
 
-type tellingHandler struct {
+type namedHandler struct {
 	http.Handler
 	name string
 }
 
-func (h tellingHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get(tellHeader) != "" {
-		w.Header().Set(tellHeader, h.name)
+func (h namedHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get(instanceHeader) != "" {
+		w.Header().Set(instanceHeader, h.name)
 	}
 	h.Handler.ServeHTTP(w, r)
 }
@@ -142,7 +150,8 @@ type closingHandler struct {
 	io.Closer
 }
 
-// compare says how far the indices behind the two aliases of a service's Elasticsearch are from the data API.
+// compare returns the differences between the indices behind the two aliases of a service's Elasticsearch and the data
+// API.
 func (w *world) compare(service string) (map[string]search.Difference, error) {
 	guid, ok := w.platform.ServiceInstance(service)
 	if !ok {
@@ -154,7 +163,7 @@ func (w *world) compare(service string) (map[string]search.Difference, error) {
 	}, nil
 }
 
-// breakEngine makes the Elasticsearch of a service instance, by its present name, fail in a way, or work again.
+// breakEngine makes the Elasticsearch of the service instance that has this name now fail in a way, or work again.
 func (w *world) breakEngine(service string, o search.Outage) error {
 	if o != search.None && !slices.Contains(search.Outages(), o) {
 		return fmt.Errorf("outage %q is not one of %v", o, search.Outages())
@@ -166,8 +175,8 @@ func (w *world) breakEngine(service string, o search.Outage) error {
 	return nil
 }
 
-// settle returns once the live app answers on the live host.
-func (w *world) settle(ctx context.Context) error {
+// awaitLiveApp returns once the live app answers on the live host.
+func (w *world) awaitLiveApp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	for {

@@ -10,7 +10,7 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
 )
 
-// editor makes edits, of any kind if none is named; data.API is one.
+// editor makes an edit, or one of a random kind. data.API is one.
 type editor interface {
 	Do(context.Context, data.Edit) (data.Edited, error)
 	RandomEdit(context.Context) (data.Edited, error)
@@ -22,14 +22,14 @@ type WriterTally struct {
 	Rate     float64        `json:"rate"`
 	Edits    int            `json:"edits"`
 	ByKind   map[string]int `json:"by_kind"`
-	Unheard  int            `json:"unheard"`  // edits that the live index did not hear of
+	Unheard  int            `json:"unheard"`  // edits that did not reach the live index
 	Failures []string       `json:"failures"` // the first 20 reasons for that
 }
 
-// liveWriter is the suppliers, buyers and administrators who go on working while somebody migrates.
+// liveWriter is the suppliers, buyers and administrators, who go on working during an upgrade.
 type liveWriter struct {
 	edits editor
-	life  context.Context // an edit that has begun is finished while this lasts: half an edit is nothing real
+	life  context.Context // edits in progress are finished unless it is done: there are no half edits in reality
 
 	mu     sync.Mutex
 	tally  WriterTally
@@ -37,7 +37,7 @@ type liveWriter struct {
 	gone   *sync.WaitGroup
 }
 
-// start ends what is being written, forgets the tally, and makes about rate edits a second from now on.
+// start stops the writers that run, clears the tally, and makes about rate edits a second from now on.
 func (w *liveWriter) start(rate float64) error {
 	if rate <= 0 || math.IsNaN(rate) || rate > 1_000 {
 		return fmt.Errorf("rate %v is not between 0 and 1000", rate)
@@ -50,7 +50,7 @@ func (w *liveWriter) start(rate float64) error {
 	w.cancel, w.gone = cancel, group
 	w.mu.Unlock()
 
-	const writers = 4 // so that one whose index call is being retried does not keep the others
+	const writers = 4 // more than one, so that one that retries its call of the index does not hold up the rest
 	every := time.Duration(writers / rate * float64(time.Second))
 	for i := range writers {
 		group.Go(func() { w.write(ctx, every, every*time.Duration(i)/writers) })
@@ -93,7 +93,7 @@ func (w *liveWriter) count(e data.Edited, err error) {
 	}
 }
 
-// stop ends the writing once the edits under way are done.
+// stop ends the writing after the edits in progress.
 func (w *liveWriter) stop() {
 	w.mu.Lock()
 	cancel, group := w.cancel, w.gone

@@ -26,7 +26,7 @@ type Creation struct {
 
 // MarketplacePlan finds the plan of green's service in the marketplace.
 func (c *Creation) MarketplacePlan(ctx context.Context) (*cloudfoundry.Plan, error) {
-	plan, err := c.Services.platform().Plan(ctx, c.Offering, c.Plan)
+	plan, err := c.Services.platform().Services.PlanByName(ctx, c.Offering, c.Plan)
 	if err != nil {
 		return nil, fmt.Errorf("SERVICE_PLAN of SERVICE_OFFERING: %w", err)
 	}
@@ -54,7 +54,7 @@ func (c *Creation) Tasks(ctx context.Context) ([]runner.Task, error) {
 		return nil, err
 	}
 	if instance == nil {
-		stranger, err := c.Services.platform().ServiceInstanceByName(ctx, c.Services.Of.NewService)
+		stranger, err := c.Services.platform().Services.ServiceInstanceByName(ctx, c.Services.Of.NewService)
 		if err != nil {
 			return nil, err
 		}
@@ -87,7 +87,7 @@ func (c *Creation) create() runner.Task {
 				parameters = json.RawMessage(c.Parameters)
 			}
 			labels := c.Services.run().Labels(upgrade.RoleGreen)
-			_, err = c.Services.platform().CreateServiceInstance(ctx, name, plan.GUID, parameters, labels)
+			_, err = c.Services.platform().Services.CreateServiceInstance(ctx, name, plan.GUID, parameters, labels)
 			o.Say("asked for %s %s", c.Offering, plan.Name)
 			return err
 		},
@@ -100,14 +100,14 @@ func (c *Creation) remove(instance *cloudfoundry.ServiceInstance, name string) r
 	return runner.Task{
 		Effect: runner.Deletes, Name: name, ByHand: "cf delete-service " + c.Names.Of(instance.GUID, instance.Name),
 		Do: func(ctx context.Context, o *runner.Observation) error {
-			bindings, err := c.Services.platform().Bindings(ctx, cloudfoundry.BindingFilter{Instance: instance.GUID})
+			bindings, err := c.Services.platform().Services.Bindings(ctx, cloudfoundry.BindingFilter{Instance: instance.GUID})
 			if err != nil {
 				return err
 			}
 			if len(bindings) > 0 {
 				return runner.Refuse("%s bound to service %s; deleting it would unbind all", runner.Count(len(bindings), "app is", "apps are"), instance.Name)
 			}
-			return c.Services.platform().DeleteServiceInstance(progress(ctx, o), instance.GUID)
+			return c.Services.platform().Services.DeleteServiceInstance(progress(ctx, o), instance.GUID)
 		},
 	}
 }

@@ -25,7 +25,7 @@ func TestGreensServiceIsCreatedOnce(t *testing.T) {
 	if instance.Name != "search_api_elasticsearch_new" || !w.run.Owns(instance.Metadata) || instance.Labels[upgrade.RoleLabel] != upgrade.RoleGreen {
 		t.Errorf("green's service is %+v", instance)
 	}
-	if plan := must(w.cf.PlanOf(w.ctx, instance.PlanGUID))(w); plan.Name != w.creation.Plan {
+	if plan := must(w.cf.Services.Plan(w.ctx, instance.PlanGUID))(w); plan.Name != w.creation.Plan {
 		t.Errorf("its plan is %+v", plan)
 	}
 	if _, blues, err := w.services.Blue(w.ctx); err != nil || blues == nil || blues.GUID == instance.GUID {
@@ -66,8 +66,8 @@ func TestAFailedCreationIsMadeAgain(t *testing.T) {
 func TestAStrangersServiceIsRefused(t *testing.T) {
 	w := newWorld(t)
 	plan := must(w.creation.MarketplacePlan(w.ctx))(w)
-	stranger := must(w.cf.CreateServiceInstance(w.ctx, "search_api_elasticsearch_new", plan.GUID, nil, nil))(w)
-	must(w.cf.AwaitServiceInstance(w.ctx, stranger.GUID))(w)
+	stranger := must(w.cf.Services.CreateServiceInstance(w.ctx, "search_api_elasticsearch_new", plan.GUID, nil, nil))(w)
+	must(w.cf.Services.AwaitServiceInstance(w.ctx, stranger.GUID))(w)
 
 	_, err := w.creation.Tasks(w.ctx)
 	w.refused(err, "service search_api_elasticsearch_new exists and was not made by this run")
@@ -101,7 +101,7 @@ func TestAReleasedAppKeepsGreensService(t *testing.T) {
 	instance := w.created()
 	w.apply(w.rename())
 	released := w.app("search-api-release", instance.GUID, nil)
-	w.ok(w.cf.SetEnvironment(w.ctx, released.GUID, map[string]*string{"DM_ELASTICSEARCH_SERVICE_NAME": &w.services.Of.Service}))
+	w.ok(w.cf.Apps.SetEnvironment(w.ctx, released.GUID, map[string]*string{"DM_ELASTICSEARCH_SERVICE_NAME": &w.services.Of.Service}))
 	w.servedBy(released)
 	w.reached(upgrade.NamesFinal)
 
@@ -131,7 +131,7 @@ func TestBluesServiceIsTheOneItIsBoundTo(t *testing.T) {
 func TestAReleasedAppWithAnotherServiceKeepsNone(t *testing.T) {
 	w := newWorld(t)
 	w.created()
-	w.servedBy(must(w.cf.CreateApp(w.ctx, "search-api-release", nil))(w))
+	w.servedBy(must(w.cf.Apps.Create(w.ctx, "search-api-release", nil))(w))
 	w.reached(upgrade.NamesFinal)
 	w.planned("delete service search_api_elasticsearch_new")(w.creation.Undo(w.ctx))
 	w.planned()(w.renaming.UndoNew(w.ctx))

@@ -29,7 +29,7 @@ func TestBluesVariableFollowsItsServicesName(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			b := w.blue()
-			w.ok(w.cf.SetEnvironment(w.ctx, b.App, map[string]*string{variable: before}))
+			w.ok(w.cf.Apps.SetEnvironment(w.ctx, b.App, map[string]*string{variable: before}))
 			_, app, instance, err := w.services.NeedBlue(w.ctx)
 			w.ok(err)
 			want := []string{"record what " + variable + " of search-api was", "set " + variable + " of search-api", "rename service search_api_elasticsearch to search_api_elasticsearch_old"}
@@ -39,7 +39,7 @@ func TestBluesVariableFollowsItsServicesName(t *testing.T) {
 			_, _, now, err := w.services.NeedBlue(w.ctx)
 			w.ok(err)
 			w.planned()(w.renaming.Blue(w.ctx, b, app, now))
-			w.ok(backing.Renamed(runner.NewObservation(nil), now, "search_api_elasticsearch_old", instance.Tags))
+			w.ok(backing.Renamed(&runner.Observation{}, now, "search_api_elasticsearch_old", instance.Tags))
 			if name := must(w.variable.Finds(w.ctx, b.App, b.Service))(w); name != "search_api_elasticsearch_old" {
 				t.Errorf("blue finds it as %s", name)
 			}
@@ -49,7 +49,7 @@ func TestBluesVariableFollowsItsServicesName(t *testing.T) {
 
 			w.apply(w.renaming.UndoBlue(w.ctx))
 			w.planned()(w.renaming.UndoBlue(w.ctx))
-			if now, set := must(w.cf.Environment(w.ctx, b.App))(w).User[variable]; set != (before != nil) || set && now != *before {
+			if now, set := must(w.cf.Apps.Environment(w.ctx, b.App))(w).User[variable]; set != (before != nil) || set && now != *before {
 				t.Errorf("after undo the variable is %q, set %t", now, set)
 			}
 			if _, now, err := w.services.Blue(w.ctx); err != nil || now.Name != "search_api_elasticsearch" {
@@ -74,7 +74,7 @@ func TestTheVariableIsRecordedOnce(t *testing.T) {
 	w.ok(err)
 	tasks := must(w.renaming.Blue(w.ctx, w.blue(), app, instance))(w)
 	w.apply(tasks[:1], nil)
-	w.ok(w.cf.SetEnvironment(w.ctx, app.GUID, map[string]*string{variable: ptr("half_way")}))
+	w.ok(w.cf.Apps.SetEnvironment(w.ctx, app.GUID, map[string]*string{variable: ptr("half_way")}))
 	w.apply(w.renaming.Blue(w.ctx, w.blue(), app, instance))
 	if was := must(backing.Recorded(w.run))(w); was == nil || was.Value != nil {
 		t.Errorf("recorded is %v, and it was not set", was)
@@ -96,7 +96,7 @@ func TestABindingWithANameNeedsNoVariable(t *testing.T) {
 func TestAnAppThatWouldNotFindItsService(t *testing.T) {
 	w := newWorld(t)
 	b := w.blue()
-	w.ok(w.cf.SetEnvironment(w.ctx, b.App, map[string]*string{variable: ptr("somewhere_else")}))
+	w.ok(w.cf.Apps.SetEnvironment(w.ctx, b.App, map[string]*string{variable: ptr("somewhere_else")}))
 	_, err := w.variable.Finds(w.ctx, b.App, b.Service)
 	if !runner.IsFinal(err) || !strings.Contains(err.Error(), "cf set-env search-api "+variable+" search_api_elasticsearch") {
 		t.Errorf("it is %v", err)
@@ -109,7 +109,7 @@ func TestAnAppThatWouldNotFindItsService(t *testing.T) {
 // A service that somebody renamed is not renamed again.
 func TestARenamedServiceIsRefused(t *testing.T) {
 	w := newWorld(t)
-	w.ok(w.cf.RenameServiceInstance(w.ctx, w.blue().Service, "mine"))
+	w.ok(w.cf.Services.RenameServiceInstance(w.ctx, w.blue().Service, "mine"))
 	_, app, instance, err := w.services.NeedBlue(w.ctx)
 	w.ok(err)
 	_, err = w.renaming.Blue(w.ctx, w.blue(), app, instance)
@@ -124,10 +124,10 @@ func TestGreensServiceGetsTheFinalName(t *testing.T) {
 	if now, tasks, err := w.renaming.New(w.ctx); err != nil || len(tasks) > 0 || now.Name != "search_api_elasticsearch" {
 		t.Errorf("it is %+v, with %d tasks: %v", now, len(tasks), err)
 	}
-	green := must(w.cf.CreateApp(w.ctx, "elasticsearch-migration", w.run.Labels(upgrade.RoleGreen)))(w)
-	must(w.cf.Bind(w.ctx, green.GUID, instance.GUID, "search_api_elasticsearch", nil))(w)
-	w.ok(w.renaming.GreenFinds(w.ctx, runner.NewObservation(nil)))
-	w.ok(w.renaming.BlueFinds(w.ctx, runner.NewObservation(nil)))
+	green := must(w.cf.Apps.Create(w.ctx, "elasticsearch-migration", w.run.Labels(upgrade.RoleGreen)))(w)
+	must(w.cf.Services.Bind(w.ctx, green.GUID, instance.GUID, "search_api_elasticsearch", nil))(w)
+	w.ok(w.renaming.GreenFinds(w.ctx, &runner.Observation{}))
+	w.ok(w.renaming.BlueFinds(w.ctx, &runner.Observation{}))
 
 	w.apply(w.renaming.UndoNew(w.ctx))
 	w.planned()(w.renaming.UndoNew(w.ctx))
@@ -173,7 +173,7 @@ func TestGreensServiceKeepsItsNameDuringARelease(t *testing.T) {
 	w := newWorld(t)
 	w.created()
 	w.apply(w.rename())
-	w.servedBy(must(w.cf.CreateApp(w.ctx, "search-api-release", nil))(w))
+	w.servedBy(must(w.cf.Apps.Create(w.ctx, "search-api-release", nil))(w))
 	_, err := w.renaming.UndoNew(w.ctx)
 	w.stays(err, "the live routes lead to search-api-release")
 }
@@ -181,13 +181,13 @@ func TestGreensServiceKeepsItsNameDuringARelease(t *testing.T) {
 // A rename changes nothing but the name.
 func TestChangedTagsAreNotAccepted(t *testing.T) {
 	instance := &cloudfoundry.ServiceInstance{Name: "old", Tags: []string{"search"}}
-	if err := backing.Renamed(runner.NewObservation(nil), instance, "old", []string{"search"}); err != nil {
+	if err := backing.Renamed(new(runner.Observation), instance, "old", []string{"search"}); err != nil {
 		t.Error(err)
 	}
-	if err := backing.Renamed(runner.NewObservation(nil), instance, "old", nil); !runner.IsFinal(err) {
+	if err := backing.Renamed(new(runner.Observation), instance, "old", nil); !runner.IsFinal(err) {
 		t.Errorf("with other tags: %v", err)
 	}
-	if err := backing.Renamed(runner.NewObservation(nil), instance, "new", []string{"search"}); err == nil {
+	if err := backing.Renamed(new(runner.Observation), instance, "new", []string{"search"}); err == nil {
 		t.Error("with another name it is renamed")
 	}
 }

@@ -62,7 +62,7 @@ func (r *Removal) Held() runner.Task {
 			if !is {
 				return run.NotYet(upgrade.BlueRemoved, "blue is not removed")
 			}
-			since := r.Services.platform().Now().Sub(removed.Ended)
+			since := r.Services.platform().Space.Now().Sub(removed.Ended)
 			o.Say("%s of %s", max(since, 0).Truncate(time.Second), r.Hold)
 			if r.Hold > 0 && since < r.Hold {
 				return runner.Refuse("blue's service is kept until %s (HOLD_OLD_SERVICE_FOR=%s after %s)",
@@ -87,7 +87,7 @@ func (r *Removal) Delete(instance *cloudfoundry.ServiceInstance) runner.Task {
 			o.Set("deleted service", instance.GUID)
 			ctx, cancel := context.WithTimeout(progress(ctx, o), r.Timeout)
 			defer cancel()
-			return r.Services.platform().DeleteServiceInstance(ctx, instance.GUID)
+			return r.Services.platform().Services.DeleteServiceInstance(ctx, instance.GUID)
 		},
 	}
 }

@@ -18,7 +18,7 @@ func TestBluesServiceIsDeleted(t *testing.T) {
 	user := w.app("reporting", instance.GUID, nil)
 	_, err = w.try(task)
 	w.refused(err, "deleting it would take it from them")
-	w.ok(w.cf.DeleteApp(w.ctx, user.GUID))
+	w.ok(w.cf.Apps.Delete(w.ctx, user.GUID))
 
 	_, err = w.try(task)
 	w.ok(err)

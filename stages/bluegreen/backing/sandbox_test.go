@@ -54,7 +54,7 @@ func newWorld(t *testing.T) *world {
 	w.cf = must(cloudfoundry.Open(t.Context(), cloudfoundry.Settings{
 		API: env["CF_API"], Org: env["CF_ORG"], Space: env["CF_SPACE"], Username: env["CF_USERNAME"], Password: environ.Secret(env["CF_PASSWORD"]),
 	}, cloudfoundry.Options{Poll: 5 * time.Millisecond}))(w)
-	w.run = upgrade.NewRun(upgrade.RunOptions{Journal: journal.New(w.cf, "search-api"), Platform: w.cf, Milestones: milestones()})
+	w.run = upgrade.NewRun(upgrade.RunOptions{Journal: journal.New(journal.On(w.cf), "search-api"), Platform: w.cf, Milestones: milestones()})
 	pair := &upgrade.Pair{Platform: w.cf, Run: w.run, NewApp: "elasticsearch-migration", OldApp: "search-api-old"}
 	called := names.New(w.cf)
 	w.services = &backing.Services{Live: &upgrade.Live{Pair: pair}, Of: bluegreen.Names{
@@ -96,7 +96,7 @@ func (w *world) try(t runner.Task) (*runner.Observation, error) {
 		ctx = w.ctx
 	}
 	for began := time.Now(); ; {
-		o := runner.NewObservation(nil)
+		o := &runner.Observation{}
 		err := t.Do(ctx, o)
 		if err == nil || t.Wait == 0 || runner.IsFinal(err) || runner.ClassOf(err) >= runner.Refused || time.Since(began) > t.Wait {
 			return o, err
@@ -161,7 +161,7 @@ func (w *world) reached(all ...upgrade.Milestone) {
 	w.Helper()
 	at := time.Now().Add(-time.Hour)
 	for _, m := range all {
-		w.ok(w.run.Mark(w.ctx, milestones()[m], runner.Mark{Verdict: runner.Done, Started: at, Ended: at}))
+		w.ok(w.run.Complete(w.ctx, milestones()[m], runner.Completion{Verdict: runner.Done, Started: at, Ended: at}))
 	}
 }
 
@@ -182,8 +182,8 @@ func (w *world) created() *cloudfoundry.ServiceInstance {
 // app makes an app that is bound to a service.
 func (w *world) app(name, service string, labels map[string]string) *cloudfoundry.App {
 	w.Helper()
-	app := must(w.cf.CreateApp(w.ctx, name, labels))(w)
-	must(w.cf.Bind(w.ctx, app.GUID, service, "", nil))(w)
+	app := must(w.cf.Apps.Create(w.ctx, name, labels))(w)
+	must(w.cf.Services.Bind(w.ctx, app.GUID, service, "", nil))(w)
 	return app
 }
 
@@ -197,7 +197,7 @@ func (w *world) servedBy(app *cloudfoundry.App) {
 	w.Helper()
 	b := w.blue()
 	for _, route := range b.Routes {
-		w.ok(w.cf.MapRoute(w.ctx, route.GUID, app.GUID))
-		w.ok(w.cf.UnmapRoute(w.ctx, route.GUID, b.App))
+		w.ok(w.cf.Routes.Map(w.ctx, route.GUID, app.GUID))
+		w.ok(w.cf.Routes.Unmap(w.ctx, route.GUID, b.App))
 	}
 }

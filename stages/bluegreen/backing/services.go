@@ -37,7 +37,7 @@ func (s *Services) Blue(ctx context.Context) (upgrade.Blue, *cloudfoundry.Servic
 
 // ofBlue reads blue's service; nil where it is gone.
 func (s *Services) ofBlue(ctx context.Context, b upgrade.Blue) (*cloudfoundry.ServiceInstance, error) {
-	return upgrade.GoneIfNotFound(s.platform().ServiceInstance(ctx, b.Service))
+	return upgrade.GoneIfNotFound(s.platform().Services.ServiceInstance(ctx, b.Service))
 }
 
 // NeedBlue reads blue as recorded, its app and its service. It refuses where one of
@@ -119,7 +119,7 @@ func (s *Services) UsedByRelease(ctx context.Context, instance *cloudfoundry.Ser
 	if err != nil || app == nil {
 		return nil, err
 	}
-	bindings, err := s.platform().Bindings(ctx, cloudfoundry.BindingFilter{App: app.GUID, Instance: instance.GUID})
+	bindings, err := s.platform().Services.Bindings(ctx, cloudfoundry.BindingFilter{App: app.GUID, Instance: instance.GUID})
 	if err != nil || len(bindings) == 0 {
 		return nil, err
 	}
@@ -129,11 +129,11 @@ func (s *Services) UsedByRelease(ctx context.Context, instance *cloudfoundry.Ser
 // FindBlue adds to blue the service that is to be replaced: the one that is called
 // SERVICE, to which the app must be bound.
 func FindBlue(ctx context.Context, platform *cloudfoundry.Client, service string, b *upgrade.Blue) error {
-	bindings, err := platform.Bindings(ctx, cloudfoundry.BindingFilter{App: b.App})
+	bindings, err := platform.Services.Bindings(ctx, cloudfoundry.BindingFilter{App: b.App})
 	if err != nil {
 		return err
 	}
-	instance, err := platform.ServiceInstanceByName(ctx, service)
+	instance, err := platform.Services.ServiceInstanceByName(ctx, service)
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func listed(users []User) string {
 
 // Users are the apps and keys that use a service, except for one app; both are GUIDs.
 func (s *Services) Users(ctx context.Context, instance, except string) ([]User, error) {
-	bindings, err := s.platform().Bindings(ctx, cloudfoundry.BindingFilter{Instance: instance})
+	bindings, err := s.platform().Services.Bindings(ctx, cloudfoundry.BindingFilter{Instance: instance})
 	if err != nil {
 		return nil, err
 	}
@@ -38,13 +38,13 @@ func (s *Services) Users(ctx context.Context, instance, except string) ([]User, 
 		if b.AppGUID == except {
 			continue
 		}
-		app, err := s.platform().App(ctx, b.AppGUID)
+		app, err := s.platform().Apps.Get(ctx, b.AppGUID)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, User{"app", app.Name})
 	}
-	keys, err := s.platform().KeysOf(ctx, instance)
+	keys, err := s.platform().Services.ServiceKeys(ctx, instance)
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func (v *Variable) PointBlueTo(ctx context.Context, b upgrade.Blue, app *cloudfo
 	if b.BindingName != "" {
 		return nil, nil
 	}
-	env, err := v.Services.platform().Environment(ctx, app.GUID)
+	env, err := v.Services.platform().Apps.Environment(ctx, app.GUID)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (v *Variable) set(app *cloudfoundry.App, to Value) runner.Task {
 		Effect: runner.Changes, Name: "set " + to.Name + " of " + name, ByHand: byHand,
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			o.Say("%s, from its next start on", to)
-			return v.Services.platform().SetEnvironment(ctx, app.GUID, map[string]*string{to.Name: to.Value})
+			return v.Services.platform().Apps.SetEnvironment(ctx, app.GUID, map[string]*string{to.Name: to.Value})
 		},
 	}
 }
@@ -127,7 +127,7 @@ func (v *Variable) Restore(ctx context.Context) ([]runner.Task, error) {
 // pointReleasedTo sets the variable of a released app to the name under which a
 // rollback leaves it the service. Nothing is recorded: the app keeps that name.
 func (v *Variable) pointReleasedTo(ctx context.Context, app *cloudfoundry.App, instance *cloudfoundry.ServiceInstance, name string) ([]runner.Task, error) {
-	env, err := v.Services.platform().Environment(ctx, app.GUID)
+	env, err := v.Services.platform().Apps.Environment(ctx, app.GUID)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func (v *Variable) pointReleasedTo(ctx context.Context, app *cloudfoundry.App, i
 // VCAP_SERVICES has the name that its variable has. app and service are GUIDs. It
 // returns the name by which the app sees the service.
 func (v *Variable) Finds(ctx context.Context, app, service string) (name string, err error) {
-	env, err := v.Services.platform().Environment(ctx, app)
+	env, err := v.Services.platform().Apps.Environment(ctx, app)
 	if err != nil {
 		return "", err
 	}
@@ -165,7 +165,7 @@ func (v *Variable) Finds(ctx context.Context, app, service string) (name string,
 
 // appName is an app's present name; its GUID where that cannot be read.
 func (v *Variable) appName(ctx context.Context, guid string) string {
-	if app, err := v.Services.platform().App(ctx, guid); err == nil {
+	if app, err := v.Services.platform().Apps.Get(ctx, guid); err == nil {
 		return app.Name
 	}
 	return guid

@@ -40,7 +40,7 @@ func (a *App) Tasks(ctx context.Context) ([]runner.Task, error) {
 		return nil, err
 	}
 	if app == nil {
-		stranger, err := a.platform().AppByName(ctx, a.Name)
+		stranger, err := a.platform().Apps.ByName(ctx, a.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -83,7 +83,7 @@ func (a *App) itself(_ context.Context, app *cloudfoundry.App) ([]runner.Task, e
 	return []runner.Task{{
 		Effect: runner.Creates, Name: "create app " + a.Name, ByHand: "cf create-app " + a.Name + " --app-type docker",
 		Do: func(ctx context.Context, _ *runner.Observation) error {
-			_, err := a.platform().CreateApp(ctx, a.Name, a.run().Labels(a.Role))
+			_, err := a.platform().Apps.Create(ctx, a.Name, a.run().Labels(a.Role))
 			return err
 		},
 	}}, nil
@@ -93,7 +93,7 @@ func (a *App) route(ctx context.Context, _ *cloudfoundry.App) ([]runner.Task, er
 	if a.Route == "" {
 		return nil, nil
 	}
-	route, err := a.platform().RouteByAddress(ctx, a.Route)
+	route, err := a.platform().Routes.ByAddress(ctx, a.Route)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (a *App) route(ctx context.Context, _ *cloudfoundry.App) ([]runner.Task, er
 	return []runner.Task{{
 		Effect: runner.Creates, Name: "create route " + a.Route, ByHand: "cf create-route " + upgrade.RouteArguments(a.Route),
 		Do: func(ctx context.Context, _ *runner.Observation) error {
-			_, err := a.platform().CreateRoute(ctx, a.Route, a.run().Labels(a.Role))
+			_, err := a.platform().Routes.Create(ctx, a.Route, a.run().Labels(a.Role))
 			return err
 		},
 	}}, nil
@@ -128,7 +128,7 @@ func (a *App) manifest(ctx context.Context, app *cloudfoundry.App) ([]runner.Tas
 	return []runner.Task{{
 		Effect: runner.Changes, Name: "apply the manifest", ByHand: a.ByHand,
 		Do: func(ctx context.Context, o *runner.Observation) error {
-			err := a.platform().ApplyManifest(ctx, text)
+			err := a.platform().Apps.ApplyManifest(ctx, text)
 			if runner.ClassOf(err) == runner.Unavailable && a.applied(ctx) {
 				o.Say("done, though the answer was an error")
 				return nil
@@ -157,7 +157,7 @@ func (a *App) applied(ctx context.Context) bool {
 }
 
 func (a *App) hasManifest(ctx context.Context, app *cloudfoundry.App) (bool, error) {
-	text, err := a.platform().Manifest(ctx, app.GUID)
+	text, err := a.platform().Apps.Manifest(ctx, app.GUID)
 	if err != nil {
 		return false, err
 	}
@@ -165,6 +165,6 @@ func (a *App) hasManifest(ctx context.Context, app *cloudfoundry.App) (bool, err
 	if err != nil {
 		return false, err
 	}
-	covers, _ := now.Covers(a.Manifest, "services", "docker")
+	covers := now.Covers(a.Manifest, "services", "docker")
 	return covers, nil
 }

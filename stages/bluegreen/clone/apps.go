@@ -35,23 +35,24 @@ func (a *Apps) Stop(app *cloudfoundry.App) runner.Task {
 	return runner.Task{
 		Effect: runner.Deletes, Name: "stop app " + name, ByHand: "cf stop " + name, Wait: a.StartTimeout,
 		Do: func(ctx context.Context, _ *runner.Observation) error {
-			now, err := a.platform().App(ctx, app.GUID)
+			now, err := a.platform().Apps.Get(ctx, app.GUID)
 			if err != nil {
 				return err
 			}
 			// This is polled: it is asked for once, and then awaited.
 			if now.State != cloudfoundry.Stopped {
-				if err := a.platform().StopApp(ctx, app.GUID); err != nil {
+				if err := a.platform().Apps.Stop(ctx, app.GUID); err != nil {
 					return runner.Final(err)
 				}
 			}
-			return a.nothingRuns(ctx, app)
+			return a.NothingRuns(ctx, app)
 		},
 	}
 }
 
-func (a *Apps) nothingRuns(ctx context.Context, app *cloudfoundry.App) error {
-	instances, err := a.platform().Instances(ctx, app.GUID)
+// NothingRuns checks that no instance of an app is left.
+func (a *Apps) NothingRuns(ctx context.Context, app *cloudfoundry.App) error {
+	instances, err := a.platform().Apps.Instances(ctx, app.GUID)
 	if err != nil {
 		return err
 	}
@@ -84,7 +85,7 @@ func (a *Apps) delete(app *cloudfoundry.App, guard func(context.Context, *runner
 			if err := guard(ctx, o); err != nil {
 				return err
 			}
-			return a.platform().DeleteApp(ctx, app.GUID)
+			return a.platform().Apps.Delete(ctx, app.GUID)
 		},
 	}
 }
@@ -94,7 +95,7 @@ func (a *Apps) onNoLiveRoute(ctx context.Context, app *cloudfoundry.App) error {
 	if err != nil {
 		return err
 	}
-	routes, err := a.platform().RoutesOfApp(ctx, app.GUID)
+	routes, err := a.platform().Routes.OfApp(ctx, app.GUID)
 	if err != nil {
 		return err
 	}
@@ -122,7 +123,7 @@ func (a *Apps) start(name string, find func(context.Context) (*cloudfoundry.App,
 			if err != nil {
 				return err
 			}
-			return a.platform().StartApp(ctx, app.GUID)
+			return a.platform().Apps.Start(ctx, app.GUID)
 		},
 	}
 }

@@ -35,7 +35,7 @@ func (a *App) bound(ctx context.Context, app *cloudfoundry.App) (map[string]bool
 	if app == nil {
 		return nil, nil
 	}
-	bindings, err := a.platform().Bindings(ctx, cloudfoundry.BindingFilter{App: app.GUID})
+	bindings, err := a.platform().Services.Bindings(ctx, cloudfoundry.BindingFilter{App: app.GUID})
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (a *App) bind(b Binding) runner.Task {
 			if b.BindingName != "" {
 				o.Say("as %s", b.BindingName)
 			}
-			_, err = a.platform().Bind(ctx, app.GUID, instance, b.BindingName, parameters)
+			_, err = a.platform().Services.Bind(ctx, app.GUID, instance, b.BindingName, parameters)
 			return err
 		},
 	}

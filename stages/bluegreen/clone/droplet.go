@@ -14,7 +14,7 @@ import (
 // made.
 func (a *App) droplet(ctx context.Context, app *cloudfoundry.App) ([]runner.Task, error) {
 	if app != nil {
-		droplet, err := a.platform().CurrentDroplet(ctx, app.GUID)
+		droplet, err := a.platform().Apps.CurrentDroplet(ctx, app.GUID)
 		if err != nil {
 			return nil, err
 		}
@@ -43,7 +43,7 @@ func (a *App) droplet(ctx context.Context, app *cloudfoundry.App) ([]runner.Task
 // password of its day: one whose staging fails is not tried again, but made again with
 // today's.
 func (a *App) stage(ctx context.Context, app *cloudfoundry.App) error {
-	packages, err := a.platform().DockerPackages(ctx, app.GUID)
+	packages, err := a.platform().Apps.DockerPackages(ctx, app.GUID)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (a *App) stage(ctx context.Context, app *cloudfoundry.App) error {
 		}
 		return err
 	}
-	made, err := a.platform().CreateDockerPackage(ctx, app.GUID, a.Image, a.DockerUsername, a.DockerPassword)
+	made, err := a.platform().Apps.CreateDockerPackage(ctx, app.GUID, a.Image, a.DockerUsername, a.DockerPassword)
 	if err != nil {
 		return err
 	}
@@ -65,11 +65,11 @@ func (a *App) stage(ctx context.Context, app *cloudfoundry.App) error {
 }
 
 func (a *App) buildFrom(ctx context.Context, app *cloudfoundry.App, made cloudfoundry.Package) error {
-	droplet, err := a.platform().Build(ctx, made.GUID)
+	droplet, err := a.platform().Apps.Build(ctx, made.GUID)
 	if err != nil {
 		return err
 	}
-	return a.platform().SetCurrentDroplet(ctx, app.GUID, droplet.GUID)
+	return a.platform().Apps.SetCurrentDroplet(ctx, app.GUID, droplet.GUID)
 }
 
 // started starts the app. One that runs is stopped and started where a piece of it was

@@ -78,11 +78,11 @@ func (g *Green) Diff(from, to *manifest.Manifest) (string, error) {
 	if g.Replaced != nil {
 		plain = append(plain, g.Replaced.Variable)
 	}
-	a, err := from.Shown(plain...)
+	a, err := from.Redacted(plain...)
 	if err != nil {
 		return "", fmt.Errorf("show the manifest: %w", err)
 	}
-	b, err := to.Shown(plain...)
+	b, err := to.Redacted(plain...)
 	if err != nil {
 		return "", fmt.Errorf("show the manifest: %w", err)
 	}

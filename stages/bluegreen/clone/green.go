@@ -68,14 +68,14 @@ func (g *Green) services(ctx context.Context) ([]Binding, error) {
 	if err != nil {
 		return nil, err
 	}
-	bindings, err := g.Apps.platform().Bindings(ctx, cloudfoundry.BindingFilter{App: b.App})
+	bindings, err := g.Apps.platform().Services.Bindings(ctx, cloudfoundry.BindingFilter{App: b.App})
 	if err != nil {
 		return nil, err
 	}
 	var all []Binding
 	var problems []error
 	for _, binding := range bindings {
-		instance, err := g.Apps.platform().ServiceInstance(ctx, binding.InstanceGUID)
+		instance, err := g.Apps.platform().Services.ServiceInstance(ctx, binding.InstanceGUID)
 		if err != nil {
 			return nil, err
 		}
@@ -147,7 +147,7 @@ func (g *Green) Undo(ctx context.Context) ([]runner.Task, error) {
 	if app != nil {
 		tasks = append(tasks, g.Apps.Stop(app), g.Apps.Delete(app))
 	}
-	route, err := g.Apps.platform().RouteByAddress(ctx, g.TemporaryRoute)
+	route, err := g.Apps.platform().Routes.ByAddress(ctx, g.TemporaryRoute)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +162,7 @@ func (g *Green) DeleteRoute(route *cloudfoundry.Route) runner.Task {
 	return runner.Task{
 		Effect: runner.Deletes, Name: "delete route " + route.Address, ByHand: "cf delete-route " + upgrade.RouteArguments(route.Address) + " -f",
 		Do: func(ctx context.Context, _ *runner.Observation) error {
-			now, err := upgrade.GoneIfNotFound(g.Apps.platform().Route(ctx, route.GUID))
+			now, err := upgrade.GoneIfNotFound(g.Apps.platform().Routes.Get(ctx, route.GUID))
 			if err != nil || now == nil {
 				return err
 			}
@@ -175,7 +175,45 @@ func (g *Green) DeleteRoute(route *cloudfoundry.Route) runner.Task {
 					return runner.Refuse("route %s leads to another app as well", now.Address)
 				}
 			}
-			return g.Apps.platform().DeleteRoute(ctx, route.GUID)
+			return g.Apps.platform().Routes.Delete(ctx, route.GUID)
 		},
 	}
+}
+
+// Built is the check that all of green is there until the live routes lead to it: the
+// app, its service and the binding between them, the temporary route and where it
+// leads. A stage is known for each that is missing; a router that answers 404 would only
+// say that something is wrong.
+func (g *Green) Built() runner.Task {
+	return runner.Task{Name: "green, its service and its route are there", Do: func(ctx context.Context, o *runner.Observation) error {
+		pair := g.Apps.Pair
+		app, err := pair.NeedGreen(ctx)
+		if err != nil {
+			return err
+		}
+		said := []string{app.Name}
+		if g.Replaced != nil {
+			instance, err := g.Replaced.Ready(ctx)
+			if err != nil {
+				return err
+			}
+			bindings, err := pair.Platform.Services.Bindings(ctx, cloudfoundry.BindingFilter{App: app.GUID, Instance: instance.GUID})
+			if err != nil {
+				return err
+			}
+			if len(bindings) == 0 {
+				return pair.Run.NotYet(upgrade.GreenBuilt, "%s is not bound to %s", app.Name, instance.Name)
+			}
+			said = append(said, instance.Name)
+		}
+		route, err := pair.Platform.Routes.ByAddress(ctx, g.TemporaryRoute)
+		if err != nil {
+			return err
+		}
+		if route == nil || !route.Reaches(app.GUID) {
+			return pair.Run.NotYet(upgrade.GreenBuilt, "%s does not lead to %s", g.TemporaryRoute, app.Name)
+		}
+		o.Say("%s", strings.Join(append(said, route.Address), ", "))
+		return nil
+	}}
 }

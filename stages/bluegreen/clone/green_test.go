@@ -21,7 +21,7 @@ import (
 func TestGreenIsMadeWhole(t *testing.T) {
 	w := newWorld(t)
 	b := w.blue()
-	w.ok(w.cf.SetEnvironment(w.ctx, b.App, map[string]*string{variable: nil}))
+	w.ok(w.cf.Apps.SetEnvironment(w.ctx, b.App, map[string]*string{variable: nil}))
 	blue := w.madeOf(b.App)
 	if o, err := w.try(w.green.Copyable()); err != nil || !strings.HasSuffix(o.Said(), "search_api_elasticsearch_new; 1 network policy") {
 		t.Errorf("blue can be copied: %q, %v", o.Said(), err)
@@ -33,7 +33,7 @@ func TestGreenIsMadeWhole(t *testing.T) {
 	if diff := cmp.Diff(blue.asGreen(b.Service, service.GUID), w.madeOf(green.GUID)); diff != "" {
 		t.Error(diff)
 	}
-	route := must(w.cf.RouteByAddress(w.ctx, temporaryRoute))(w)
+	route := must(w.cf.Routes.ByAddress(w.ctx, temporaryRoute))(w)
 	if route == nil || !route.Reaches(green.GUID) || !w.run.Owns(route.Metadata) {
 		t.Errorf("the temporary route is %+v", route)
 	}
@@ -49,7 +49,7 @@ func TestGreenIsMadeWhole(t *testing.T) {
 	if app := must(w.pair.Green(w.ctx))(w); app != nil {
 		t.Errorf("after undo there is %+v", app)
 	}
-	if route := must(w.cf.RouteByAddress(w.ctx, temporaryRoute))(w); route != nil {
+	if route := must(w.cf.Routes.ByAddress(w.ctx, temporaryRoute))(w); route != nil {
 		t.Errorf("after undo there is %+v", route)
 	}
 	w.planned()(w.green.Undo(w.ctx))
@@ -78,20 +78,20 @@ func TestAMissingPieceIsMadeAgain(t *testing.T) {
 	}{
 		"a binding": {func(w *world, green string) {
 			service := must(w.greensService(w.ctx))(w)
-			bound := must(w.cf.Bindings(w.ctx, cloudfoundry.BindingFilter{App: green, Instance: service.GUID}))(w)
-			w.ok(w.cf.Unbind(w.ctx, bound[0].GUID))
+			bound := must(w.cf.Services.Bindings(w.ctx, cloudfoundry.BindingFilter{App: green, Instance: service.GUID}))(w)
+			w.ok(w.cf.Services.Unbind(w.ctx, bound[0].GUID))
 		}, []string{"bind service search_api_elasticsearch_new", stop, start}},
 		"a variable": {func(w *world, green string) {
-			w.ok(w.cf.SetEnvironment(w.ctx, green, map[string]*string{"DM_ENVIRONMENT": nil}))
+			w.ok(w.cf.Apps.SetEnvironment(w.ctx, green, map[string]*string{"DM_ENVIRONMENT": nil}))
 		}, []string{"apply the manifest", stop, start}},
 		"the route": {func(w *world, _ string) {
-			w.ok(w.cf.DeleteRoute(w.ctx, must(w.cf.RouteByAddress(w.ctx, temporaryRoute))(w).GUID))
+			w.ok(w.cf.Routes.Delete(w.ctx, must(w.cf.Routes.ByAddress(w.ctx, temporaryRoute))(w).GUID))
 		}, []string{"create route " + temporaryRoute, "apply the manifest", stop, start}},
 		"the image": {func(w *world, green string) {
 			w.ok(w.run.Set(w.ctx, upgrade.FactImage, "digitalmarketplace/search-api:release-1236"))
 		}, []string{"stage the image of the release", stop, start}},
 		"the start": {func(w *world, green string) {
-			w.ok(w.cf.StopApp(w.ctx, green))
+			w.ok(w.cf.Apps.Stop(w.ctx, green))
 		}, []string{start}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -111,14 +111,14 @@ func TestAMissingPieceIsMadeAgain(t *testing.T) {
 func TestAStrangerIsRefused(t *testing.T) {
 	t.Run("an app", func(t *testing.T) {
 		w := newWorld(t)
-		must(w.cf.CreateApp(w.ctx, "elasticsearch-migration", nil))(w)
+		must(w.cf.Apps.Create(w.ctx, "elasticsearch-migration", nil))(w)
 		_, err := w.green.Tasks(w.ctx)
 		w.refused(err, "app elasticsearch-migration exists and was not made by this run")
 		w.planned()(w.green.Undo(w.ctx))
 	})
 	t.Run("a route", func(t *testing.T) {
 		w := newWorld(t)
-		must(w.cf.CreateRoute(w.ctx, temporaryRoute, map[string]string{cloudfoundry.RunLabel: "another"}))(w)
+		must(w.cf.Routes.Create(w.ctx, temporaryRoute, map[string]string{cloudfoundry.RunLabel: "another"}))(w)
 		_, err := w.green.Tasks(w.ctx)
 		w.refused(err, "run another made it")
 		w.planned()(w.green.Undo(w.ctx))
@@ -129,7 +129,7 @@ func TestAStrangerIsRefused(t *testing.T) {
 func TestGreenOfARunbookWithoutABackingService(t *testing.T) {
 	w := newWorld(t)
 	b := w.blue()
-	w.ok(w.cf.SetEnvironment(w.ctx, b.App, map[string]*string{variable: nil}))
+	w.ok(w.cf.Apps.SetEnvironment(w.ctx, b.App, map[string]*string{variable: nil}))
 	b.Service, b.ServiceName = "", ""
 	w.ok(w.run.SetBlue(w.ctx, b))
 	w.green.Replaced = nil
@@ -165,13 +165,13 @@ func TestAnAppOnALiveRouteIsNotDeleted(t *testing.T) {
 	_, err := w.try(w.apps.Delete(green))
 	w.refused(err, "is on the live route "+liveRoute)
 
-	app := must(w.cf.CreateApp(w.ctx, "other", nil))(w)
-	other := must(w.cf.CreateRoute(w.ctx, "dm-other-preview.cloudapps.digital", nil))(w)
-	w.ok(w.cf.MapRoute(w.ctx, other.GUID, app.GUID))
+	app := must(w.cf.Apps.Create(w.ctx, "other", nil))(w)
+	other := must(w.cf.Routes.Create(w.ctx, "dm-other-preview.cloudapps.digital", nil))(w)
+	w.ok(w.cf.Routes.Map(w.ctx, other.GUID, app.GUID))
 	_, err = w.try(w.apps.DeleteUnmapped(app))
 	w.refused(err, "it is in use")
 	w.apply([]runner.Task{w.apps.Delete(app)}, nil)
-	if app := must(w.cf.AppByName(w.ctx, "other"))(w); app != nil {
+	if app := must(w.cf.Apps.ByName(w.ctx, "other"))(w); app != nil {
 		t.Errorf("there is %+v", app)
 	}
 }
@@ -180,12 +180,12 @@ func TestAnAppOnALiveRouteIsNotDeleted(t *testing.T) {
 func TestARouteInUseIsNotDeleted(t *testing.T) {
 	w := newWorld(t)
 	w.built()
-	route := must(w.cf.RouteByAddress(w.ctx, temporaryRoute))(w)
-	app := must(w.cf.CreateApp(w.ctx, "other", nil))(w)
-	w.ok(w.cf.MapRoute(w.ctx, route.GUID, app.GUID))
+	route := must(w.cf.Routes.ByAddress(w.ctx, temporaryRoute))(w)
+	app := must(w.cf.Apps.Create(w.ctx, "other", nil))(w)
+	w.ok(w.cf.Routes.Map(w.ctx, route.GUID, app.GUID))
 	_, err := w.try(w.green.DeleteRoute(route))
 	w.refused(err, "leads to another app as well")
-	w.ok(w.cf.UnmapRoute(w.ctx, route.GUID, app.GUID))
+	w.ok(w.cf.Routes.Unmap(w.ctx, route.GUID, app.GUID))
 	w.apply([]runner.Task{w.green.DeleteRoute(route), w.green.DeleteRoute(route)}, nil)
 }
 
@@ -193,7 +193,7 @@ func TestARouteInUseIsNotDeleted(t *testing.T) {
 func TestSecretsOfBlueAreRedacted(t *testing.T) {
 	w := newWorld(t)
 	must(w.green.Source.Manifest(w.ctx))(w)
-	env := must(w.cf.Environment(w.ctx, w.blue().App))(w).User
+	env := must(w.cf.Apps.Environment(w.ctx, w.blue().App))(w).User
 	want := append(strings.Split(env["DM_SEARCH_API_AUTH_TOKENS"], ":"), env["AWS_SECRET_ACCESS_KEY"])
 	for _, secret := range want {
 		if !slices.Contains(w.secrets, secret) {
@@ -212,8 +212,8 @@ func TestSecretsOfBlueAreRedacted(t *testing.T) {
 func TestWhatIsNotCopied(t *testing.T) {
 	w := newWorld(t)
 	b, earlier := w.blue(), "earlier"
-	w.ok(w.cf.SetMetadata(w.ctx, cloudfoundry.Apps, b.App, map[string]*string{upgrade.RoleLabel: &earlier, "team": &earlier}, nil))
-	text := strings.Replace(string(must(w.cf.Manifest(w.ctx, b.App))(w)), "lifecycle:", "no-route: true\n      random-route: true\n      lifecycle:", 1)
+	w.ok(w.cf.Space.SetMetadata(w.ctx, cloudfoundry.AppKind, b.App, map[string]*string{upgrade.RoleLabel: &earlier, "team": &earlier}, nil))
+	text := strings.Replace(string(must(w.cf.Apps.Manifest(w.ctx, b.App))(w)), "lifecycle:", "no-route: true\n      random-route: true\n      lifecycle:", 1)
 	must(w.box.Faults().Add(faults.Fault{Path: b.App + "/manifest$", Kind: faults.ErrorBefore, Status: 200, Body: text}))(w)
 
 	m, _, err := w.green.Manifest(w.ctx)
@@ -235,7 +235,7 @@ func TestAnAppIsStoppedWhenNothingOfItRuns(t *testing.T) {
 	_, app, err := w.pair.NeedBlue(w.ctx)
 	w.ok(err)
 	w.apply([]runner.Task{w.apps.Stop(app)}, nil)
-	for _, i := range must(w.cf.Instances(w.ctx, app.GUID))(w) {
+	for _, i := range must(w.cf.Apps.Instances(w.ctx, app.GUID))(w) {
 		if i.State != "DOWN" {
 			t.Errorf("instance %d is %s", i.Index, i.State)
 		}

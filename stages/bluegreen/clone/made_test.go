@@ -27,16 +27,16 @@ type made struct {
 
 func (w *world) madeOf(app string) made {
 	w.Helper()
-	process := must(w.cf.Process(w.ctx, app))(w)
-	env := must(w.cf.Environment(w.ctx, app))(w)
+	process := must(w.cf.Apps.Process(w.ctx, app))(w)
+	env := must(w.cf.Apps.Environment(w.ctx, app))(w)
 	m := made{
-		Image: must(w.cf.CurrentDroplet(w.ctx, app))(w).Image, Instances: process.Instances, MemoryMB: process.MemoryMB,
+		Image: must(w.cf.Apps.CurrentDroplet(w.ctx, app))(w).Image, Instances: process.Instances, MemoryMB: process.MemoryMB,
 		Health: process.HealthCheckEndpoint, Env: env.User, Services: map[string]string{},
 	}
 	for _, s := range env.Services {
 		m.Services[s.InstanceGUID] = s.Name
 	}
-	for _, p := range must(w.cf.NetworkPolicies(w.ctx, app))(w) {
+	for _, p := range must(w.cf.Space.NetworkPolicies(w.ctx, app))(w) {
 		if p.SourceGUID == app {
 			p.SourceGUID = "it"
 		}
@@ -75,7 +75,7 @@ func (w *world) servedByGreen(green *cloudfoundry.App) {
 	w.Helper()
 	b := w.blue()
 	for _, route := range b.Routes {
-		w.ok(w.cf.MapRoute(w.ctx, route.GUID, green.GUID))
-		w.ok(w.cf.UnmapRoute(w.ctx, route.GUID, b.App))
+		w.ok(w.cf.Routes.Map(w.ctx, route.GUID, green.GUID))
+		w.ok(w.cf.Routes.Unmap(w.ctx, route.GUID, b.App))
 	}
 }

@@ -29,29 +29,29 @@ func (w *world) task(name string) runner.Task {
 // parametersOf are those of an app's binding to a service.
 func (w *world) parametersOf(app, service string) string {
 	w.Helper()
-	bound := must(w.cf.Bindings(w.ctx, cloudfoundry.BindingFilter{App: app, Instance: service}))(w)
+	bound := must(w.cf.Services.Bindings(w.ctx, cloudfoundry.BindingFilter{App: app, Instance: service}))(w)
 	if len(bound) != 1 {
 		w.Fatalf("there are %d bindings", len(bound))
 	}
-	return string(must(w.cf.BindingParameters(w.ctx, bound[0].GUID))(w))
+	return string(must(w.cf.Services.BindingParameters(w.ctx, bound[0].GUID))(w))
 }
 
 // rebind binds blue to a service again, under a name and with parameters.
 func (w *world) rebind(service, name, parameters string) {
 	w.Helper()
 	app := w.blue().App
-	for _, b := range must(w.cf.Bindings(w.ctx, cloudfoundry.BindingFilter{App: app, Instance: service}))(w) {
-		w.ok(w.cf.Unbind(w.ctx, b.GUID))
+	for _, b := range must(w.cf.Services.Bindings(w.ctx, cloudfoundry.BindingFilter{App: app, Instance: service}))(w) {
+		w.ok(w.cf.Services.Unbind(w.ctx, b.GUID))
 	}
-	must(w.cf.Bind(w.ctx, app, service, name, json.RawMessage(parameters)))(w)
+	must(w.cf.Services.Bind(w.ctx, app, service, name, json.RawMessage(parameters)))(w)
 }
 
 // Parameters of bindings go to green, and from there back to a blue that is rebuilt.
 func TestParametersOfBindingsAreCopied(t *testing.T) {
 	w := newWorld(t)
-	plan := must(w.cf.Plan(w.ctx, "elasticsearch", "tiny-7.x"))(w)
-	other := must(w.cf.CreateServiceInstance(w.ctx, "logs", plan.GUID, nil, nil))(w).GUID
-	must(w.cf.AwaitServiceInstance(w.ctx, other))(w)
+	plan := must(w.cf.Services.PlanByName(w.ctx, "elasticsearch", "tiny-7.x"))(w)
+	other := must(w.cf.Services.CreateServiceInstance(w.ctx, "logs", plan.GUID, nil, nil))(w).GUID
+	must(w.cf.Services.AwaitServiceInstance(w.ctx, other))(w)
 	w.rebind(w.blue().Service, "", `{"role":"writer"}`)
 	w.rebind(other, "", `{"role":"reader"}`)
 	w.deleted()
@@ -102,7 +102,7 @@ func TestAManifestWhoseAnswerIsLost(t *testing.T) {
 	w = newWorld(t)
 	w.apply(w.green.Tasks(w.ctx))
 	name := "somebody"
-	w.ok(w.cf.SetEnvironment(w.ctx, must(w.pair.NeedGreen(w.ctx))(w).GUID, map[string]*string{"DM_ENVIRONMENT": &name}))
+	w.ok(w.cf.Apps.SetEnvironment(w.ctx, must(w.pair.NeedGreen(w.ctx))(w).GUID, map[string]*string{"DM_ENVIRONMENT": &name}))
 	must(w.box.Faults().Add(faults.Fault{Method: "POST", Path: "/apply_manifest$", Kind: faults.ErrorBefore, Status: 502}))(w)
 	if _, err := w.try(w.task("apply the manifest")); runner.ClassOf(err) != runner.Unavailable {
 		t.Errorf("a manifest that was not applied: %v", err)
@@ -116,7 +116,7 @@ func TestStagingGoesOnWithAPackage(t *testing.T) {
 	stage := w.task("stage the image of the release")
 	w.apply([]runner.Task{w.task("create app elasticsearch-migration")}, nil)
 	green := must(w.pair.NeedGreen(w.ctx))(w).GUID
-	packages := func() int { return len(must(w.cf.DockerPackages(w.ctx, green))(w)) }
+	packages := func() int { return len(must(w.cf.Apps.DockerPackages(w.ctx, green))(w)) }
 
 	password := w.apps.DockerPassword
 	w.apps.DockerPassword = "of last year"
@@ -128,7 +128,7 @@ func TestStagingGoesOnWithAPackage(t *testing.T) {
 	if n := packages(); n != 2 {
 		t.Errorf("there are %d packages, of which one could not be staged", n)
 	}
-	if droplet := must(w.cf.CurrentDroplet(w.ctx, green))(w); droplet == nil || droplet.Image != newImage {
+	if droplet := must(w.cf.Apps.CurrentDroplet(w.ctx, green))(w); droplet == nil || droplet.Image != newImage {
 		t.Errorf("the droplet is %+v", droplet)
 	}
 	w.apply([]runner.Task{stage}, nil)
@@ -143,7 +143,7 @@ func TestACrashedGreenIsStartedAgain(t *testing.T) {
 	w := newWorldAt(t, sandbox.PaceQuick)
 	green := w.built()
 	wrong, right := "no_such_service", replacedName
-	w.ok(w.cf.SetEnvironment(w.ctx, green.GUID, map[string]*string{variable: &wrong}))
+	w.ok(w.cf.Apps.SetEnvironment(w.ctx, green.GUID, map[string]*string{variable: &wrong}))
 	w.apply([]runner.Task{w.apps.Stop(green)}, nil)
 	w.apps.StartTimeout = time.Second
 	start := w.apps.StartBlue(green)
@@ -151,7 +151,7 @@ func TestACrashedGreenIsStartedAgain(t *testing.T) {
 	if o, err := w.try(start[1]); err == nil || !strings.Contains(o.Detailed(), wrong) {
 		t.Errorf("it runs, or its last lines are not shown: %q, %v", o.Detailed(), err)
 	}
-	w.ok(w.cf.SetEnvironment(w.ctx, green.GUID, map[string]*string{variable: &right}))
+	w.ok(w.cf.Apps.SetEnvironment(w.ctx, green.GUID, map[string]*string{variable: &right}))
 	w.apps.StartTimeout = 10 * time.Second
 
 	// The platform starts it over and over, so that it is not always seen as crashed.

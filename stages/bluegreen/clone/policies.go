@@ -26,7 +26,7 @@ func (a *App) policies(ctx context.Context, app *cloudfoundry.App) ([]runner.Tas
 				return err
 			}
 			o.Say("%s", runner.Count(len(missing), "policy", "policies"))
-			return a.platform().AddNetworkPolicies(ctx, missing)
+			return a.platform().Space.AddNetworkPolicies(ctx, missing)
 		},
 	}}, nil
 }
@@ -36,7 +36,7 @@ func (a *App) missingPolicies(ctx context.Context, app *cloudfoundry.App) ([]clo
 	if app == nil || len(a.Policies) == 0 {
 		return a.Policies, nil
 	}
-	have, err := a.platform().NetworkPolicies(ctx, app.GUID)
+	have, err := a.platform().Space.NetworkPolicies(ctx, app.GUID)
 	if err != nil {
 		return nil, err
 	}

@@ -92,7 +92,7 @@ func (r *Rebuild) fillManifest(ctx context.Context, app *App, b upgrade.Blue, ma
 	if app.Manifest, err = manifest.Parse([]byte(made.Manifest)); err != nil {
 		return nil, fmt.Errorf("the recorded manifest of %s: %w", app.Name, err)
 	}
-	env, err := r.Apps.platform().Environment(ctx, live.GUID)
+	env, err := r.Apps.platform().Apps.Environment(ctx, live.GUID)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func (r *Rebuild) variable(ctx context.Context, b upgrade.Blue, recorded string)
 	if b.BindingName != "" {
 		return recorded
 	}
-	if instance, err := r.Apps.platform().ServiceInstance(ctx, b.Service); err == nil {
+	if instance, err := r.Apps.platform().Services.ServiceInstance(ctx, b.Service); err == nil {
 		return instance.Name
 	}
 	return recorded
@@ -131,7 +131,7 @@ func (r *Rebuild) variable(ctx context.Context, b upgrade.Blue, recorded string)
 
 // fillServices are the recorded bindings.
 func (r *Rebuild) fillServices(ctx context.Context, app *App, b upgrade.Blue, made madeOf, live *cloudfoundry.App) (lost []string, err error) {
-	bindings, err := r.Apps.platform().Bindings(ctx, cloudfoundry.BindingFilter{App: live.GUID})
+	bindings, err := r.Apps.platform().Services.Bindings(ctx, cloudfoundry.BindingFilter{App: live.GUID})
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +146,7 @@ func (r *Rebuild) fillServices(ctx context.Context, app *App, b upgrade.Blue, ma
 		}
 	}
 	for _, one := range made.Services {
-		instance, err := upgrade.GoneIfNotFound(r.Apps.platform().ServiceInstance(ctx, one.GUID))
+		instance, err := upgrade.GoneIfNotFound(r.Apps.platform().Services.ServiceInstance(ctx, one.GUID))
 		if err != nil {
 			return nil, err
 		}

@@ -28,8 +28,8 @@ func (w *world) deleted() {
 // Blue, rebuilt after it was deleted, is what it was, on no route.
 func TestBlueIsRebuiltAsItWas(t *testing.T) {
 	w := newWorld(t)
-	notes := must(w.cf.CreateUserProvided(w.ctx, "notes", nil, nil))(w)
-	must(w.cf.Bind(w.ctx, w.blue().App, notes.GUID, "diary", nil))(w)
+	notes := must(w.cf.Services.CreateUserProvided(w.ctx, "notes", nil, nil))(w)
+	must(w.cf.Services.Bind(w.ctx, w.blue().App, notes.GUID, "diary", nil))(w)
 	before, was := w.blue(), w.madeOf(w.blue().App)
 	w.deleted()
 	o := w.apply(w.rebuild.Tasks(w.ctx, w.blue()))
@@ -44,7 +44,7 @@ func TestBlueIsRebuiltAsItWas(t *testing.T) {
 	if diff := cmp.Diff(was, w.madeOf(app.GUID)); diff != "" {
 		t.Error(diff)
 	}
-	if routes := must(w.cf.RoutesOfApp(w.ctx, app.GUID))(w); len(routes) > 0 {
+	if routes := must(w.cf.Routes.OfApp(w.ctx, app.GUID))(w); len(routes) > 0 {
 		t.Errorf("it is on %+v", routes)
 	}
 	after := w.blue()
@@ -57,7 +57,7 @@ func TestBlueIsRebuiltAsItWas(t *testing.T) {
 // Blue looks for its service by the name that it has at the time.
 func TestARebuiltBlueFindsARenamedService(t *testing.T) {
 	w := newWorld(t)
-	w.ok(w.cf.RenameServiceInstance(w.ctx, w.blue().Service, "search_api_elasticsearch_old"))
+	w.ok(w.cf.Services.RenameServiceInstance(w.ctx, w.blue().Service, "search_api_elasticsearch_old"))
 	w.deleted()
 	w.apply(w.rebuild.Tasks(w.ctx, w.blue()))
 	made := w.madeOf(w.blue().App)
@@ -87,16 +87,16 @@ func TestBlueIsCompletedAfterEachOfItsTasks(t *testing.T) {
 func TestWhatIsLostIsNamed(t *testing.T) {
 	w := newWorld(t)
 	extra := "blue alone has this"
-	w.ok(w.cf.SetEnvironment(w.ctx, w.blue().App, map[string]*string{"ONLY_BLUE": &extra}))
-	gone := must(w.cf.CreateUserProvided(w.ctx, "notes", nil, nil))(w)
-	must(w.cf.Bind(w.ctx, w.blue().App, gone.GUID, "", nil))(w)
+	w.ok(w.cf.Apps.SetEnvironment(w.ctx, w.blue().App, map[string]*string{"ONLY_BLUE": &extra}))
+	gone := must(w.cf.Services.CreateUserProvided(w.ctx, "notes", nil, nil))(w)
+	must(w.cf.Services.Bind(w.ctx, w.blue().App, gone.GUID, "", nil))(w)
 	w.deleted()
 	green := must(w.pair.NeedGreen(w.ctx))(w)
-	w.ok(w.cf.SetEnvironment(w.ctx, green.GUID, map[string]*string{"ONLY_BLUE": nil}))
-	for _, b := range must(w.cf.Bindings(w.ctx, cloudfoundry.BindingFilter{Instance: gone.GUID}))(w) {
-		w.ok(w.cf.Unbind(w.ctx, b.GUID))
+	w.ok(w.cf.Apps.SetEnvironment(w.ctx, green.GUID, map[string]*string{"ONLY_BLUE": nil}))
+	for _, b := range must(w.cf.Services.Bindings(w.ctx, cloudfoundry.BindingFilter{Instance: gone.GUID}))(w) {
+		w.ok(w.cf.Services.Unbind(w.ctx, b.GUID))
 	}
-	w.ok(w.cf.DeleteServiceInstance(w.ctx, gone.GUID))
+	w.ok(w.cf.Services.DeleteServiceInstance(w.ctx, gone.GUID))
 
 	o := w.apply(w.rebuild.Tasks(w.ctx, w.blue()))
 	if want := "left out: variable ONLY_BLUE, which elasticsearch-migration does not have, service notes, which is gone"; o.Said() != want {
@@ -110,7 +110,7 @@ func TestWhatIsLostIsNamed(t *testing.T) {
 // The record of blue holds no value of a variable.
 func TestTheRecordHoldsNoSecret(t *testing.T) {
 	w := newWorld(t)
-	env := must(w.cf.Environment(w.ctx, w.blue().App))(w).User
+	env := must(w.cf.Apps.Environment(w.ctx, w.blue().App))(w).User
 	_, app, err := w.pair.NeedBlue(w.ctx)
 	w.ok(err)
 	w.apply([]runner.Task{w.rebuild.Record(app)}, nil)
@@ -134,11 +134,11 @@ func TestARecordThatDoesNotFit(t *testing.T) {
 	for _, letter := range "ABCDEFGH" {
 		short := "x"
 		name := strings.Repeat(string(letter), 900)
-		w.ok(w.cf.SetEnvironment(w.ctx, w.blue().App, map[string]*string{name: &short}))
+		w.ok(w.cf.Apps.SetEnvironment(w.ctx, w.blue().App, map[string]*string{name: &short}))
 	}
 	_, app, err := w.pair.NeedBlue(w.ctx)
 	w.ok(err)
-	if _, err := w.try(w.rebuild.Record(app)); err == nil || !strings.Contains(err.Error(), "OLD_APP=stop") {
+	if _, err := w.try(w.rebuild.Record(app)); err == nil || !strings.Contains(err.Error(), "REMOVE_OLD_APP=stop") {
 		t.Errorf("it is recorded: %v", err)
 	}
 	if o, err := w.try(w.rebuild.RecordIfItFits(app)); err != nil || !strings.Contains(o.Said(), "not recorded") {
@@ -153,7 +153,7 @@ func TestARecordThatDoesNotFit(t *testing.T) {
 func TestAStrangerWithBluesNameIsRefused(t *testing.T) {
 	w := newWorld(t)
 	w.deleted()
-	must(w.cf.CreateApp(w.ctx, "search-api-old", nil))(w)
+	must(w.cf.Apps.Create(w.ctx, "search-api-old", nil))(w)
 	_, err := w.rebuild.Tasks(w.ctx, w.blue())
 	w.refused(err, "app search-api-old exists and was not made by this run")
 }
@@ -178,10 +178,10 @@ func TestBlueIsRebuiltFromTheLiveApp(t *testing.T) {
 	w.secrets = nil
 	must(w.rebuild.Tasks(w.ctx, w.blue()))(w)
 	green := must(w.pair.NeedGreen(w.ctx))(w)
-	if secret := must(w.cf.Environment(w.ctx, green.GUID))(w).User["AWS_SECRET_ACCESS_KEY"]; !slices.Contains(w.secrets, secret) {
+	if secret := must(w.cf.Apps.Environment(w.ctx, green.GUID))(w).User["AWS_SECRET_ACCESS_KEY"]; !slices.Contains(w.secrets, secret) {
 		t.Errorf("%q is not redacted", secret)
 	}
-	w.ok(w.cf.DeleteApp(w.ctx, green.GUID))
+	w.ok(w.cf.Apps.Delete(w.ctx, green.GUID))
 	_, err := w.rebuild.Tasks(w.ctx, w.blue())
 	w.refused(err, "there is no app of the run from which blue could get its variables")
 }
@@ -189,7 +189,7 @@ func TestBlueIsRebuiltFromTheLiveApp(t *testing.T) {
 // NO_PARAMETERS names the replaced service as it was when the run began.
 func TestAVouchedServiceMayBeRenamed(t *testing.T) {
 	w := newWorld(t)
-	w.ok(w.cf.RenameServiceInstance(w.ctx, w.blue().Service, "search_api_elasticsearch_old"))
+	w.ok(w.cf.Services.RenameServiceInstance(w.ctx, w.blue().Service, "search_api_elasticsearch_old"))
 	w.deleted()
 	must(w.box.Faults().Add(hiddenParameters()))(w)
 	_, err := w.rebuild.Tasks(w.ctx, w.blue())
@@ -205,8 +205,8 @@ func TestARebuiltBlueHasItsBindingsName(t *testing.T) {
 	w.rebind(b.Service, name, "")
 	b.BindingName = name
 	w.ok(w.run.SetBlue(w.ctx, b))
-	w.ok(w.cf.SetEnvironment(w.ctx, b.App, map[string]*string{variable: &name}))
-	w.ok(w.cf.RenameServiceInstance(w.ctx, b.Service, "search_api_elasticsearch_old"))
+	w.ok(w.cf.Apps.SetEnvironment(w.ctx, b.App, map[string]*string{variable: &name}))
+	w.ok(w.cf.Services.RenameServiceInstance(w.ctx, b.Service, "search_api_elasticsearch_old"))
 	w.deleted()
 	w.apply(w.rebuild.Tasks(w.ctx, b))
 	if made := w.madeOf(w.blue().App); made.Env[variable] != name || made.Services[b.Service] != name {

@@ -43,7 +43,7 @@ func (r *Rebuild) Record(app *cloudfoundry.App) runner.Task {
 			}
 			o.Say("no value of a variable is recorded")
 			if err := r.Apps.run().SetAll(ctx, facts); err != nil {
-				return fmt.Errorf("without that there would be no rollback (OLD_APP=stop needs none): %w", err)
+				return fmt.Errorf("without that there would be no rollback (REMOVE_OLD_APP=stop needs none): %w", err)
 			}
 			return nil
 		},
@@ -84,7 +84,7 @@ func (r *Rebuild) describe(ctx context.Context, app *cloudfoundry.App) (map[stri
 	if made.Services, err = r.boundServices(ctx, app); err != nil {
 		return nil, err
 	}
-	policies, err := r.Apps.platform().NetworkPolicies(ctx, app.GUID)
+	policies, err := r.Apps.platform().Space.NetworkPolicies(ctx, app.GUID)
 	if err != nil {
 		return nil, err
 	}
@@ -109,13 +109,13 @@ func withoutValues(m *manifest.Manifest) (string, error) {
 }
 
 func (r *Rebuild) boundServices(ctx context.Context, app *cloudfoundry.App) ([]boundService, error) {
-	bindings, err := r.Apps.platform().Bindings(ctx, cloudfoundry.BindingFilter{App: app.GUID})
+	bindings, err := r.Apps.platform().Services.Bindings(ctx, cloudfoundry.BindingFilter{App: app.GUID})
 	if err != nil {
 		return nil, err
 	}
 	var all []boundService
 	for _, one := range bindings {
-		instance, err := r.Apps.platform().ServiceInstance(ctx, one.InstanceGUID)
+		instance, err := r.Apps.platform().Services.ServiceInstance(ctx, one.InstanceGUID)
 		if err != nil {
 			return nil, err
 		}

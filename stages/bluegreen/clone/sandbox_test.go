@@ -60,15 +60,15 @@ func newWorldAt(t *testing.T, pace float64) *world {
 		API: env["CF_API"], Org: env["CF_ORG"], Space: env["CF_SPACE"], Username: env["CF_USERNAME"], Password: environ.Secret(env["CF_PASSWORD"]),
 	}, cloudfoundry.Options{Poll: 5 * time.Millisecond}))(w)
 	w.run = upgrade.NewRun(upgrade.RunOptions{
-		Journal: journal.New(w.cf, "search-api"), Platform: w.cf,
+		Journal: journal.New(journal.On(w.cf), "search-api"), Platform: w.cf,
 		Milestones: map[upgrade.Milestone]string{upgrade.ServiceCreated: "create-service", upgrade.GreenBuilt: "push-app"},
 	})
 	w.pair = &upgrade.Pair{Platform: w.cf, Run: w.run, NewApp: "elasticsearch-migration", OldApp: "search-api-old"}
 	w.clone(env["DOCKER_USERNAME"], env["CF_DOCKER_PASSWORD"])
 	w.begin()
-	plan := must(w.cf.Plan(w.ctx, "elasticsearch", env["SERVICE_PLAN"]))(w)
-	made := must(w.cf.CreateServiceInstance(w.ctx, "search_api_elasticsearch_new", plan.GUID, nil, w.run.Labels(upgrade.RoleGreen)))(w)
-	must(w.cf.AwaitServiceInstance(w.ctx, made.GUID))(w)
+	plan := must(w.cf.Services.PlanByName(w.ctx, "elasticsearch", env["SERVICE_PLAN"]))(w)
+	made := must(w.cf.Services.CreateServiceInstance(w.ctx, "search_api_elasticsearch_new", plan.GUID, nil, w.run.Labels(upgrade.RoleGreen)))(w)
+	must(w.cf.Services.AwaitServiceInstance(w.ctx, made.GUID))(w)
 	return w
 }
 
@@ -99,11 +99,11 @@ func (w *world) greensService(ctx context.Context) (*cloudfoundry.ServiceInstanc
 func (w *world) begin() {
 	w.Helper()
 	b := must(upgrade.FindBlue(w.ctx, w.cf, "search-api", liveRoute))(w)
-	service := must(w.cf.ServiceInstanceByName(w.ctx, replacedName))(w)
+	service := must(w.cf.Services.ServiceInstanceByName(w.ctx, replacedName))(w)
 	b.Service, b.ServiceName = service.GUID, service.Name
 	name := replacedName
-	w.ok(w.cf.SetEnvironment(w.ctx, b.App, map[string]*string{variable: &name}))
-	w.ok(w.cf.AddNetworkPolicies(w.ctx, []cloudfoundry.NetworkPolicy{{SourceGUID: b.App, DestinationGUID: b.App, Protocol: "tcp", Start: 8080, End: 8081}}))
+	w.ok(w.cf.Apps.SetEnvironment(w.ctx, b.App, map[string]*string{variable: &name}))
+	w.ok(w.cf.Space.AddNetworkPolicies(w.ctx, []cloudfoundry.NetworkPolicy{{SourceGUID: b.App, DestinationGUID: b.App, Protocol: "tcp", Start: 8080, End: 8081}}))
 	w.ok(w.run.Begin(w.ctx, must(w.run.New("1.0.0", b, map[string]string{upgrade.FactImage: newImage}))(w)))
 }
 
@@ -131,7 +131,7 @@ func (w *world) try(t runner.Task) (*runner.Observation, error) {
 		ctx = w.ctx
 	}
 	for began := time.Now(); ; {
-		o := runner.NewObservation(nil)
+		o := &runner.Observation{}
 		err := t.Do(ctx, o)
 		if err == nil || t.Wait == 0 || runner.IsFinal(err) || runner.ClassOf(err) >= runner.Refused || time.Since(began) > t.Wait {
 			return o, err

@@ -34,7 +34,7 @@ func (s *Source) Manifest(ctx context.Context) (*manifest.Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := s.platform().Manifest(ctx, b.App)
+	text, err := s.platform().Apps.Manifest(ctx, b.App)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func (s *Source) Policies(ctx context.Context) ([]cloudfoundry.NetworkPolicy, er
 	if err != nil {
 		return nil, err
 	}
-	return s.platform().NetworkPolicies(ctx, b.App)
+	return s.platform().Space.NetworkPolicies(ctx, b.App)
 }
 
 // secretsIn are the values of a variable that must not be printed, in case a server
@@ -82,7 +82,7 @@ func (s *Source) parameters(ctx context.Context, binding cloudfoundry.Binding, i
 	if instance.Type != "managed" || slices.Contains(s.NoParameters, instance.Name) {
 		return nil, nil
 	}
-	raw, err := s.platform().BindingParameters(ctx, binding.GUID)
+	raw, err := s.platform().Services.BindingParameters(ctx, binding.GUID)
 	if errors.Is(err, cloudfoundry.ErrParametersHidden) {
 		return nil, runner.Refuse("the platform does not show the parameters of the binding to %s, so they cannot be copied; if there are none, name it in NO_PARAMETERS", instance.Name)
 	}

@@ -42,7 +42,7 @@ func (n *Names) RenameApp(app *cloudfoundry.App, name string) runner.Task {
 		Name: "rename app " + was + " to " + name, Effect: runner.Changes, ByHand: "cf rename " + was + " " + name,
 		Assume: n.plan(app.GUID, name),
 		Do: func(ctx context.Context, _ *runner.Observation) error {
-			return n.platform.RenameApp(ctx, app.GUID, name)
+			return n.platform.Apps.Rename(ctx, app.GUID, name)
 		},
 	}
 }
@@ -55,14 +55,14 @@ func (n *Names) RenameService(instance *cloudfoundry.ServiceInstance, name strin
 		Assume: n.plan(instance.GUID, name),
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			ctx = cloudfoundry.WithProgress(ctx, func(note string) { o.Progress(runner.Progress{What: note}) })
-			return n.platform.RenameServiceInstance(ctx, instance.GUID, name)
+			return n.platform.Services.RenameServiceInstance(ctx, instance.GUID, name)
 		},
 	}
 }
 
 // App finds an app's GUID by its name; "" where there is none.
 func (n *Names) App(ctx context.Context, name string) (string, error) {
-	app, err := n.platform.AppByName(ctx, name)
+	app, err := n.platform.Apps.ByName(ctx, name)
 	if err != nil || app == nil {
 		return "", err
 	}
@@ -71,7 +71,7 @@ func (n *Names) App(ctx context.Context, name string) (string, error) {
 
 // Service finds a service instance's GUID by its name; "" where there is none.
 func (n *Names) Service(ctx context.Context, name string) (string, error) {
-	instance, err := n.platform.ServiceInstanceByName(ctx, name)
+	instance, err := n.platform.Services.ServiceInstanceByName(ctx, name)
 	if err != nil || instance == nil {
 		return "", err
 	}

@@ -62,7 +62,7 @@ func (r *Release) known(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	last, err := r.run().LastRelease()
+	last, err := upgrade.LastRelease(r.run())
 	return err == nil && app != nil && last != nil && last.GUID == app.GUID, err
 }
 
@@ -89,7 +89,7 @@ func (r *Release) record() runner.Task {
 		if app == nil {
 			return r.notReleased(ctx)
 		}
-		droplet, err := r.platform().CurrentDroplet(ctx, app.GUID)
+		droplet, err := r.platform().Apps.CurrentDroplet(ctx, app.GUID)
 		if err != nil {
 			return err
 		}
@@ -99,7 +99,7 @@ func (r *Release) record() runner.Task {
 		}
 		o.Say("%s, image %s, created %s", made.Name, made.Image, made.At.Format("2006-01-02 15:04 MST"))
 		o.Set("released app", made.GUID)
-		return r.run().SetRelease(ctx, made)
+		return upgrade.SetRelease(ctx, r.run(), made)
 	}}
 }
 

@@ -6,6 +6,7 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -111,7 +112,7 @@ func (r *Release) notReleased(ctx context.Context) error {
 	case len(serving) > 1:
 		return fmt.Errorf("the live routes lead to %s: a release is under way, or stopped half-way", strings.Join(names, " and "))
 	}
-	next, err := r.platform().AppByName(ctx, r.Names.LiveApp+inProgress)
+	next, err := r.platform().Apps.ByName(ctx, r.Names.LiveApp+inProgress)
 	if err != nil {
 		return err
 	}
@@ -136,7 +137,7 @@ func (r *Release) usesNewService(ctx context.Context, o *runner.Observation) err
 	if err != nil {
 		return err
 	}
-	env, err := r.platform().Environment(ctx, app.GUID)
+	env, err := r.platform().Apps.Environment(ctx, app.GUID)
 	if err != nil {
 		return err
 	}
@@ -147,7 +148,7 @@ func (r *Release) usesNewService(ctx context.Context, o *runner.Observation) err
 			others = append(others, bound.InstanceName)
 		}
 		return runner.Final(fmt.Errorf("released app %s is not bound to the new service %s, but to %s: correct its manifest and release again",
-			app.Name, instance.Name, strings.Join(others, ", ")))
+			app.Name, instance.Name, cmp.Or(strings.Join(others, ", "), "no service")))
 	}
 	want := r.Names.Service
 	if value, set := env.User[r.Names.ServiceVariable]; set && value != want {

@@ -35,7 +35,7 @@ func (r *Release) Undo(ctx context.Context) ([]runner.Task, error) {
 // namesAreFree checks that the names that a rollback gives to the released app and
 // its service are nobody else's.
 func (r *Release) namesAreFree(ctx context.Context, app string) error {
-	named, err := r.platform().AppByName(ctx, r.Names.ReleasedApp)
+	named, err := r.platform().Apps.ByName(ctx, r.Names.ReleasedApp)
 	if err != nil {
 		return err
 	}
@@ -45,12 +45,12 @@ func (r *Release) namesAreFree(ctx context.Context, app string) error {
 	if r.NewService == nil {
 		return nil
 	}
-	taken, err := r.platform().ServiceInstanceByName(ctx, r.Names.ReleasedService)
+	taken, err := r.platform().Services.ServiceInstanceByName(ctx, r.Names.ReleasedService)
 	if err != nil || taken == nil || r.run().Owns(taken.Metadata) {
 		return err
 	}
 	// A rollback that was killed in its last moments has removed our label from it.
-	bindings, err := r.platform().Bindings(ctx, cloudfoundry.BindingFilter{App: app, Instance: taken.GUID})
+	bindings, err := r.platform().Services.Bindings(ctx, cloudfoundry.BindingFilter{App: app, Instance: taken.GUID})
 	if err != nil {
 		return err
 	}

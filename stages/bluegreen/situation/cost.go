@@ -4,8 +4,19 @@ import (
 	"context"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
+	"github.com/digitalmarketplace/cutover/stages/runner"
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
 )
+
+// RollbackCost is the task that reports what a rollback costs at this point, for the
+// record.
+func (r *Reader) RollbackCost() runner.Task {
+	return runner.Task{Name: "what a rollback costs from here, for the record", Do: func(ctx context.Context, o *runner.Observation) error {
+		now, err := r.Now(ctx)
+		o.Say("%s", now.Back)
+		return err
+	}}
+}
 
 // rollbackCost says what a rollback costs and where it ends, by what is left of blue.
 func (r *Reader) rollbackCost(ctx context.Context, b upgrade.Blue, traffic upgrade.Traffic) (string, error) {
@@ -19,9 +30,9 @@ func (r *Reader) rollbackCost(ctx context.Context, b upgrade.Blue, traffic upgra
 	}
 	switch {
 	case r.Backing != nil && service == nil:
-		return noRollback, nil
+		return r.noRollback(), nil
 	case app == nil && r.run().BlueCanBeRebuilt():
-		return "safe, minutes: blue is rebuilt from image " + b.Image + against(service) + ", caught up and mapped again; then the names go back", nil
+		return "safe, minutes: " + r.mapped("blue is rebuilt from image "+b.Image+against(service)) + "; then the names go back", nil
 	case app == nil && service != nil:
 		return "by hand only: blue is deleted, its service " + service.Name + " is there; push image " + b.Image + " against it", nil
 	case app == nil:
@@ -32,14 +43,37 @@ func (r *Reader) rollbackCost(ctx context.Context, b upgrade.Blue, traffic upgra
 		return "", err
 	}
 	if app.State != cloudfoundry.Started && traffic != upgrade.ToBlue {
-		return "safe, minutes: blue is started, caught up and mapped again" + after, nil
+		return "safe, minutes: " + r.mapped("blue is started") + after, nil
 	}
 	return map[upgrade.Traffic]string{
 		upgrade.ToBlue:   "safe, seconds: live traffic is not touched; what was made for the run is removed",
 		upgrade.ToBoth:   "safe, seconds: green is unmapped from the live routes",
-		upgrade.ToGreen:  "safe, seconds to minutes: blue runs; it is caught up and mapped again",
+		upgrade.ToGreen:  "safe, seconds to minutes: " + r.runs(),
 		upgrade.ToNobody: "urgent: it maps blue again",
 	}[traffic] + after, nil
+}
+
+// mapped adds to what is done to blue that it gets the live traffic again.
+func (r *Reader) mapped(done string) string {
+	if r.CatchUp {
+		return done + ", caught up and mapped again"
+	}
+	return done + " and mapped again"
+}
+
+func (r *Reader) runs() string {
+	if r.CatchUp {
+		return "blue runs; it is caught up and mapped again"
+	}
+	return "blue runs; it is mapped again"
+}
+
+// noRollback is why there is no rollback once the run is complete.
+func (r *Reader) noRollback() string {
+	if r.Backing == nil {
+		return "there is no rollback: blue is deleted"
+	}
+	return "there is no rollback: blue's service is deleted"
 }
 
 // afterRollback says what a rollback does besides moving the traffic.

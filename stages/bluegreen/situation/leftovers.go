@@ -12,7 +12,7 @@ import (
 // RemovedBy says what removes an object that this run made, or its label.
 func (r *Reader) RemovedBy(one cloudfoundry.Labelled) string {
 	end := r.Called(r.run().StageOf(upgrade.Ended))
-	isApp, isRoute := one.Kind == cloudfoundry.Apps, one.Kind == cloudfoundry.Routes
+	isApp, isRoute := one.Kind == cloudfoundry.AppKind, one.Kind == cloudfoundry.RouteKind
 	switch {
 	case isRoute && one.Name == r.Names.TemporaryRoute:
 		return r.Called(r.run().StageOf(upgrade.TemporaryOff)) + " deletes it"
@@ -44,10 +44,10 @@ func (r *Reader) Replaced(ctx context.Context) ([]report.Leftover, error) {
 	removal := r.Called(r.run().StageOf(upgrade.Ended)) + " deletes it; until then a rollback needs it"
 	var all []report.Leftover
 	if app != nil {
-		all = append(all, report.Leftover{Kind: "app", Name: app.Name, GUID: app.GUID, Since: since, Goes: removal})
+		all = append(all, report.Leftover{Kind: "app", Name: app.Name, GUID: app.GUID, Since: since, RemovedBy: removal})
 	}
 	if service != nil {
-		all = append(all, report.Leftover{Kind: "service", Name: service.Name, GUID: service.GUID, Since: since, Goes: removal})
+		all = append(all, report.Leftover{Kind: "service", Name: service.Name, GUID: service.GUID, Since: since, RemovedBy: removal})
 	}
 	return all, nil
 }

@@ -18,16 +18,16 @@ func TestWhatRemovesAnObjectOfTheRun(t *testing.T) {
 	made := func(kind cloudfoundry.Kind, name, role string) cloudfoundry.Labelled {
 		return cloudfoundry.Labelled{Kind: kind, Name: name, Metadata: cloudfoundry.Metadata{Labels: u.run.Labels(role)}}
 	}
-	app, service := made(cloudfoundry.Apps, "a", upgrade.RoleGreen), made(cloudfoundry.ServiceInstances, "s", upgrade.RoleGreen)
+	app, service := made(cloudfoundry.AppKind, "a", upgrade.RoleGreen), made(cloudfoundry.ServiceInstanceKind, "s", upgrade.RoleGreen)
 	check := func(want string, one cloudfoundry.Labelled) {
 		t.Helper()
 		if got := u.RemovedBy(one); got != want {
 			t.Errorf("%s %s: %q; want %q", one.Kind, one.Name, got, want)
 		}
 	}
-	check("7. drop-route deletes it", made(cloudfoundry.Routes, u.Names.TemporaryRoute, upgrade.RoleGreen))
-	check("made by a rollback, which removes it", made(cloudfoundry.Routes, u.Names.PrivateRoute, upgrade.RoleBlue))
-	check("made by a rollback, which removes it", made(cloudfoundry.Apps, "search-api", upgrade.RoleBlue))
+	check("7. drop-route deletes it", made(cloudfoundry.RouteKind, u.Names.TemporaryRoute, upgrade.RoleGreen))
+	check("made by a rollback, which removes it", made(cloudfoundry.RouteKind, u.Names.PrivateRoute, upgrade.RoleBlue))
+	check("made by a rollback, which removes it", made(cloudfoundry.AppKind, "search-api", upgrade.RoleBlue))
 	check("stays, and loses its label with 7. delete; a rollback before deletes it", app)
 	check("stays, and loses its label with 7. delete; a rollback before deletes it", service)
 	u.reached(upgrade.Released)
@@ -52,13 +52,13 @@ func TestBlueIsALeftoverOnceGreenServesAlone(t *testing.T) {
 	const removal = "7. delete deletes it; until then a rollback needs it"
 	b := u.blue()
 	want := []report.Leftover{
-		{Kind: "app", Name: "search-api", GUID: b.App, Since: since, Goes: removal},
-		{Kind: "service", Name: "search_api_elasticsearch", GUID: b.Service, Since: since, Goes: removal},
+		{Kind: "app", Name: "search-api", GUID: b.App, Since: since, RemovedBy: removal},
+		{Kind: "service", Name: "search_api_elasticsearch", GUID: b.Service, Since: since, RemovedBy: removal},
 	}
 	if diff := cmp.Diff(want, leftovers()); diff != "" {
 		t.Errorf("leftovers (-want +got):\n%s", diff)
 	}
-	u.must(u.cf.DeleteApp(u.ctx, b.App))
+	u.must(u.cf.Apps.Delete(u.ctx, b.App))
 	if diff := cmp.Diff(want[1:], leftovers()); diff != "" {
 		t.Errorf("once blue is deleted (-want +got):\n%s", diff)
 	}

@@ -12,14 +12,14 @@ import (
 // withoutRun is the situation before a run, and after one that is complete.
 func (r *Reader) withoutRun(ctx context.Context) (runner.Situation, error) {
 	none := situation(upgrade.Unknown, runner.Situation{Detail: "no run has begun", Back: "nothing to roll back"})
-	lost, err := r.platform().AppsByLabel(ctx, upgrade.RoleLabel, upgrade.RoleGreen)
+	lost, err := r.platform().Apps.ByLabel(ctx, upgrade.RoleLabel, upgrade.RoleGreen)
 	if err != nil {
 		return none, err
 	}
 	if len(lost) > 0 {
 		return r.withoutRecord(lost[0]), nil
 	}
-	route, err := r.platform().RouteByAddress(ctx, r.Names.LiveRoute)
+	route, err := r.platform().Routes.ByAddress(ctx, r.Names.LiveRoute)
 	if err != nil {
 		return none, err
 	}
@@ -31,7 +31,7 @@ func (r *Reader) withoutRun(ctx context.Context) (runner.Situation, error) {
 		none.Detail = fmt.Sprintf("%s leads to %s; no run has begun", route.Address, runner.Count(len(route.Destinations), "app", "apps"))
 		return none, nil
 	}
-	app, err := r.platform().App(ctx, route.Destinations[0].AppGUID)
+	app, err := r.platform().Apps.Get(ctx, route.Destinations[0].AppGUID)
 	if err != nil {
 		return none, err
 	}
@@ -40,7 +40,7 @@ func (r *Reader) withoutRun(ctx context.Context) (runner.Situation, error) {
 		return none, err
 	}
 	if last != nil && !last.Back {
-		return complete(app.Name, last.Run), nil
+		return r.complete(app.Name, last.Run), nil
 	}
 	none.Traffic, none.Detail = string(upgrade.ToBlue), app.Name+" alone; no run has begun"
 	if app.Name != r.Names.LiveApp {
@@ -60,6 +60,6 @@ func (r *Reader) withoutRecord(green cloudfoundry.App) runner.Situation {
 	})
 }
 
-func complete(app, run string) runner.Situation {
-	return situation(upgrade.ToGreen, runner.Situation{Detail: app + "; run " + run + " is complete", Back: noRollback})
+func (r *Reader) complete(app, run string) runner.Situation {
+	return situation(upgrade.ToGreen, runner.Situation{Detail: app + "; run " + run + " is complete", Back: r.noRollback()})
 }

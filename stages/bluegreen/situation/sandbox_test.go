@@ -60,7 +60,7 @@ func (u *upgradeOfTest) forget() {
 	} {
 		milestones[m] = stageOf(m)
 	}
-	u.run = upgrade.NewRun(upgrade.RunOptions{Journal: journal.New(u.cf, "search-api"), Platform: u.cf, Milestones: milestones})
+	u.run = upgrade.NewRun(upgrade.RunOptions{Journal: journal.New(journal.On(u.cf), "search-api"), Platform: u.cf, Milestones: milestones})
 	pair := &upgrade.Pair{Platform: u.cf, Run: u.run, NewApp: "elasticsearch-migration", OldApp: "search-api-old"}
 	u.Reader = &situation.Reader{
 		Live: &upgrade.Live{Pair: pair},
@@ -71,6 +71,7 @@ func (u *upgradeOfTest) forget() {
 			ServiceVariable: "DM_ELASTICSEARCH_SERVICE_NAME",
 		},
 		Backing:    backing{u},
+		CatchUp:    true,
 		FindBlue:   u.findBlue,
 		Called:     func(stage string) string { return "7. " + stage },
 		AppDeleted: upgrade.Refreshed, ServiceDeleted: upgrade.Refreshed,
@@ -99,7 +100,7 @@ func (u *upgradeOfTest) findBlue(ctx context.Context) (upgrade.Blue, error) {
 	if err != nil {
 		return b, err
 	}
-	service, err := u.cf.ServiceInstanceByName(ctx, "search_api_elasticsearch")
+	service, err := u.cf.Services.ServiceInstanceByName(ctx, "search_api_elasticsearch")
 	if err != nil {
 		return b, err
 	}
@@ -123,7 +124,7 @@ func (u *upgradeOfTest) reached(all ...upgrade.Milestone) {
 	u.t.Helper()
 	at := time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC)
 	for _, m := range all {
-		u.must(u.run.Mark(u.ctx, stageOf(m), runner.Mark{Verdict: runner.Done, Started: at.Add(-time.Minute), Ended: at}))
+		u.must(u.run.Complete(u.ctx, stageOf(m), runner.Completion{Verdict: runner.Done, Started: at.Add(-time.Minute), Ended: at}))
 	}
 }
 
@@ -131,22 +132,24 @@ func (u *upgradeOfTest) reached(all ...upgrade.Milestone) {
 func (u *upgradeOfTest) built() {
 	u.t.Helper()
 	labels := u.run.Labels(upgrade.RoleGreen)
-	plan, err := u.cf.Plan(u.ctx, "elasticsearch", "small-ha-7.x")
+	plan, err := u.cf.Services.PlanByName(u.ctx, "elasticsearch", "small-ha-7.x")
 	u.must(err)
-	_, err = u.cf.CreateServiceInstance(u.ctx, "search_api_elasticsearch_new", plan.GUID, nil, labels)
+	_, err = u.cf.Services.CreateServiceInstance(u.ctx, "search_api_elasticsearch_new", plan.GUID, nil, labels)
 	u.must(err)
-	app, err := u.cf.CreateApp(u.ctx, "elasticsearch-migration", labels)
+	app, err := u.cf.Apps.Create(u.ctx, "elasticsearch-migration", labels)
 	u.must(err)
-	route, err := u.cf.CreateRoute(u.ctx, u.Names.TemporaryRoute, labels)
+	logs := "/var/log"
+	u.must(u.cf.Apps.SetEnvironment(u.ctx, app.GUID, map[string]*string{"DM_LOG_PATH": &logs}))
+	route, err := u.cf.Routes.Create(u.ctx, u.Names.TemporaryRoute, labels)
 	u.must(err)
-	u.must(u.cf.MapRoute(u.ctx, route.GUID, app.GUID))
+	u.must(u.cf.Routes.Map(u.ctx, route.GUID, app.GUID))
 	u.reached(upgrade.ServiceCreated, upgrade.GreenBuilt)
 }
 
 // app makes an app that is not of the run.
 func (u *upgradeOfTest) app(name string) string {
 	u.t.Helper()
-	app, err := u.cf.CreateApp(u.ctx, name, nil)
+	app, err := u.cf.Apps.Create(u.ctx, name, nil)
 	u.must(err)
 	return app.GUID
 }
@@ -154,7 +157,7 @@ func (u *upgradeOfTest) app(name string) string {
 // guid finds an app by its name.
 func (u *upgradeOfTest) guid(name string) string {
 	u.t.Helper()
-	app, err := u.cf.AppByName(u.ctx, name)
+	app, err := u.cf.Apps.ByName(u.ctx, name)
 	u.must(err)
 	if app == nil {
 		u.t.Fatalf("there is no app %s", name)
@@ -166,14 +169,14 @@ func (u *upgradeOfTest) guid(name string) string {
 func (u *upgradeOfTest) mapped(app string) {
 	u.t.Helper()
 	for _, route := range u.blue().Routes {
-		u.must(u.cf.MapRoute(u.ctx, route.GUID, app))
+		u.must(u.cf.Routes.Map(u.ctx, route.GUID, app))
 	}
 }
 
 func (u *upgradeOfTest) unmapped(app string) {
 	u.t.Helper()
 	for _, route := range u.blue().Routes {
-		u.must(u.cf.UnmapRoute(u.ctx, route.GUID, app))
+		u.must(u.cf.Routes.Unmap(u.ctx, route.GUID, app))
 	}
 }
 
@@ -187,7 +190,7 @@ func (u *upgradeOfTest) blue() upgrade.Blue {
 // service finds a service by its name.
 func (u *upgradeOfTest) service(name string) string {
 	u.t.Helper()
-	service, err := u.cf.ServiceInstanceByName(u.ctx, name)
+	service, err := u.cf.Services.ServiceInstanceByName(u.ctx, name)
 	u.must(err)
 	if service == nil {
 		u.t.Fatalf("there is no service %s", name)
@@ -208,10 +211,10 @@ func (u *upgradeOfTest) switched() {
 // renamed brings it from there to the final names.
 func (u *upgradeOfTest) renamed() {
 	u.t.Helper()
-	u.must(u.cf.RenameServiceInstance(u.ctx, u.service("search_api_elasticsearch"), "search_api_elasticsearch_old"))
-	u.must(u.cf.RenameServiceInstance(u.ctx, u.service("search_api_elasticsearch_new"), "search_api_elasticsearch"))
-	u.must(u.cf.RenameApp(u.ctx, u.guid("search-api"), "search-api-old"))
-	u.must(u.cf.RenameApp(u.ctx, u.guid("elasticsearch-migration"), "search-api"))
+	u.must(u.cf.Services.RenameServiceInstance(u.ctx, u.service("search_api_elasticsearch"), "search_api_elasticsearch_old"))
+	u.must(u.cf.Services.RenameServiceInstance(u.ctx, u.service("search_api_elasticsearch_new"), "search_api_elasticsearch"))
+	u.must(u.cf.Apps.Rename(u.ctx, u.guid("search-api"), "search-api-old"))
+	u.must(u.cf.Apps.Rename(u.ctx, u.guid("elasticsearch-migration"), "search-api"))
 	u.reached(upgrade.OldServiceRenamed, upgrade.NewServiceRenamed, upgrade.NamesFinal)
 }
 
@@ -219,7 +222,7 @@ func (u *upgradeOfTest) renamed() {
 type backing struct{ u *upgradeOfTest }
 
 func (b backing) Old(ctx context.Context, blue upgrade.Blue) (*cloudfoundry.ServiceInstance, error) {
-	return upgrade.GoneIfNotFound(b.u.cf.ServiceInstance(ctx, blue.Service))
+	return upgrade.GoneIfNotFound(b.u.cf.Services.ServiceInstance(ctx, blue.Service))
 }
 
 func (b backing) New(ctx context.Context) (*cloudfoundry.ServiceInstance, error) {

@@ -14,9 +14,6 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
 )
 
-// noRollback is why there is no rollback once the run is complete.
-const noRollback = "there is no rollback: blue's service is deleted"
-
 // Backing is blue's service and the one that replaces it.
 type Backing interface {
 	// Old reads blue's service; nil where it is deleted.
@@ -35,6 +32,8 @@ type Reader struct {
 	Names bluegreen.Names
 	// Backing is nil in a runbook that replaces no service.
 	Backing Backing
+	// CatchUp says that blue is brought up to date before it serves again.
+	CatchUp bool
 	// FindBlue reads what would be blue if a run began now, with its service.
 	FindBlue func(context.Context) (upgrade.Blue, error)
 	// Called is a stage with its number: "12. unmap-temporary-route".
@@ -108,7 +107,7 @@ func (r *Reader) onLiveRoute(ctx context.Context, b upgrade.Blue, route upgrade.
 	case stranger == nil:
 		return r.betweenBlueAndGreen(ctx, b, traffic)
 	case r.run().Reached(upgrade.Ended):
-		return complete(stranger.String(), r.run().ID()), nil
+		return r.complete(stranger.String(), r.run().ID()), nil
 	case r.run().ReleaseAllowed():
 		return situation(upgrade.ToOther, runner.Situation{
 			Detail: stranger.String() + ": a release is under way",

@@ -30,7 +30,7 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 			runner.Situation{Traffic: "blue", Detail: "search-api alone; no run has begun", Back: "nothing to roll back"},
 		},
 		"no run, and the live app has another name": {
-			func(u *upgradeOfTest) { u.must(u.cf.RenameApp(u.ctx, u.guid("search-api"), "somebody")) },
+			func(u *upgradeOfTest) { u.must(u.cf.Apps.Rename(u.ctx, u.guid("search-api"), "somebody")) },
 			runner.Situation{Traffic: "another app", Detail: "somebody alone, and LIVE_APP is search-api; no run has begun", Back: "nothing to roll back"},
 		},
 		"no run, and no live route": {
@@ -39,9 +39,9 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 		},
 		"no run, and two apps are live": {
 			func(u *upgradeOfTest) {
-				route, err := u.cf.RouteByAddress(u.ctx, liveRoute)
+				route, err := u.cf.Routes.ByAddress(u.ctx, liveRoute)
 				u.must(err)
-				u.must(u.cf.MapRoute(u.ctx, route.GUID, u.app("somebody")))
+				u.must(u.cf.Routes.Map(u.ctx, route.GUID, u.app("somebody")))
 			},
 			runner.Situation{Traffic: "not known", Detail: liveRoute + " leads to 2 apps; no run has begun", Back: "nothing to roll back"},
 		},
@@ -70,18 +70,18 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 			runner.Situation{Traffic: "nobody", Detail: "the live route leads nowhere", Back: "urgent: it maps blue again"},
 		},
 		"blue is stopped": {
-			func(u *upgradeOfTest) { u.switched(); u.must(u.cf.StopApp(u.ctx, u.blue().App)) },
+			func(u *upgradeOfTest) { u.switched(); u.must(u.cf.Apps.Stop(u.ctx, u.blue().App)) },
 			runner.Situation{Traffic: "green", Detail: "elasticsearch-migration", Back: "safe, minutes: blue is started, caught up and mapped again"},
 		},
 		"blue is deleted": {
-			func(u *upgradeOfTest) { u.switched(); u.must(u.cf.DeleteApp(u.ctx, u.blue().App)) },
+			func(u *upgradeOfTest) { u.switched(); u.must(u.cf.Apps.Delete(u.ctx, u.blue().App)) },
 			runner.Situation{Traffic: "green", Detail: "elasticsearch-migration", Back: "by hand only: blue is deleted, its service search_api_elasticsearch is there; push image " + image + " against it"},
 		},
 		"blue is deleted, and recorded": {
 			func(u *upgradeOfTest) {
 				u.switched()
 				u.must(u.run.Set(u.ctx, upgrade.FactBlueMadeOf, "{}"))
-				u.must(u.cf.DeleteApp(u.ctx, u.blue().App))
+				u.must(u.cf.Apps.Delete(u.ctx, u.blue().App))
 			},
 			runner.Situation{Traffic: "green", Detail: "elasticsearch-migration", Back: "safe, minutes: blue is rebuilt from image " + image + " against service search_api_elasticsearch, caught up and mapped again; then the names go back"},
 		},
@@ -89,9 +89,9 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 			func(u *upgradeOfTest) {
 				u.switched()
 				service := u.blue().Service
-				u.must(u.cf.DeleteApp(u.ctx, u.blue().App))
+				u.must(u.cf.Apps.Delete(u.ctx, u.blue().App))
 				u.unbound(service)
-				u.must(u.cf.DeleteServiceInstance(u.ctx, service))
+				u.must(u.cf.Services.DeleteServiceInstance(u.ctx, service))
 			},
 			runner.Situation{Traffic: "green", Detail: "elasticsearch-migration", Back: "there is no rollback: blue's service is deleted"},
 		},
@@ -163,9 +163,9 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 			func(u *upgradeOfTest) {
 				u.begun()
 				u.dropLiveRoute()
-				route, err := u.cf.CreateRoute(u.ctx, liveRoute, nil)
+				route, err := u.cf.Routes.Create(u.ctx, liveRoute, nil)
 				u.must(err)
-				u.must(u.cf.MapRoute(u.ctx, route.GUID, u.blue().App))
+				u.must(u.cf.Routes.Map(u.ctx, route.GUID, u.blue().App))
 			},
 			runner.Situation{Traffic: "blue", Detail: "search-api, 2 instances", Back: untouched},
 		},
@@ -174,14 +174,14 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 			runner.Situation{Traffic: "green", Detail: "search-api; run RUN is complete", Back: "there is no rollback: blue's service is deleted"},
 		},
 		"the run was rolled back": {
-			func(u *upgradeOfTest) { u.begun(); u.must(u.run.TurnBack(u.ctx)); u.must(u.run.Retire(u.ctx)) },
+			func(u *upgradeOfTest) { u.begun(); u.must(u.run.GoBack(u.ctx)); u.must(u.run.Retire(u.ctx)) },
 			runner.Situation{Traffic: "blue", Detail: "search-api alone; no run has begun", Back: "nothing to roll back"},
 		},
 		"somebody deleted the record of the run": {
 			func(u *upgradeOfTest) {
 				u.begun()
 				u.built()
-				u.must(u.cf.DeleteServiceInstance(u.ctx, u.service("cutover-search-api")))
+				u.must(u.cf.Services.DeleteServiceInstance(u.ctx, u.service("cutover-search-api")))
 			},
 			runner.Situation{
 				Traffic: "not known", Detail: "app elasticsearch-migration is of run RUN, whose record (service cutover-search-api) is deleted",
@@ -214,11 +214,11 @@ func TestARunbookWithoutABackingServiceHasASituation(t *testing.T) {
 		back  string
 	}{
 		"blue runs":       {func(*upgradeOfTest) {}, "safe, seconds to minutes: blue runs; it is caught up and mapped again"},
-		"blue is renamed": {func(u *upgradeOfTest) { u.must(u.cf.RenameApp(u.ctx, u.blue().App, "old")) }, "safe, seconds to minutes: blue runs; it is caught up and mapped again; then the names go back"},
-		"blue is deleted": {func(u *upgradeOfTest) { u.must(u.cf.DeleteApp(u.ctx, u.blue().App)) }, "by hand only: blue is deleted; push image " + image},
+		"blue is renamed": {func(u *upgradeOfTest) { u.must(u.cf.Apps.Rename(u.ctx, u.blue().App, "old")) }, "safe, seconds to minutes: blue runs; it is caught up and mapped again; then the names go back"},
+		"blue is deleted": {func(u *upgradeOfTest) { u.must(u.cf.Apps.Delete(u.ctx, u.blue().App)) }, "by hand only: blue is deleted; push image " + image},
 		"blue is deleted, and recorded": {func(u *upgradeOfTest) {
 			u.must(u.run.Set(u.ctx, upgrade.FactBlueMadeOf, "{}"))
-			u.must(u.cf.DeleteApp(u.ctx, u.blue().App))
+			u.must(u.cf.Apps.Delete(u.ctx, u.blue().App))
 		}, "safe, minutes: blue is rebuilt from image " + image + ", caught up and mapped again; then the names go back"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -239,7 +239,7 @@ func TestARunbookWithoutABackingServiceHasASituation(t *testing.T) {
 // known replaces the GUIDs of apps by GUID, and the run's id by RUN.
 func (u *upgradeOfTest) known(s runner.Situation, run string) runner.Situation {
 	u.t.Helper()
-	apps, err := u.cf.AllApps(u.ctx)
+	apps, err := u.cf.Apps.All(u.ctx)
 	u.must(err)
 	pairs := []string{}
 	if run != "" {
@@ -258,7 +258,7 @@ func (u *upgradeOfTest) dropLiveRoute() {
 	u.t.Helper()
 	for _, route := range u.blue().Routes {
 		if route.Address == liveRoute {
-			u.must(u.cf.DeleteRoute(u.ctx, route.GUID))
+			u.must(u.cf.Routes.Delete(u.ctx, route.GUID))
 		}
 	}
 }
@@ -266,9 +266,9 @@ func (u *upgradeOfTest) dropLiveRoute() {
 // unbound unbinds a service from every app.
 func (u *upgradeOfTest) unbound(service string) {
 	u.t.Helper()
-	bindings, err := u.cf.Bindings(u.ctx, cloudfoundry.BindingFilter{Instance: service})
+	bindings, err := u.cf.Services.Bindings(u.ctx, cloudfoundry.BindingFilter{Instance: service})
 	u.must(err)
 	for _, b := range bindings {
-		u.must(u.cf.Unbind(u.ctx, b.GUID))
+		u.must(u.cf.Services.Unbind(u.ctx, b.GUID))
 	}
 }

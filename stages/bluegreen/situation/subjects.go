@@ -13,7 +13,7 @@ import (
 // world is what the subjects of a plan are read from: which apps and services are the
 // run's, and how far it is.
 type world struct {
-	*Reader
+	reader  *Reader
 	begun   bool
 	blue    upgrade.Blue
 	app     *cloudfoundry.App             // blue's; nil where it is deleted
@@ -48,7 +48,7 @@ func (r *Reader) Subjects(ctx context.Context) ([]report.Subject, error) {
 }
 
 func (r *Reader) read(ctx context.Context) (*world, error) {
-	w := &world{Reader: r}
+	w := &world{reader: r}
 	var err error
 	if w.begun, err = r.run().Load(ctx); err != nil {
 		return nil, err
@@ -73,10 +73,10 @@ func (r *Reader) read(ctx context.Context) (*world, error) {
 }
 
 func (w *world) readGreen(ctx context.Context) (err error) {
-	if w.green, err = w.Live.Pair.Green(ctx); err != nil {
+	if w.green, err = w.reader.Live.Pair.Green(ctx); err != nil {
 		return err
 	}
-	service, err := w.newService(ctx)
+	service, err := w.reader.newService(ctx)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (w *world) readGreen(ctx context.Context) (err error) {
 		w.greenService = service.GUID
 	}
 	if w.reached(upgrade.Released) {
-		w.released, err = w.Live.ReplacementGUID(ctx)
+		w.released, err = w.reader.Live.ReplacementGUID(ctx)
 	}
 	return err
 }
@@ -102,15 +102,15 @@ func (w *world) part(app string) string {
 	return ""
 }
 
-func (w *world) reached(m upgrade.Milestone) bool { return w.begun && w.run().Reached(m) }
+func (w *world) reached(m upgrade.Milestone) bool { return w.begun && w.reader.run().Reached(m) }
 
 // appMayBeDeleted reports whether the run's own stages delete blue's app from here
 // on, or have done so.
 func (w *world) appMayBeDeleted() bool {
-	return w.reached(w.AppDeleted) || w.serviceMayBeDeleted()
+	return w.reached(w.reader.AppDeleted) || w.serviceMayBeDeleted()
 }
 
-func (w *world) serviceMayBeDeleted() bool { return w.reached(w.ServiceDeleted) }
+func (w *world) serviceMayBeDeleted() bool { return w.reached(w.reader.ServiceDeleted) }
 
 // awaitsRelease reports whether the next app on the live routes is the release that
 // the runbook waits for.
@@ -122,7 +122,7 @@ func (w *world) awaitsRelease() bool {
 // that neither what it left nor a run that begins after it is the approved one.
 func (w *world) runs(ctx context.Context) ([]report.Subject, error) {
 	before := report.Subject{Name: "run-before", Now: "none"}
-	last, err := w.run().Ended(ctx)
+	last, err := w.reader.run().Ended(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func (w *world) runs(ctx context.Context) ([]report.Subject, error) {
 	}
 	run := report.Subject{Name: "run", None: "not begun", Was: []string{""}}
 	if w.begun {
-		run.Now = w.run().ID()
+		run.Now = w.reader.run().ID()
 	}
 	return []report.Subject{run, before}, nil
 }

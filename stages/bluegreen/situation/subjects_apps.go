@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/digitalmarketplace/cutover/stages/bluegreen/traffic"
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
-	"github.com/digitalmarketplace/cutover/stages/runner"
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
 	"github.com/digitalmarketplace/cutover/stages/upgrade/report"
 )
@@ -20,7 +20,7 @@ type reading func(ctx context.Context, app string) (now, hidden string, err erro
 // stages delete blue, what is left of it is not compared: a deletion takes time.
 func (w *world) blueSubjects(ctx context.Context) ([]report.Subject, error) {
 	who := report.Subject{Name: "blue", Now: "app " + w.blue.App}
-	if w.Backing != nil {
+	if w.reader.Backing != nil {
 		who.Now += " on service " + w.blue.Service
 		if w.service == nil && !w.serviceMayBeDeleted() {
 			who.Now += ", which is deleted"
@@ -56,15 +56,15 @@ func (w *world) blueSubjects(ctx context.Context) ([]report.Subject, error) {
 // size is compared until green is on the live routes: it gets blue's size when it is
 // built, and again before it serves.
 func (w *world) size(ctx context.Context, app string) (string, string, error) {
-	p, err := w.platform().Process(ctx, app)
+	p, err := w.reader.platform().Apps.Process(ctx, app)
 	if err != nil {
 		return "", "", err
 	}
-	return fmt.Sprintf("%s of %s MB, disk %s MB", runner.Count(p.Instances, "instance", "instances"), runner.Number(p.MemoryMB), runner.Number(p.DiskMB)), "", nil
+	return traffic.Size(p), "", nil
 }
 
 func (w *world) droplet(ctx context.Context, app string) (string, string, error) {
-	droplet, err := w.platform().CurrentDroplet(ctx, app)
+	droplet, err := w.reader.platform().Apps.CurrentDroplet(ctx, app)
 	if err != nil {
 		return "", "", err
 	}
@@ -76,7 +76,7 @@ func (w *world) droplet(ctx context.Context, app string) (string, string, error)
 
 // bindings are the services that an app is bound to, by GUID.
 func (w *world) bindings(ctx context.Context, app string) (string, string, error) {
-	bindings, err := w.platform().Bindings(ctx, cloudfoundry.BindingFilter{App: app})
+	bindings, err := w.reader.platform().Services.Bindings(ctx, cloudfoundry.BindingFilter{App: app})
 	if err != nil {
 		return "", "", err
 	}
@@ -90,17 +90,17 @@ func (w *world) bindings(ctx context.Context, app string) (string, string, error
 // variables are blue's, by name; their values are hidden. The one that the run
 // changes, so that blue finds its renamed service, counts as what it was before.
 func (w *world) variables(ctx context.Context, app string) (string, string, error) {
-	env, err := w.platform().Environment(ctx, app)
+	env, err := w.reader.platform().Apps.Environment(ctx, app)
 	if err != nil {
 		return "", "", err
 	}
 	all := maps.Clone(env.User)
-	if w.Backing != nil {
-		name, value, err := w.Backing.VariableBefore()
+	if w.reader.Backing != nil {
+		name, value, err := w.reader.Backing.VariableBefore()
 		if err != nil {
 			return "", "", err
 		}
-		if name != "" && all[name] == w.Names.OldService {
+		if name != "" && all[name] == w.reader.Names.OldService {
 			delete(all, name)
 			if value != nil {
 				all[name] = *value
@@ -112,7 +112,7 @@ func (w *world) variables(ctx context.Context, app string) (string, string, erro
 }
 
 func (w *world) policies(ctx context.Context, app string) (string, string, error) {
-	policies, err := w.platform().NetworkPolicies(ctx, app)
+	policies, err := w.reader.platform().Space.NetworkPolicies(ctx, app)
 	var all []string
 	for _, p := range policies {
 		all = append(all, fmt.Sprintf("%s to %s %s %d-%d", p.SourceGUID, p.DestinationGUID, p.Protocol, p.Start, p.End))
@@ -140,7 +140,7 @@ func (w *world) greenSubjects(ctx context.Context) ([]report.Subject, error) {
 		image, err = w.image(ctx, w.released)
 		released.Now = "app " + w.released + ", image " + image
 	}
-	if w.Backing == nil {
+	if w.reader.Backing == nil {
 		return []report.Subject{green, released}, err
 	}
 	return []report.Subject{service, green, released}, err
@@ -154,7 +154,7 @@ func (w *world) greenNow(ctx context.Context) (now, hidden string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	env, err := w.platform().Environment(ctx, w.green.GUID)
+	env, err := w.reader.platform().Apps.Environment(ctx, w.green.GUID)
 	if err != nil {
 		return "", "", err
 	}
@@ -164,7 +164,7 @@ func (w *world) greenNow(ctx context.Context) (now, hidden string, err error) {
 }
 
 func (w *world) image(ctx context.Context, app string) (string, error) {
-	droplet, err := w.platform().CurrentDroplet(ctx, app)
+	droplet, err := w.reader.platform().Apps.CurrentDroplet(ctx, app)
 	if err != nil {
 		return "", err
 	}

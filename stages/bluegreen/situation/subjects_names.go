@@ -11,7 +11,7 @@ import (
 
 // users are who else uses blue's or green's service: apps and keys.
 func (w *world) users(ctx context.Context) ([]report.Subject, error) {
-	if w.Backing == nil {
+	if w.reader.Backing == nil {
 		return nil, nil
 	}
 	blue, err := w.otherUsers(ctx, w.blue.Service, false)
@@ -29,17 +29,17 @@ func (w *world) users(ctx context.Context) ([]report.Subject, error) {
 
 // otherUsers are the apps, unless any may be bound, and the keys of a service.
 func (w *world) otherUsers(ctx context.Context, service string, anyApp bool) ([]string, error) {
-	bindings, err := w.platform().Bindings(ctx, cloudfoundry.BindingFilter{Instance: service})
+	bindings, err := w.reader.platform().Services.Bindings(ctx, cloudfoundry.BindingFilter{Instance: service})
 	if err != nil {
 		return nil, err
 	}
 	var all []string
 	for _, b := range bindings {
 		if w.part(b.AppGUID) == "" && !anyApp {
-			all = append(all, "app "+upgrade.Describe(ctx, w.platform(), b.AppGUID))
+			all = append(all, "app "+upgrade.Describe(ctx, w.reader.platform(), b.AppGUID))
 		}
 	}
-	keys, err := w.platform().KeysOf(ctx, service)
+	keys, err := w.reader.platform().Services.ServiceKeys(ctx, service)
 	for _, key := range keys {
 		all = append(all, "key "+key.Name+" ("+key.GUID+")")
 	}
@@ -67,7 +67,7 @@ func (w *world) names(ctx context.Context) ([]report.Subject, error) {
 // renamed are objects of the run that have a name which it does not give them.
 func (w *world) renamed() []string {
 	var odd []string
-	n := w.Names
+	n := w.reader.Names
 	if w.app != nil && w.app.Name != w.blue.Name && w.app.Name != n.OldApp {
 		odd = append(odd, "blue is named "+w.app.Name)
 	}
@@ -84,8 +84,8 @@ func (w *world) renamed() []string {
 // the live app's name, or one that is on the way there.
 func (w *world) appsWithOurNames(ctx context.Context) ([]string, error) {
 	var odd []string
-	for _, name := range []string{w.Names.LiveApp, w.Names.OldApp, w.Names.NewApp} {
-		app, err := w.platform().AppByName(ctx, name)
+	for _, name := range []string{w.reader.Names.LiveApp, w.reader.Names.OldApp, w.reader.Names.NewApp} {
+		app, err := w.reader.platform().Apps.ByName(ctx, name)
 		if err != nil {
 			return nil, err
 		}
@@ -97,12 +97,12 @@ func (w *world) appsWithOurNames(ctx context.Context) ([]string, error) {
 }
 
 func (w *world) servicesWithOurNames(ctx context.Context) ([]string, error) {
-	if w.Backing == nil {
+	if w.reader.Backing == nil {
 		return nil, nil
 	}
 	var odd []string
-	for _, name := range []string{w.Names.Service, w.Names.OldService, w.Names.NewService} {
-		service, err := w.platform().ServiceInstanceByName(ctx, name)
+	for _, name := range []string{w.reader.Names.Service, w.reader.Names.OldService, w.reader.Names.NewService} {
+		service, err := w.reader.platform().Services.ServiceInstanceByName(ctx, name)
 		if err != nil {
 			return nil, err
 		}

@@ -35,7 +35,7 @@ func (w *world) routes(ctx context.Context) ([]report.Subject, error) {
 // both or green. One that is deleted has not moved.
 func (w *world) liveRoute(ctx context.Context, route upgrade.LiveRoute) (text string, at upgrade.Traffic, err error) {
 	text = route.Address + " (" + route.GUID + ")"
-	now, err := w.platform().Route(ctx, route.GUID)
+	now, err := w.reader.platform().Routes.Get(ctx, route.GUID)
 	if cloudfoundry.IsNotFound(err) {
 		return text + " is deleted", upgrade.ToBlue, nil
 	}
@@ -48,7 +48,7 @@ func (w *world) liveRoute(ctx context.Context, route upgrade.LiveRoute) (text st
 	for _, stranger := range w.strangers(ctx, now) {
 		text += " leads to app " + stranger
 	}
-	service, err := w.platform().RouteService(ctx, route.GUID)
+	service, err := w.reader.platform().Routes.ServiceOf(ctx, route.GUID)
 	if err != nil {
 		return "", "", err
 	}
@@ -73,7 +73,7 @@ func (w *world) strangers(ctx context.Context, route *cloudfoundry.Route) []stri
 	var all []string
 	for _, d := range route.Destinations {
 		if w.part(d.AppGUID) == "" {
-			all = append(all, upgrade.Describe(ctx, w.platform(), d.AppGUID))
+			all = append(all, upgrade.Describe(ctx, w.reader.platform(), d.AppGUID))
 		}
 	}
 	slices.Sort(all)
@@ -91,13 +91,13 @@ func (w *world) otherRoutes(ctx context.Context) ([]string, error) {
 		}
 		all = append(all, some...)
 	}
-	route, err := w.platform().RouteByAddress(ctx, w.Names.TemporaryRoute)
+	route, err := w.reader.platform().Routes.ByAddress(ctx, w.reader.Names.TemporaryRoute)
 	if err != nil || route == nil {
 		return all, err
 	}
 	for _, d := range route.Destinations {
 		if w.green == nil || d.AppGUID != w.green.GUID {
-			all = append(all, route.Address+" leads to app "+upgrade.Describe(ctx, w.platform(), d.AppGUID))
+			all = append(all, route.Address+" leads to app "+upgrade.Describe(ctx, w.reader.platform(), d.AppGUID))
 		}
 	}
 	return all, nil
@@ -109,14 +109,14 @@ func (w *world) unknownRoutes(ctx context.Context, app *cloudfoundry.App) ([]str
 	if app == nil {
 		return nil, nil
 	}
-	routes, err := w.platform().RoutesOfApp(ctx, app.GUID)
+	routes, err := w.reader.platform().Routes.OfApp(ctx, app.GUID)
 	if err != nil {
 		return nil, err
 	}
 	var all []string
 	for _, route := range routes {
 		isLive := slices.ContainsFunc(w.blue.Routes, func(live upgrade.LiveRoute) bool { return live.GUID == route.GUID })
-		if !isLive && !w.run().Owns(route.Metadata) {
+		if !isLive && !w.reader.run().Owns(route.Metadata) {
 			all = append(all, fmt.Sprintf("%s leads to %s", route.Address, w.part(app.GUID)))
 		}
 	}

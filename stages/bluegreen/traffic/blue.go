@@ -69,13 +69,23 @@ func wait(ctx context.Context, d time.Duration) error {
 
 func (t *Traffic) recordOff() runner.Task {
 	return runner.Task{Name: "record that blue is off the live routes", Effect: runner.Creates, Do: func(ctx context.Context, o *runner.Observation) error {
-		return t.run().Set(ctx, factBlueOff, t.platform().Now())
+		return t.run().Set(ctx, factBlueOff, t.platform().Space.Now())
 	}}
 }
 
 // BlueIsOff reports whether blue is off the live routes, drained, and green has all
 // that was written to it. Until then blue is the only app that surely has every write.
 func (t *Traffic) BlueIsOff() bool { return !t.run().Time(factBlueOff).IsZero() }
+
+// AbortUnmapBlue are the tasks that map blue again at once, unless it is off the live
+// routes already with all it had written to green: until then it is the only app that
+// surely has every write.
+func (t *Traffic) AbortUnmapBlue(ctx context.Context) ([]runner.Task, error) {
+	if t.BlueIsOff() {
+		return nil, nil
+	}
+	return t.MapBlue(ctx)
+}
 
 // Drained is the task that waits until Drain has passed since blue was off the live
 // routes; most often it has.
@@ -86,7 +96,7 @@ func (t *Traffic) Drained() runner.Task {
 			return runner.Refuse("the run does not record when blue was taken off the live routes")
 		}
 		o.Say("off the live routes since %s", off.UTC().Format("2006-01-02 15:04:05 MST"))
-		return wait(ctx, t.Drain-t.platform().Now().Sub(off))
+		return wait(ctx, t.Drain-t.platform().Space.Now().Sub(off))
 	}}
 }
 

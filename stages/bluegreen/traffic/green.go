@@ -67,6 +67,10 @@ func (t *Traffic) UndoMapGreen(ctx context.Context) ([]runner.Task, error) {
 		return nil, err
 	}
 	if t.shared() {
+		// The rollback that is planned here creates the route only when it is run.
+		if t.Names.PrivateRoute == "" {
+			return t.UnmapGreen(ctx)
+		}
 		return t.UnmapGreen(ctx, drop)
 	}
 	tasks, err := t.UnmapGreen(ctx)
@@ -97,8 +101,9 @@ func (t *Traffic) takeOff(ctx context.Context) ([]runner.Task, error) {
 	if fallback.GUID != b.App {
 		who = "the released app " + fallback.Name
 	}
-	// Mapped is not served: only an answer of its own at every router is proof.
-	tasks := t.Proof.OnEveryRouter(who, mapped, t.Live.FallbackInstances, "answers", proof.Served)
+	// Mapped is not served: only an answer of its own at every router is proof. A revert
+	// has mapped blue before, and caught it up since.
+	tasks := t.Proof.OnEveryRouter(who, mapped, t.Live.FallbackInstances, "still answers", proof.Served)
 	for _, route := range mapped {
 		tasks = append(tasks, t.unmapRoute(app.Name, app.GUID, route, t.mayLeave(who, route, fallback.GUID, app.GUID)))
 	}

@@ -17,7 +17,7 @@ func (t *Traffic) updatePrivately(ctx context.Context, b upgrade.Blue) ([]runner
 		return nil, nil
 	}
 	address := t.Names.PrivateRoute
-	route, err := t.platform().RouteByAddress(ctx, address)
+	route, err := t.platform().Routes.ByAddress(ctx, address)
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +29,7 @@ func (t *Traffic) updatePrivately(ctx context.Context, b upgrade.Blue) ([]runner
 		tasks = append(tasks, runner.Task{
 			Name: "create route " + address, Effect: runner.Creates, ByHand: "cf create-route " + upgrade.RouteArguments(address),
 			Do: func(ctx context.Context, _ *runner.Observation) error {
-				_, err := t.platform().CreateRoute(ctx, address, t.run().Labels(upgrade.RoleBlue))
+				_, err := t.platform().Routes.Create(ctx, address, t.run().Labels(upgrade.RoleBlue))
 				return err
 			},
 		})
@@ -51,14 +51,14 @@ func (t *Traffic) mapPrivate(name string) runner.Task {
 			if err != nil {
 				return err
 			}
-			route, err := t.platform().RouteByAddress(ctx, address)
+			route, err := t.platform().Routes.ByAddress(ctx, address)
 			if err != nil {
 				return err
 			}
 			if route == nil || !t.run().Owns(route.Metadata) {
 				return runner.Refuse("route %s is gone, or was not made by this run", address)
 			}
-			return t.platform().MapRoute(ctx, route.GUID, b.App)
+			return t.platform().Routes.Map(ctx, route.GUID, b.App)
 		},
 	}
 }
@@ -70,7 +70,7 @@ func (t *Traffic) dropPrivateRoute(ctx context.Context) (task runner.Task, need 
 	if address == "" {
 		return task, false, nil
 	}
-	route, err := t.platform().RouteByAddress(ctx, address)
+	route, err := t.platform().Routes.ByAddress(ctx, address)
 	if err != nil {
 		return task, false, err
 	}
@@ -85,7 +85,7 @@ func (t *Traffic) dropPrivate(ctx context.Context, o *runner.Observation) error 
 	if err != nil {
 		return err
 	}
-	route, err := t.platform().RouteByAddress(ctx, t.Names.PrivateRoute)
+	route, err := t.platform().Routes.ByAddress(ctx, t.Names.PrivateRoute)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (t *Traffic) dropPrivate(ctx context.Context, o *runner.Observation) error 
 			return runner.Refuse("route %s leads to another app as well", route.Address)
 		}
 	}
-	return t.platform().DeleteRoute(ctx, route.GUID)
+	return t.platform().Routes.Delete(ctx, route.GUID)
 }
 
 // RestoreTemporary is the task that creates the temporary route again where it was
@@ -113,12 +113,12 @@ func (t *Traffic) RestoreTemporary() runner.Task {
 			if err != nil {
 				return err
 			}
-			route, err := t.platform().CreateRoute(ctx, address, t.run().Labels(upgrade.RoleGreen))
+			route, err := t.platform().Routes.Create(ctx, address, t.run().Labels(upgrade.RoleGreen))
 			if err != nil {
 				return err
 			}
 			o.Say("%s leads to %s", route.Address, app.Name)
-			return t.platform().MapRoute(ctx, route.GUID, app.GUID)
+			return t.platform().Routes.Map(ctx, route.GUID, app.GUID)
 		},
 	}
 }

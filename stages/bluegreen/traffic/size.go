@@ -11,7 +11,7 @@ import (
 )
 
 // Green is made with blue's size. Days may pass before it serves, and somebody may
-// scale blue meanwhile: green must be able to carry what blue does.
+// scale blue meanwhile: green must be able to serve what blue does.
 
 // Size is the size of an app, for people.
 func Size(p *cloudfoundry.Process) string {
@@ -23,10 +23,10 @@ func (t *Traffic) sizes(ctx context.Context, app *cloudfoundry.App) (blue, green
 	if err != nil {
 		return nil, nil, err
 	}
-	if blue, err = t.platform().Process(ctx, b.App); err != nil {
+	if blue, err = t.platform().Apps.Process(ctx, b.App); err != nil {
 		return nil, nil, err
 	}
-	green, err = t.platform().Process(ctx, app.GUID)
+	green, err = t.platform().Apps.Process(ctx, app.GUID)
 	return blue, green, err
 }
 
@@ -109,7 +109,7 @@ func (t *Traffic) growBlue(ctx context.Context, b upgrade.Blue) ([]runner.Task, 
 	if err != nil || app == nil {
 		return nil, err
 	}
-	now, err := t.platform().Process(ctx, app.GUID)
+	now, err := t.platform().Apps.Process(ctx, app.GUID)
 	if err != nil || now.Instances >= b.Instances {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func (t *Traffic) scale(who string, app *cloudfoundry.App, from, to int) []runne
 			Name: fmt.Sprintf("scale %s from %d to %s", app.Name, from, runner.Count(to, "instance", "instances")), Effect: runner.Changes,
 			ByHand: fmt.Sprintf("cf scale %s -i %d", app.Name, to),
 			Do: func(ctx context.Context, _ *runner.Observation) error {
-				return t.platform().ScaleApp(ctx, app.GUID, to)
+				return t.platform().Apps.Scale(ctx, app.GUID, to)
 			},
 		},
 		{

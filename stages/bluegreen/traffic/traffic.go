@@ -26,7 +26,7 @@ type Traffic struct {
 	Names bluegreen.Names
 	// Follower, where set, is what must follow the traffic.
 	Follower bluegreen.Follower
-	// Entered is told of the phases of a change, for the witness; see package witness.
+	// Entered is called at each phase of a change, for the witness; see package witness.
 	Entered func(phase string)
 	// Drain is how long requests in flight may take after a route is unmapped.
 	Drain time.Duration
@@ -50,7 +50,7 @@ func (t *Traffic) mapRoute(name, app string, route upgrade.LiveRoute) runner.Tas
 				return err
 			}
 			t.enter(during)
-			return t.platform().MapRoute(ctx, now.GUID, app)
+			return t.platform().Routes.Map(ctx, now.GUID, app)
 		},
 	}
 }
@@ -72,7 +72,7 @@ func (t *Traffic) unmapRoute(name, app string, route upgrade.LiveRoute, allowed 
 				}
 			}
 			t.enter(during)
-			return t.platform().UnmapRoute(ctx, now.GUID, app)
+			return t.platform().Routes.Unmap(ctx, now.GUID, app)
 		},
 	}
 }

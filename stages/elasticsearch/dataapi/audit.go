@@ -1,6 +1,7 @@
 package dataapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,24 +14,21 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dmapi"
 )
 
-// eventsPage is how many audit events are asked for at a time. The API caps
-// it nowhere.
-const eventsPage = 200
+// eventsPerPage is how many audit events are requested per page. The API has no
+// maximum.
+const eventsPerPage = 200
 
-// Event is one audit event: who changed what is left out.
+// Event is one audit event, without the user who caused it.
 type Event struct {
 	ID   int
 	Type string
-	// ObjectType is "Service", "Brief", …, or "" for an event that has no
-	// object any more. The object's id is the database's own, of no use here.
-	ObjectType string
-	// CreatedAt has microseconds. It is set before the change is committed, so
-	// an event can become visible after a later one.
+	// CreatedAt has microseconds. It is set before the change is committed, so an
+	// event can become visible after a later one.
 	CreatedAt time.Time
 	Data      EventData
 }
 
-// EventData is what of an event's data names an object. Which field means what
+// EventData is the ids in an event's data; "" or 0 if it has none. What an id means
 // depends on the type: in create_draft_service, serviceId is an internal key.
 type EventData struct {
 	ServiceID  string
@@ -38,13 +36,13 @@ type EventData struct {
 	SupplierID int
 }
 
-// AuditEvents returns the events since a time, in their order, each once.
+// AuditEvents returns the events since a time, in order of time, each once.
 //
-// The API filters by day alone, and of its operators only "D" and ">=D" mean
-// what they say, so the day is asked for and the rest is left out here. The
-// latest come first, so that reading can stop at the first that is too early:
-// what is added meanwhile only repeats events, and hides none.
-// (data API: app/main/views/audits.py)
+// The API filters by day only, and of its operators only "D" and ">=D" work as
+// documented, so AuditEvents requests whole days and drops the events before the
+// time. It requests the latest first and stops at the first page with an event
+// that is too early: events that are added while it reads repeat others on the
+// next page, but hide none (data API: app/main/views/audits.py).
 func (c *Client) AuditEvents(ctx context.Context, since time.Time) ([]Event, error) {
 	seen := map[int]bool{}
 	var events []Event
@@ -63,71 +61,67 @@ func (c *Client) AuditEvents(ctx context.Context, since time.Time) ([]Event, err
 			}
 		}
 		if early || last {
-			slices.SortFunc(events, inOrder)
+			slices.SortFunc(events, byTime)
 			return events, nil
 		}
 	}
 }
 
-func inOrder(a, b Event) int {
-	if by := a.CreatedAt.Compare(b.CreatedAt); by != 0 {
-		return by
-	}
-	return a.ID - b.ID
+func byTime(a, b Event) int {
+	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 }
 
 func (c *Client) eventsPage(ctx context.Context, since time.Time, page int) (events []Event, last bool, err error) {
 	query := url.Values{
 		"audit-date":   {">=" + since.UTC().Format(time.DateOnly)},
 		"latest_first": {"true"},
-		"per_page":     {strconv.Itoa(eventsPage)},
+		"per_page":     {strconv.Itoa(eventsPerPage)},
 		"page":         {strconv.Itoa(page)},
 	}
 	op := fmt.Sprintf("list audit events since %s, page %d", since.UTC().Format(time.DateOnly), page)
 	body, err := c.api.Call(ctx, dmapi.Request{Op: op, Method: http.MethodGet, Path: "/audit-events", Query: query})
-	if page > 1 && missing(err) {
+	if page > 1 && notFound(err) {
 		return nil, true, nil
 	}
 	if err != nil {
 		return nil, false, err
 	}
-	var answer struct {
+	var response struct {
 		Links struct {
 			Next string `json:"next"`
 		} `json:"links"`
 		Events []struct {
-			ID         int             `json:"id"`
-			Type       string          `json:"type"`
-			ObjectType string          `json:"objectType"`
-			CreatedAt  time.Time       `json:"createdAt"`
-			Data       json.RawMessage `json:"data"`
+			ID        int             `json:"id"`
+			Type      string          `json:"type"`
+			CreatedAt time.Time       `json:"createdAt"`
+			Data      json.RawMessage `json:"data"`
 		} `json:"auditEvents"`
 	}
-	if err := c.api.Decode(op, body, &answer); err != nil {
+	if err := c.api.Decode(op, body, &response); err != nil {
 		return nil, false, err
 	}
-	for _, e := range answer.Events {
-		events = append(events, Event{e.ID, e.Type, e.ObjectType, e.CreatedAt, eventData(e.Data)})
+	for _, e := range response.Events {
+		events = append(events, Event{e.ID, e.Type, e.CreatedAt, parseEventData(e.Data)})
 	}
-	return events, answer.Links.Next == "", nil
+	return events, response.Links.Next == "", nil
 }
 
-// eventData reads the ids that an event names. Events of other kinds keep
-// other things under the same names, so a value that is no id is no id.
-func eventData(raw json.RawMessage) EventData {
+// parseEventData reads the ids in an event's data. Some types of events have other
+// values in fields of the same name; a value that is not an id is ignored.
+func parseEventData(raw json.RawMessage) EventData {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(raw, &fields) != nil {
 		return EventData{}
 	}
-	supplier, _ := strconv.Atoi(fieldID(fields["supplierId"]))
+	supplier, _ := strconv.Atoi(parseID(fields["supplierId"]))
 	return EventData{
-		ServiceID:  fieldID(fields["serviceId"]),
-		BriefID:    fieldID(fields["briefId"]),
+		ServiceID:  parseID(fields["serviceId"]),
+		BriefID:    parseID(fields["briefId"]),
 		SupplierID: supplier,
 	}
 }
 
-func fieldID(raw json.RawMessage) string {
+func parseID(raw json.RawMessage) string {
 	var i id
 	if len(raw) == 0 || i.UnmarshalJSON(raw) != nil {
 		return ""

@@ -12,7 +12,7 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
 )
 
-// canned answers each request with the same body, so that what is measured is the client's own work.
+// canned answers each request with the same body, so that only the client's own work is measured.
 type canned []byte
 
 func (c canned) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -22,8 +22,8 @@ func (c canned) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// A page of 100 services, from the answer's body to documents that can be put.
-func BenchmarkAPageOfServices(b *testing.B) {
+// BenchmarkServices reads a page of 100 services.
+func BenchmarkServices(b *testing.B) {
 	answer := httptest.NewRecorder()
 	request := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/services?framework=g-cloud-12", nil)
 	request.Header.Set("Authorization", "Bearer "+token)

@@ -19,15 +19,15 @@ import (
 
 const token = "myToken"
 
-// answers are what a server says, by "/path?query"; anything else that is asked
-// fails the test.
+// answers are a server's handlers by "/path?query". Any other request fails the
+// test.
 type answers map[string]http.HandlerFunc
 
 func serve(t *testing.T, known answers) *dataapi.Client {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer, is := known[r.RequestURI]
-		if !is || r.Method != http.MethodGet {
+		answer, ok := known[r.RequestURI]
+		if !ok || r.Method != http.MethodGet {
 			t.Errorf("unexpected request: %s %s", r.Method, r.RequestURI)
 			http.NotFound(w, r)
 			return
@@ -41,6 +41,7 @@ func serve(t *testing.T, known answers) *dataapi.Client {
 	})
 }
 
+// say returns a handler that responds with a status and a body.
 func say(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
@@ -48,14 +49,12 @@ func say(status int, body string) http.HandlerFunc {
 	}
 }
 
-func routerSays(what string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("X-Cf-RouterError", what)
-		w.WriteHeader(http.StatusNotFound)
-	}
+func routerSays(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("X-Cf-RouterError", "unknown_route")
+	w.WriteHeader(http.StatusNotFound)
 }
 
-func TestAPageOfServicesGoesOnAsItCame(t *testing.T) {
+func TestServices(t *testing.T) {
 	first := `{"id": "123456789012345", "status":"published","frameworkSlug":"g-cloud-12","supplierId":92,"price":1.50}`
 	c := serve(t, answers{
 		"/services?framework=g-cloud-12%2Cg-cloud-11&page=1": say(200, `{"meta":{"total":201},
@@ -63,7 +62,7 @@ func TestAPageOfServicesGoesOnAsItCame(t *testing.T) {
 			"services":[`+first+`,{"id":"2","status":"disabled","frameworkSlug":"g-cloud-11"}]}`),
 		"/services?framework=g-cloud-12%2Cg-cloud-11&page=2": say(200, `{"meta":{"total":201},"links":{"prev":"x"},"services":[]}`),
 		"/services?framework=g-cloud-12%2Cg-cloud-11&page=3": say(404, `{"error":"Not found"}`),
-		"/services?framework=g-cloud-12%2Cg-cloud-11&page=4": routerSays("unknown_route"),
+		"/services?framework=g-cloud-12%2Cg-cloud-11&page=4": routerSays,
 	})
 	frameworks := []string{"g-cloud-12", "g-cloud-11"}
 	got, err := c.Services(t.Context(), frameworks, 1)
@@ -71,14 +70,14 @@ func TestAPageOfServicesGoesOnAsItCame(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := dataapi.Page{Number: 1, Total: 201, Documents: []dataapi.Document{
-		{ID: "123456789012345", Kind: dataapi.Services, Status: "published", Framework: "g-cloud-12", SupplierID: 92, Raw: []byte(first)},
+		{ID: "123456789012345", Kind: dataapi.Services, Status: "published", Framework: "g-cloud-12", Raw: []byte(first)},
 		{ID: "2", Kind: dataapi.Services, Status: "disabled", Framework: "g-cloud-11", Raw: []byte(`{"id":"2","status":"disabled","frameworkSlug":"g-cloud-11"}`)},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if !got.Documents[0].Belongs() || got.Documents[1].Belongs() {
-		t.Error("what belongs in an index is told wrongly")
+	if !got.Documents[0].IsIndexed() || got.Documents[1].IsIndexed() {
+		t.Error("IsIndexed is wrong")
 	}
 	if got, err := c.Services(t.Context(), frameworks, 2); err != nil || !got.Last {
 		t.Error(got, err)
@@ -87,22 +86,22 @@ func TestAPageOfServicesGoesOnAsItCame(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := c.Services(t.Context(), frameworks, 4); err == nil || errors.Is(err, dataapi.ErrNoPage) {
-		t.Error("the router's 404 was taken for the end:", err)
+		t.Error("the router's 404 was taken for the last page:", err)
 	}
 }
 
-func TestBriefsHaveNumbersForIDs(t *testing.T) {
+func TestBriefs(t *testing.T) {
 	c := serve(t, answers{
 		"/briefs?framework=dos&page=1&status=live%2Cclosed": say(200,
 			`{"meta":{"total":1},"links":{},"briefs":[{"id":42,"status":"live","frameworkSlug":"dos"}]}`),
 	})
 	got, err := c.Briefs(t.Context(), []string{"dos"}, []string{"live", "closed"}, 1)
-	if err != nil || len(got.Documents) != 1 || got.Documents[0].ID != "42" || !got.Documents[0].Belongs() || !got.Last {
+	if err != nil || len(got.Documents) != 1 || got.Documents[0].ID != "42" || !got.Documents[0].IsIndexed() || !got.Last {
 		t.Error(got, err)
 	}
 }
 
-func TestTotals(t *testing.T) {
+func TestTotal(t *testing.T) {
 	c := serve(t, answers{
 		"/services?framework=g&page=1&status=published":                                        say(200, `{"meta":{"total":7},"services":[]}`),
 		"/briefs?framework=d&page=1&status=live%2Ccancelled%2Cunsuccessful%2Cawarded%2Cclosed": say(200, `{"meta":{"total":5},"briefs":[]}`),
@@ -115,37 +114,37 @@ func TestTotals(t *testing.T) {
 	}
 }
 
-func TestASingleBriefLosesWhatIsNobodysBusiness(t *testing.T) {
+func TestDocumentHasTheFieldsOfAListing(t *testing.T) {
 	c := serve(t, answers{
 		"/briefs/42": say(200, `{"briefs":{"id":42,"status":"withdrawn","frameworkSlug":"dos","price":1.50,
 			"clarificationQuestionsAreClosed":true,"clarificationQuestions":[{"question":"q"}],"users":[{"emailAddress":"a@example.com"}]}}`),
 		"/briefs/43":    say(404, `{"error":"Not found"}`),
-		"/briefs/44":    routerSays("unknown_route"),
+		"/briefs/44":    routerSays,
 		"/services/%5B": say(200, `{"services":{"id":"[","status":"enabled","frameworkSlug":"g"},"serviceMadeUnavailableAuditEvent":null}`),
 	})
-	got, err := c.Brief(t.Context(), "42")
+	got, err := c.Document(t.Context(), dataapi.Briefs, "42")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := `{"clarificationQuestionsAreClosed":true,"frameworkSlug":"dos","id":42,"price":1.50,"status":"withdrawn"}`
-	if string(got.Raw) != want || got.ID != "42" || !got.Belongs() {
+	if string(got.Raw) != want || got.ID != "42" || !got.IsIndexed() {
 		t.Errorf("%s", got.Raw)
 	}
-	if got, err := c.Brief(t.Context(), "43"); got != nil || err != nil {
+	if got, err := c.Document(t.Context(), dataapi.Briefs, "43"); got != nil || err != nil {
 		t.Error(got, err)
 	}
-	if _, err := c.Brief(t.Context(), "44"); err == nil {
-		t.Error("the router's 404 was taken for no brief")
+	if _, err := c.Document(t.Context(), dataapi.Briefs, "44"); err == nil {
+		t.Error("the router's 404 was taken for a missing brief")
 	}
-	if got, err := c.Service(t.Context(), "["); err != nil || got.Belongs() || got.ID != "[" {
+	if got, err := c.Document(t.Context(), dataapi.Services, "["); err != nil || got.IsIndexed() || got.ID != "[" {
 		t.Error(got, err)
 	}
-	if _, err := c.Service(t.Context(), ".."); err == nil {
-		t.Error("an id that is a way up was sent")
+	if _, err := c.Document(t.Context(), dataapi.Services, ".."); err == nil {
+		t.Error("the id .. was sent")
 	}
 }
 
-func TestServicesOfASupplier(t *testing.T) {
+func TestSupplierServices(t *testing.T) {
 	c := serve(t, answers{
 		"/services?framework=g&supplier_id=92": say(200, `{"meta":{"total":1},"services":[{"id":"1","status":"published","frameworkSlug":"g"}]}`),
 		"/services?framework=g&supplier_id=93": say(404, `{"error":"supplier_id '93' not found"}`),
@@ -158,7 +157,7 @@ func TestServicesOfASupplier(t *testing.T) {
 	}
 }
 
-func TestAuditEventsAreReadFromTheLatestBack(t *testing.T) {
+func TestAuditEvents(t *testing.T) {
 	event := func(id int, at, data string) string {
 		return fmt.Sprintf(`{"id":%d,"type":"update_service","objectType":"Service","objectId":9,"createdAt":%q,"data":%s,"user":"a@example.com"}`, id, at, data)
 	}
@@ -170,8 +169,7 @@ func TestAuditEventsAreReadFromTheLatestBack(t *testing.T) {
 	}
 	known := answers{}
 	for i, page := range pages {
-		known[fmt.Sprintf("/audit-events?audit-date=%%3E%%3D2021-03-01&latest_first=true&page=%d&per_page=200", i+1)] =
-			say(200, `{"auditEvents":[`+strings.Join(page, ",")+`],"links":{"next":"http://elsewhere/"}}`)
+		known[fmt.Sprintf("/audit-events?audit-date=%%3E%%3D2021-03-01&latest_first=true&page=%d&per_page=200", i+1)] = say(200, `{"auditEvents":[`+strings.Join(page, ",")+`],"links":{"next":"http://elsewhere/"}}`)
 	}
 	c := serve(t, known)
 	got, err := c.AuditEvents(t.Context(), time.Date(2021, 3, 1, 10, 0, 0, 0, time.UTC))
@@ -182,10 +180,10 @@ func TestAuditEventsAreReadFromTheLatestBack(t *testing.T) {
 		return time.Date(2021, 3, 1, 10, 0, second, micro*1000, time.UTC)
 	}
 	want := []dataapi.Event{
-		{ID: 2, Type: "update_service", ObjectType: "Service", CreatedAt: at(0, 0)},
-		{ID: 4, Type: "update_service", ObjectType: "Service", CreatedAt: at(1, 1)},
-		{ID: 3, Type: "update_service", ObjectType: "Service", CreatedAt: at(1, 2), Data: dataapi.EventData{BriefID: "7"}},
-		{ID: 5, Type: "update_service", ObjectType: "Service", CreatedAt: at(2, 0), Data: dataapi.EventData{ServiceID: "s5", SupplierID: 92}},
+		{ID: 2, Type: "update_service", CreatedAt: at(0, 0)},
+		{ID: 4, Type: "update_service", CreatedAt: at(1, 1)},
+		{ID: 3, Type: "update_service", CreatedAt: at(1, 2), Data: dataapi.EventData{BriefID: "7"}},
+		{ID: 5, Type: "update_service", CreatedAt: at(2, 0), Data: dataapi.EventData{ServiceID: "s5", SupplierID: 92}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -194,7 +192,7 @@ func TestAuditEventsAreReadFromTheLatestBack(t *testing.T) {
 
 func TestTheTokenIsNeverInAnError(t *testing.T) {
 	c := serve(t, answers{"/services/1": say(403, `{"error":"Forbidden; invalid bearer token provided `+token+`"}`)})
-	_, err := c.Service(t.Context(), "1")
+	_, err := c.Document(t.Context(), dataapi.Services, "1")
 	if err == nil || strings.Contains(err.Error(), token) || !strings.Contains(err.Error(), "DM_DATA_API_TOKEN_PREVIEW") {
 		t.Error(err)
 	}
@@ -203,31 +201,15 @@ func TestTheTokenIsNeverInAnError(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoAnswerOfTheAPIs(t *testing.T) {
+func TestMalformedListingsAreErrors(t *testing.T) {
 	for what, body := range map[string]string{
-		"a page":                `<html>maintenance</html>`,
-		"a listing of nothings": `{"meta":{"total":1},"services":[{}]}`,
-		"another id":            `{"meta":{"total":1},"services":[{"id":1.5}]}`,
+		"HTML":            `<html>maintenance</html>`,
+		"no ids":          `{"meta":{"total":1},"services":[{}]}`,
+		"a fractional id": `{"meta":{"total":1},"services":[{"id":1.5}]}`,
 	} {
 		c := serve(t, answers{"/services?framework=g&page=1": say(200, body)})
 		if got, err := c.Services(t.Context(), []string{"g"}, 1); err == nil {
 			t.Errorf("%s: %v", what, got)
 		}
-	}
-}
-
-func TestTheServersClock(t *testing.T) {
-	c := serve(t, answers{"/services/1": func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Date", "Mon, 01 Mar 2021 10:00:00 GMT")
-		say(404, `{"error":"Not found"}`)(w, r)
-	}})
-	if !c.Date().IsZero() {
-		t.Error("a time before any answer")
-	}
-	if _, err := c.Service(t.Context(), "1"); err != nil {
-		t.Fatal(err)
-	}
-	if want := time.Date(2021, 3, 1, 10, 0, 0, 0, time.UTC); !c.Date().Equal(want) {
-		t.Error(c.Date())
 	}
 }

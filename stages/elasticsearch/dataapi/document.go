@@ -8,7 +8,8 @@ import (
 	"strconv"
 )
 
-// Kind is what a document is.
+// Kind is the kind of a document. Its value is the data API's name for it, in
+// paths and in responses.
 type Kind string
 
 // The kinds of documents that are indexed.
@@ -17,10 +18,11 @@ const (
 	Briefs   Kind = "briefs"
 )
 
-// Indexed returns the sets of statuses that belong in an index. Briefs have
-// two, asked one after the other: the data API compresses only what is public,
-// so withdrawn briefs go by themselves (scripts: index_to_search_service.py).
-func (k Kind) Indexed() [][]string {
+// IndexedStatuses returns the statuses of the documents that belong in an index,
+// in sets to list one after the other. Briefs have two sets: the data API does not
+// compress a listing with withdrawn briefs, so these are listed by themselves
+// (scripts: index_to_search_service.py).
+func (k Kind) IndexedStatuses() [][]string {
 	if k == Briefs {
 		return [][]string{{"live", "cancelled", "unsuccessful", "awarded", "closed"}, {"withdrawn"}}
 	}
@@ -31,33 +33,33 @@ func (k Kind) Indexed() [][]string {
 type Page struct {
 	// Number counts from 1.
 	Number int
-	// Total is how many documents the whole listing has, as of this page.
+	// Total is how many documents the whole listing had when this page was read.
 	Total     int
 	Documents []Document
-	// Last: there is no page after it.
+	// Last is true if no page follows.
 	Last bool
 }
 
-// Document is one service or brief. Only what decides about it is decoded; the
-// document goes on as the bytes it came as.
+// Document is one service or brief. Only the fields that decide what happens to it
+// are decoded.
 type Document struct {
 	ID     string
 	Kind   Kind
 	Status string
-	// Framework is the slug of its framework.
+	// Framework is the framework's slug.
 	Framework string
-	// SupplierID is 0 for a brief.
-	SupplierID int
-	Raw        json.RawMessage
+	// Raw is the document as the data API sent it.
+	Raw json.RawMessage
 }
 
-// Belongs tells whether its status is one that is indexed.
-func (d *Document) Belongs() bool {
-	return slices.ContainsFunc(d.Kind.Indexed(), func(set []string) bool { return slices.Contains(set, d.Status) })
+// IsIndexed reports whether documents with this status belong in an index.
+func (d *Document) IsIndexed() bool {
+	return slices.ContainsFunc(d.Kind.IndexedStatuses(), func(set []string) bool { return slices.Contains(set, d.Status) })
 }
 
-// read takes a listing's page.
-func (p *Page) read(kind Kind, body []byte) error {
+// parsePage parses one page of a listing.
+func parsePage(kind Kind, body []byte) (Page, error) {
+	var p Page
 	s := scanner{text: body}
 	var meta struct {
 		Total int `json:"total"`
@@ -65,17 +67,17 @@ func (p *Page) read(kind Kind, body []byte) error {
 	var links struct {
 		Next string `json:"next"`
 	}
-	err := s.whole(func(key []byte) error {
+	err := s.wholeObject(func(key []byte) error {
 		switch string(key) {
 		case "meta":
-			return s.into(&meta)
+			return s.decode(&meta)
 		case "links":
-			return s.into(&links)
+			return s.decode(&links)
 		case string(kind):
 			return s.array(func() error {
 				d, err := s.document(kind)
 				if err == nil && d.ID == "" {
-					err = fmt.Errorf("document %d of it has no id", len(p.Documents)+1)
+					err = fmt.Errorf("document %d on the page has no id", len(p.Documents)+1)
 				}
 				p.Documents = append(p.Documents, d)
 				return err
@@ -85,42 +87,36 @@ func (p *Page) read(kind Kind, body []byte) error {
 		return err
 	})
 	p.Total = meta.Total
-	// The link is not followed: it is absolute, and may carry another host.
+	// The link is not followed: it is absolute and may name another host.
 	p.Last = links.Next == ""
-	return err
+	return p, err
 }
 
-// document takes one document, and reads what decides about it.
+// document reads one document.
 func (s *scanner) document(kind Kind) (Document, error) {
 	d := Document{Kind: kind}
-	if s.next() != '{' {
-		_, err := s.value()
-		return d, err
-	}
+	s.space()
 	start := s.at
-	var name, supplier id
+	var docID id
 	err := s.object(func(key []byte) error {
 		switch string(key) {
 		case "id":
-			return s.into(&name)
+			return s.decode(&docID)
 		case "status":
-			return s.into(&d.Status)
+			return s.decode(&d.Status)
 		case "frameworkSlug":
-			return s.into(&d.Framework)
-		case "supplierId":
-			return s.into(&supplier)
+			return s.decode(&d.Framework)
 		}
 		_, err := s.value()
 		return err
 	})
-	d.ID = string(name)
-	d.SupplierID, _ = strconv.Atoi(string(supplier))
+	d.ID = string(docID)
 	d.Raw = s.text[start:s.at:s.at]
 	return d, err
 }
 
-// into decodes the value that comes next.
-func (s *scanner) into(to any) error {
+// decode decodes the next value into the value that to points to.
+func (s *scanner) decode(to any) error {
 	raw, err := s.value()
 	if err != nil {
 		return err
@@ -128,7 +124,7 @@ func (s *scanner) into(to any) error {
 	return json.Unmarshal(raw, to)
 }
 
-// id is a text or a number: services have the one, briefs the other.
+// id is an id in JSON: a string for services, a number for briefs, or null ("").
 type id string
 
 func (i *id) UnmarshalJSON(raw []byte) error {
@@ -139,15 +135,16 @@ func (i *id) UnmarshalJSON(raw []byte) error {
 		if string(raw) == "null" {
 			return nil
 		}
-		return errors.New("an id is a text or a whole number")
+		return errors.New("an id is neither a string nor a whole number")
 	}
 	*i = id(raw)
 	return nil
 }
 
-// public takes out of a single brief what a listing does not show (data API:
-// app/models/main.py, Brief.serialize with_users and with_clarification_questions).
-func public(brief json.RawMessage) (json.RawMessage, error) {
+// asListed removes from a single brief the fields that a listing does not have
+// (data API: app/models/main.py, Brief.serialize with_users and
+// with_clarification_questions).
+func asListed(brief json.RawMessage) (json.RawMessage, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(brief, &fields); err != nil {
 		return nil, fmt.Errorf("read the brief: %w", err)

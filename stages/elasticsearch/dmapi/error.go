@@ -1,6 +1,7 @@
 package dmapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,92 +14,94 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-// maxMessage is how much of an error's text is worth a line: engine errors can
-// quote a whole document.
+// maxMessage is how many bytes of an error's text are kept: Elasticsearch
+// errors can quote a whole document.
 const maxMessage = 400
 
-// Error is what an API answered instead of a 2xx, or why it did not answer.
+// Error is a response other than a 2xx, or the reason why there was no usable
+// response.
 //
-// The bodies of a 401 and of a 403 about the token are never part of it: both
-// APIs echo the token that was offered (search API: app/authentication.py,
+// It never holds the body of a 401, nor of a 403 about the token: both APIs
+// echo the token they were sent (search API: app/authentication.py,
 // abort(403, incoming_token); the data API puts words before it).
 type Error struct {
 	// System is the API's name: "search API".
 	System string
 	// Op is what was attempted on what.
 	Op string
-	// Status is the HTTP status; 0 where no answer came.
+	// Status is the HTTP status; 0 if there was no usable response.
 	Status int
-	// Message is the API's own words, cut to a sane length.
+	// Message is the API's own error text, at most maxMessage bytes on one line.
 	Message string
-	// Router is what Cloud Foundry's router said when it answered in the app's
-	// place (X-Cf-RouterError: "unknown_route", "endpoint_failure", …).
+	// Router is the X-Cf-RouterError header ("unknown_route",
+	// "endpoint_failure", …), set when Cloud Foundry's router answered instead
+	// of the app.
 	Router string
-	// Err is why no answer came; nil where one did.
+	// Err is why there was no usable response; nil if there was one.
 	Err error
 
-	token string
-	said  json.RawMessage
-	html  bool
+	rejectedToken string // where the rejected token came from; "" if it was not rejected
+	detail        json.RawMessage
+	html          bool
 }
 
 func (e *Error) Error() string {
+	what := e.Message
 	switch {
 	case e.Status == 0:
-		return fmt.Sprintf("%s: %s: %s", e.System, e.Op, e.Message)
-	case e.token != "":
-		return fmt.Sprintf("%s: %s: %d: the token in %s was not accepted", e.System, e.Op, e.Status, e.token)
+		return fmt.Sprintf("%s: %s: %s", e.System, e.Op, what)
+	case e.rejectedToken != "":
+		what = fmt.Sprintf("the token in %s was not accepted", e.rejectedToken)
 	case e.Router != "":
-		return fmt.Sprintf("%s: %s: %d: the router answered in its place: %s", e.System, e.Op, e.Status, e.Router)
-	case e.Message == "":
+		what = "from the Cloud Foundry router, not from the app: " + e.Router
+	case what == "":
 		return fmt.Sprintf("%s: %s: %d %s", e.System, e.Op, e.Status, http.StatusText(e.Status))
 	}
-	return fmt.Sprintf("%s: %s: %d: %s", e.System, e.Op, e.Status, e.Message)
+	return fmt.Sprintf("%s: %s: %d: %s", e.System, e.Op, e.Status, what)
 }
 
-// Unwrap returns why no answer came.
+// Unwrap returns why there was no usable response.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Class tells the operator what to do about it: a rejected token is a setting;
-// 429, 5xx, a block of the whole cluster, the router's own answers and no
-// answer are a dependency's failure, which may be over at the next try; any
-// other answer says no.
+// Class implements runner.Classified. A rejected token is a setting
+// (Misconfigured). 429, 5xx, a cluster block, the router's own responses and no
+// response are a dependency's failure that a retry may not meet (Unavailable).
+// Any other response is final (Failed).
 func (e *Error) Class() runner.Class {
-	var classified runner.Classified
-	switch {
-	case e.token != "":
+	switch classified, ok := errors.AsType[runner.Classified](e.Err); {
+	case e.rejectedToken != "":
 		return runner.Misconfigured
-	case e.Status == 0 && errors.As(e.Err, &classified):
+	case ok:
 		return classified.Class()
-	case e.Status == 0 && errors.Is(e.Err, context.Canceled):
+	case errors.Is(e.Err, context.Canceled):
 		return runner.Interrupted
-	case e.Status == 0 && errors.Is(e.Err, httpclient.ErrNoPermit):
-		return runner.Failed
 	case e.Temporary():
 		return runner.Unavailable
 	}
 	return runner.Failed
 }
 
-// Temporary tells whether the same request may succeed later. A request that
-// was not sent for want of a permit, or was called off, is not.
+// Temporary reports whether the same request may succeed later. One that was
+// cancelled, or not sent for want of a permit, will not.
 func (e *Error) Temporary() bool {
 	if e.Status == 0 {
-		var classified runner.Classified
-		return !errors.Is(e.Err, httpclient.ErrNoPermit) && !errors.Is(e.Err, context.Canceled) && !errors.As(e.Err, &classified)
+		_, classified := errors.AsType[runner.Classified](e.Err)
+		return !classified && !errors.Is(e.Err, httpclient.ErrNoPermit) && !errors.Is(e.Err, context.Canceled)
 	}
-	return e.Router != "" || e.Status == http.StatusTooManyRequests || e.Status >= 500 || e.Blocked()
+	return e.Router != "" || e.Status == http.StatusTooManyRequests || e.Status >= 500 || e.blocked()
 }
 
-// Rejected tells whether the token was not accepted.
-func (e *Error) Rejected() bool { return e.token != "" }
+// blocked reports whether Elasticsearch refuses writes: a read-only cluster
+// answers 403; a full disk answers 429 or 403, depending on the version.
+func (e *Error) blocked() bool { return isClusterBlock(e.Message) }
 
-// Blocked tells whether the engine refuses to write: a read-only cluster
-// answers 403, a full disk 429 or 403 by its version.
-func (e *Error) Blocked() bool { return strings.Contains(e.Message, "cluster_block_exception") }
+func isClusterBlock(text string) bool { return strings.Contains(text, "cluster_block_exception") }
 
-// Unanswered tells whether the request may have had, or may yet have, its
-// effect: it was sent and no worker's answer came back.
+// Rejected reports whether the API rejected the token.
+func (e *Error) Rejected() bool { return e.rejectedToken != "" }
+
+// Unanswered reports whether the request may have taken effect, or may still:
+// it was sent, and no response from a worker came back.
 func (e *Error) Unanswered() bool {
 	if e.Status == http.StatusBadGateway || e.Status == http.StatusGatewayTimeout {
 		return true
@@ -106,72 +109,56 @@ func (e *Error) Unanswered() bool {
 	if e.Status != 0 || errors.Is(e.Err, httpclient.ErrNoPermit) {
 		return false
 	}
-	var classified runner.Classified
-	var dial *net.OpError
-	return !errors.As(e.Err, &classified) && !(errors.As(e.Err, &dial) && dial.Op == "dial")
+	_, classified := errors.AsType[runner.Classified](e.Err)
+	network, ok := errors.AsType[*net.OpError](e.Err)
+	return !classified && !(ok && network.Op == "dial")
 }
 
-// Said is the JSON value of the answer's "error" or "message"; nil where the
-// answer was not the API's own, or may hold the token.
-func (e *Error) Said() json.RawMessage { return e.said }
+// FromAPI reports whether the API itself sent this response: not the Cloud
+// Foundry router, and not something in front of the API that answers in HTML.
+func (e *Error) FromAPI() bool { return e.Status != 0 && e.Router == "" && !e.html }
 
-// HTML tells whether the answer was a page, so not from the API itself.
-func (e *Error) HTML() bool { return e.html }
+// Detail returns the JSON value of the response's "error" or "message"; nil if
+// the API did not send the response, or if it rejected the token. It is for
+// decoding, not for messages: unlike Message, a token in it is not masked.
+func (e *Error) Detail() json.RawMessage { return e.detail }
 
-// As finds the *Error in err, or returns nil.
-func As(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
-		return e
-	}
-	return nil
+// noResponse returns the error of a request without a usable response.
+func (c *Client) noResponse(op string, err error) *Error {
+	return &Error{System: c.system, Op: op, Message: c.message(err.Error()), Err: err}
 }
 
-// fault is a request that got no answer that can be used.
-func (c *Client) fault(op string, err error) *Error {
-	return &Error{System: c.system, Op: op, Message: c.line(err.Error()), Err: err}
-}
-
-// refused reads an answer that is not a 2xx.
-func (c *Client) refused(op string, resp *http.Response, body []byte) *Error {
-	e := &Error{System: c.system, Op: op, Status: resp.StatusCode, Router: cut(resp.Header.Get("X-Cf-RouterError"))}
-	said, isJSON := value(body)
-	e.html = !isJSON
+// errorResponse returns the error for a response that is not a 2xx.
+func (c *Client) errorResponse(op string, resp *http.Response, body []byte) *Error {
+	e := &Error{System: c.system, Op: op, Status: resp.StatusCode, Router: truncate(resp.Header.Get("X-Cf-RouterError"))}
+	detail, parsed := errorDetail(body)
+	e.html = !parsed
+	denied := resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden
 	switch {
 	case e.Router != "":
-	case isJSON && resp.StatusCode == http.StatusUnauthorized:
-		e.token = c.tokenName()
-	case isJSON && resp.StatusCode == http.StatusForbidden && !strings.Contains(string(said), "cluster_block_exception"):
-		e.token = c.tokenName()
-	case !isJSON && (resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden):
+	case !parsed && denied:
 		e.Message = "answered by something in front of the API, not by the API: is this machine's address on its allow-list?"
-	case !isJSON:
-		e.Message = c.line(page(resp, body))
+	case !parsed:
+		e.Message = c.message(describePage(resp, body))
+	case denied && !(resp.StatusCode == http.StatusForbidden && isClusterBlock(string(detail))):
+		e.rejectedToken = cmp.Or(c.o.TokenVariable, "the settings")
 	default:
-		e.said, e.Message = said, c.line(words(said))
+		e.detail, e.Message = detail, c.message(detailText(detail))
 	}
 	return e
 }
 
-func (c *Client) tokenName() string {
-	if c.o.TokenVariable == "" {
-		return "the settings"
-	}
-	return c.o.TokenVariable
-}
-
-// line makes one line of a server's text, without the token, wherever the
-// server has echoed it.
-func (c *Client) line(text string) string {
+// message makes one line of a server's text and masks the token in it.
+func (c *Client) message(text string) string {
 	if token := c.o.Token.Reveal(); token != "" {
 		text = strings.ReplaceAll(text, token, "***")
 	}
-	return cut(text)
+	return truncate(text)
 }
 
-// value returns what an error body has to say: "error" in most answers,
-// "message" in a /_status.
-func value(body []byte) (json.RawMessage, bool) {
+// errorDetail returns the member of an error body that explains it: "error" in
+// most responses, "message" in a /_status. The body may not be JSON.
+func errorDetail(body []byte) (detail json.RawMessage, ok bool) {
 	var b struct {
 		Error   json.RawMessage `json:"error"`
 		Message json.RawMessage `json:"message"`
@@ -185,39 +172,36 @@ func value(body []byte) (json.RawMessage, bool) {
 	return b.Message, true
 }
 
-// words makes one line of a value that may be a text, a list of texts or an
-// engine's object.
-func words(said json.RawMessage) string {
+// detailText returns the text of a detail, which may be a string, a list of
+// strings or one of Elasticsearch's objects.
+func detailText(detail json.RawMessage) string {
 	var text string
-	if json.Unmarshal(said, &text) == nil {
-		return text
+	if json.Unmarshal(detail, &text) == nil {
+		return text // "" for null
 	}
 	var list []string
-	if json.Unmarshal(said, &list) == nil {
+	if json.Unmarshal(detail, &list) == nil {
 		return strings.Join(list, "; ")
 	}
-	if string(said) == "null" {
-		return ""
-	}
-	return string(said)
+	return string(detail)
 }
 
-// page makes one line of an answer that is not JSON: a proxy's page, by its title.
-func page(resp *http.Response, body []byte) string {
+// describePage describes a response that is not JSON: an HTML page by its title.
+func describePage(resp *http.Response, body []byte) string {
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
-		return "redirected elsewhere; is the address right?"
+		return "redirected: is the address right?"
 	}
 	text := string(body)
 	if _, after, found := strings.Cut(text, "<title>"); found {
 		if title, _, closed := strings.Cut(after, "</title>"); closed {
-			return "a page, not JSON: " + title
+			return "an HTML page, not JSON: " + title
 		}
 	}
-	return text
+	return strings.TrimSpace(text)
 }
 
-// cut makes one line of at most maxMessage bytes.
-func cut(text string) string {
+// truncate makes one line of at most maxMessage bytes, and marks what it cut off.
+func truncate(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
 	if len(text) <= maxMessage {
 		return text

@@ -1,10 +1,12 @@
-// Package gate lets as many requests at once through to a server as it has workers, and finds that number by how long
-// the answers take; or, where the server serves others, as few as leaves them alone.
+// Package gate limits the number of concurrent requests to a server and adjusts
+// the limit to the response times it measures.
 //
-// A server with n workers answers n requests at once as fast as one. One more waits for a worker, and all take longer by
-// that. So the time that answers take, against what they take where nobody waits, tells how many workers there are
-// (seeker). Where others use the same workers, the number at once goes down when answers take longer than they did
-// (polite).
+// A server with n workers handles n concurrent requests as fast as one. Any more
+// wait for a worker, which makes every response slower. So the response time under
+// load, compared with the response time without a queue, shows how many workers
+// there are; an adaptive gate keeps all of them busy (see Adaptive). Where other
+// clients use the same workers, a polite gate lowers its limit when responses become
+// slower than usual (see Polite).
 package gate
 
 import (
@@ -14,126 +16,144 @@ import (
 	"time"
 )
 
-// Outcome is what became of a request.
+// Outcome says what a request shows about the server.
 type Outcome int
 
 const (
-	// Answered: its time counts.
+	// Answered means that the response time counts.
 	Answered Outcome = iota
-	// Overloaded: 429, 5xx or no answer in time. The server had enough, or is sick.
+	// Overloaded means 429, 5xx or no response. The server is overloaded or broken.
 	Overloaded
-	// Aside: refused, called off or failed on the way. Its time says nothing about the server.
-	Aside
+	// Ignored means that the request was cancelled, refused or never sent. Its time says nothing
+	// about the server.
+	Ignored
 )
 
-// Gate bounds the requests at once. It may be used by several goroutines.
+// Gate limits concurrent requests. It is safe for concurrent use.
 type Gate struct {
-	control control
+	controller controller
 
-	mu    sync.Mutex
-	limit int
-	in    int
-	queue []chan struct{}
-	w     collected
+	mu       sync.Mutex
+	limit    int
+	inFlight int
+	waiting  []chan struct{}
+	window   window
 }
 
-// control decides how many may be at once.
-type control interface {
-	// judge is told what a window looked like. It returns the limit from now on, and what the next window needs.
-	judge(window) (limit int, next need)
-	// slots is how many workers are known of; 0: none yet.
-	slots() int
-	// rest is how long to wait before each request.
-	rest() time.Duration
+// controller decides the limit. The gate's mutex guards it.
+type controller interface {
+	// next returns the limit and the size of the next window, given what the last one measured.
+	next(measurement) (limit int, size windowSize)
+	// workers is the estimated number of workers; 0 if there is no estimate.
+	workers() int
+	// pause is how long to wait before each request.
+	pause() time.Duration
 }
 
-// window is a stretch of time in which the limit did not change.
+// windowSize is what a window must have seen before it is measured.
+type windowSize struct {
+	responses int
+	atLeast   time.Duration
+}
+
+// window collects response times while the limit does not change.
 type window struct {
-	limit int
-	// inFlight is how many requests there were on average.
-	inFlight float64
-	// time is the mean of what answers took to requests that were begun in the window; 0 where there was none.
-	time time.Duration
-	// perEnd is how long requests were under way, for each that ended: the same as time, by Little's law, but for who
-	// waits for ever while others pass by, and is not seen to end.
-	perEnd time.Duration
-	// answered and overloaded count them.
-	answered, overloaded int
-	ended                time.Time
-}
-
-// need is how long a window goes on.
-type need struct {
-	samples int
-	atLeast time.Duration
-}
-
-// collected is the window that is under way.
-type collected struct {
-	need need
-	// open: as few requests are under way as may be, so that the times from now on are those of the limit.
+	size windowSize
+	// open is false after the limit was lowered, until no more requests than the new
+	// limit are in flight: response times count from then on.
 	open       bool
 	began      time.Time
-	last       time.Time
-	area       float64 // requests times seconds
-	left       int     // requests that ended
+	lastChange time.Time // of the number of requests in flight
+	load       float64   // requests in flight, times seconds
+	ended      int       // requests
 	times      []time.Duration
 	overloaded int
 }
 
-func newWindow(limit int, c *collected, span time.Duration, now time.Time) window {
-	w := window{limit: limit, inFlight: c.area / span.Seconds(), answered: len(c.times), overloaded: c.overloaded, ended: now}
-	var sum time.Duration
-	for _, d := range c.times {
-		sum += d
-	}
-	if len(c.times) > 0 {
-		w.time = sum / time.Duration(len(c.times))
-	}
-	if c.left > 0 {
-		w.perEnd = time.Duration(c.area / float64(c.left) * float64(time.Second))
-	}
-	return w
+// measurement summarises a window.
+type measurement struct {
+	at    time.Time // the end of the window
+	limit int
+	// inFlight is the mean number of concurrent requests.
+	inFlight float64
+	// responseTime is the mean of the requests that began and were answered in the
+	// window; 0 if there were none.
+	responseTime time.Duration
+	// timePerRequest is the same by Little's law: the time in flight of all requests,
+	// divided by those that ended. It includes requests that do not end because a
+	// server without a queue order keeps serving others first; 0 if none ended.
+	timePerRequest time.Duration
+	// answered and overloaded count requests by Outcome.
+	answered, overloaded int
 }
 
-func newGate(c control, limit int, n need) *Gate {
-	g := &Gate{control: c, limit: limit}
-	g.w.need = n
-	g.settle(time.Now())
+func (w *window) measure(limit int, now time.Time) measurement {
+	m := measurement{
+		at: now, limit: limit, inFlight: w.load / now.Sub(w.began).Seconds(),
+		answered: len(w.times), overloaded: w.overloaded,
+	}
+	var sum time.Duration
+	for _, d := range w.times {
+		sum += d
+	}
+	if len(w.times) > 0 {
+		m.responseTime = sum / time.Duration(len(w.times))
+	}
+	if w.ended > 0 {
+		m.timePerRequest = time.Duration(w.load / float64(w.ended) * float64(time.Second))
+	}
+	return m
+}
+
+// failing reports whether more than a tenth of the requests overloaded the server.
+func (m measurement) failing() bool { return m.overloaded*10 > m.answered+m.overloaded }
+
+func newGate(c controller, limit int, size windowSize) *Gate {
+	g := &Gate{controller: c, limit: limit}
+	g.window.size = size
+	g.openWindow(time.Now())
 	return g
 }
 
-// Enter waits until one more request may be sent. Who enters must Leave.
+// Enter waits until one more request may be sent. Unless it returns an error, the
+// caller must call Leave on the Pass.
 func (g *Gate) Enter(ctx context.Context) (Pass, error) {
 	g.mu.Lock()
-	if g.in < g.limit && len(g.queue) == 0 {
-		g.step(time.Now(), +1)
+	if g.inFlight < g.limit && len(g.waiting) == 0 {
+		g.changeInFlight(time.Now(), +1)
 		g.mu.Unlock()
-		return g.rest(ctx)
+		return g.pass(ctx)
 	}
-	turn := make(chan struct{})
-	g.queue = append(g.queue, turn)
+	admitted := make(chan struct{})
+	g.waiting = append(g.waiting, admitted)
 	g.mu.Unlock()
 	select {
-	case <-turn:
-		return g.rest(ctx)
+	case <-admitted:
+		return g.pass(ctx)
 	case <-ctx.Done():
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if i := slices.Index(g.queue, turn); i >= 0 {
-			g.queue = slices.Delete(g.queue, i, i+1)
-			return Pass{}, context.Cause(ctx)
-		}
-		g.step(time.Now(), -1) // it was let in meanwhile
-		g.let()
+		g.giveUp(admitted)
 		return Pass{}, context.Cause(ctx)
 	}
 }
 
-// rest waits before a request that was let in, where the server is to be spared.
-func (g *Gate) rest(ctx context.Context) (Pass, error) {
+// giveUp removes a cancelled request from the queue. If it was admitted meanwhile, its
+// place goes to the next.
+func (g *Gate) giveUp(admitted chan struct{}) {
 	g.mu.Lock()
-	d := g.control.rest()
+	defer g.mu.Unlock()
+	if i := slices.Index(g.waiting, admitted); i >= 0 {
+		g.waiting = slices.Delete(g.waiting, i, i+1)
+		return
+	}
+	g.changeInFlight(time.Now(), -1)
+	g.admit()
+}
+
+// pass pauses, if the controller asks for it, and returns the pass of a request
+// that was admitted.
+func (g *Gate) pass(ctx context.Context) (Pass, error) {
+	g.mu.Lock()
+	d := g.controller.pause()
 	g.mu.Unlock()
 	if d > 0 {
 		timer := time.NewTimer(d)
@@ -141,89 +161,92 @@ func (g *Gate) rest(ctx context.Context) (Pass, error) {
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
-			Pass{g, time.Time{}}.Leave(Aside)
+			Pass{gate: g}.Leave(Ignored)
 			return Pass{}, context.Cause(ctx)
 		}
 	}
 	return Pass{g, time.Now()}, nil
 }
 
-// Pass is one request's way through.
+// Pass is the permission to send one request.
 type Pass struct {
 	gate  *Gate
 	began time.Time
 }
 
-// Leave tells what became of the request.
+// Leave ends the request and records its outcome.
 func (p Pass) Leave(o Outcome) {
 	g := p.gate
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
-	g.step(now, -1)
-	g.w.left++
+	g.changeInFlight(now, -1)
+	w := &g.window
+	w.ended++
 	switch {
-	case !g.w.open || p.began.Before(g.w.began):
-		// It was begun under another limit.
-	case o == Answered:
-		g.w.times = append(g.w.times, now.Sub(p.began))
+	case o == Overloaded:
+		w.overloaded++
+	case o == Answered && w.open && !p.began.Before(w.began):
+		w.times = append(w.times, now.Sub(p.began))
 	}
-	if o == Overloaded {
-		g.w.overloaded++
+	if w.open {
+		g.adjust(now)
 	}
-	if g.w.open {
-		g.close(now)
-	}
-	g.let()
+	g.admit()
 }
 
-// step changes the number of requests under way.
-func (g *Gate) step(now time.Time, by int) {
-	g.w.area += float64(g.in) * now.Sub(g.w.last).Seconds()
-	g.w.last = now
-	g.in += by
-	if !g.w.open && g.in <= g.limit {
-		g.settle(now)
+// changeInFlight changes the number of requests in flight. The caller holds mu, as
+// for all methods below.
+func (g *Gate) changeInFlight(now time.Time, by int) {
+	w := &g.window
+	w.load += float64(g.inFlight) * now.Sub(w.lastChange).Seconds()
+	w.lastChange = now
+	g.inFlight += by
+	if !w.open && g.inFlight <= g.limit {
+		g.openWindow(now)
 	}
 }
 
-// settle begins a window.
-func (g *Gate) settle(now time.Time) {
-	g.w = collected{need: g.w.need, open: true, began: now, last: now, times: g.w.times[:0], overloaded: g.w.overloaded}
+// openWindow begins a window. Overloads since the last one count in it.
+func (g *Gate) openWindow(now time.Time) {
+	w := g.window
+	g.window = window{size: w.size, open: true, began: now, lastChange: now, times: w.times[:0], overloaded: w.overloaded}
 }
 
-// close ends the window when it has seen enough.
-func (g *Gate) close(now time.Time) {
-	span := now.Sub(g.w.began)
-	if len(g.w.times)+g.w.overloaded < max(g.w.need.samples, 1) || span < g.w.need.atLeast || span <= 0 {
+// adjust sets a new limit if the window has seen enough.
+func (g *Gate) adjust(now time.Time) {
+	w := &g.window
+	span := now.Sub(w.began)
+	if len(w.times)+w.overloaded < max(w.size.responses, 1) || span < w.size.atLeast || span <= 0 {
 		return
 	}
-	seen := newWindow(g.limit, &g.w, span, now)
-	g.w.overloaded = 0
-	g.limit, g.w.need = g.control.judge(seen)
-	g.w.open = g.in <= g.limit
-	if g.w.open {
-		g.settle(now)
+	m := w.measure(g.limit, now)
+	w.overloaded = 0
+	g.limit, w.size = g.controller.next(m)
+	w.open = g.inFlight <= g.limit
+	if w.open {
+		g.openWindow(now)
 	}
 }
 
-// let lets in who waits, as far as there is room. The caller holds mu.
-func (g *Gate) let() {
-	for g.in < g.limit && len(g.queue) > 0 {
-		close(g.queue[0])
-		g.queue = slices.Delete(g.queue, 0, 1)
-		g.step(time.Now(), +1)
+// admit lets waiting requests in up to the limit.
+func (g *Gate) admit() {
+	for g.inFlight < g.limit && len(g.waiting) > 0 {
+		close(g.waiting[0])
+		g.waiting = slices.Delete(g.waiting, 0, 1)
+		g.changeInFlight(time.Now(), +1)
 	}
 }
 
-// Slots is how many workers the server is thought to have; 0 where that is not known.
-func (g *Gate) Slots() int {
+// Workers returns the estimated number of the server's workers; 0 if there is no
+// estimate.
+func (g *Gate) Workers() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.control.slots()
+	return g.controller.workers()
 }
 
-// Limit is how many requests there may be at once now.
+// Limit returns how many concurrent requests are allowed now.
 func (g *Gate) Limit() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -5,126 +5,92 @@ import (
 )
 
 const (
-	// longRest is the longest rest between two requests.
-	longRest = 5 * time.Second
-	// memory is how long the shortest time is remembered, at least; at most it is twice as long. A server that is slow
-	// for longer than that is a slow server.
-	memory = 5 * time.Minute
+	// minWindow is the least time between two changes of the limit while responses keep coming.
+	minWindow = 100 * time.Millisecond
+	// maxPause is the longest pause before a request.
+	maxPause = 5 * time.Second
 )
 
-// Polite returns a gate to a server that serves others: at most so many at once, and fewer as soon as answers take
-// longer than they did, down to one at a time with rests between.
-func Polite(most int) *Gate {
-	p := &polite{most: max(most, 1)}
-	return newGate(p, 1, p.need(1))
+// Polite returns a gate for a server that has other clients: it allows at most
+// ceiling concurrent requests, and fewer as soon as responses are slower than usual,
+// down to one at a time with pauses in between.
+func Polite(ceiling int) *Gate {
+	p := &polite{ceiling: max(ceiling, 1)}
+	return newGate(p, 1, p.windowSize(1))
 }
 
-// polite has a limit that goes up by one while all is well, and down by a quarter when it is not.
+// polite raises the limit by one while response times are as usual, and lowers it
+// by a quarter when they are not.
 type polite struct {
-	most  int
-	own   usual // what our requests take
-	pulse usual // what the requests of others take, where that is known
-	felt  []time.Duration
-	hurts bool
-	rests time.Duration
+	ceiling int
+	own     baseline // response times of the gate's own requests
+	others  baseline // response times of other clients, if observed
+	// observed are the last response times of other clients, at most three.
+	observed   []time.Duration
+	othersSlow bool
+	wait       time.Duration
 }
 
-func (p *polite) slots() int          { return 0 }
-func (p *polite) rest() time.Duration { return p.rests }
+func (p *polite) workers() int         { return 0 }
+func (p *polite) pause() time.Duration { return p.wait }
 
-func (p *polite) need(limit int) need {
-	if p.rests > 0 {
-		return need{samples: 1}
+func (p *polite) windowSize(limit int) windowSize {
+	if p.wait > 0 {
+		return windowSize{responses: 1}
 	}
-	return need{max(limit, 4), 2 * pause}
+	return windowSize{max(limit, 4), 2 * minWindow}
 }
 
-func (p *polite) judge(w window) (int, need) {
-	limit := p.next(w)
-	return limit, p.need(limit)
+func (p *polite) next(m measurement) (int, windowSize) {
+	limit := p.nextLimit(m)
+	return limit, p.windowSize(limit)
 }
 
-func (p *polite) next(w window) int {
-	if n := w.overloaded; n*10 > w.answered+n {
-		p.rests = min(max(2*p.rests, time.Second), longRest)
-		return max(1, w.limit/2)
+func (p *polite) nextLimit(m measurement) int {
+	if m.failing() {
+		p.wait = min(max(2*p.wait, time.Second), maxPause)
+		return max(1, m.limit/2)
 	}
-	if w.time == 0 {
-		return w.limit
+	if m.responseTime == 0 {
+		return m.limit
 	}
-	strained := p.own.exceeded(w.time, w.ended) || p.hurts
+	slow := p.own.exceeded(m.responseTime, m.at) || p.othersSlow
 	switch {
-	case strained && w.limit == 1:
-		p.rests = min(max(2*p.rests, w.time), longRest)
+	case slow && m.limit == 1:
+		p.wait = min(max(2*p.wait, m.responseTime), maxPause)
 		return 1
-	case strained:
-		return w.limit - max(1, w.limit/4)
-	case p.rests > 0:
-		if p.rests /= 4; p.rests < w.time {
-			p.rests = 0
+	case slow:
+		return m.limit - max(1, m.limit/4)
+	case p.wait > 0:
+		if p.wait /= 4; p.wait < m.responseTime {
+			p.wait = 0
 		}
-		return w.limit
+		return m.limit
 	}
-	return min(w.limit+1, p.most)
+	return min(m.limit+1, p.ceiling)
 }
 
-// Felt tells a polite gate how long a request of others took just now, or one like it. A gate of another kind does not
-// mind.
-func (g *Gate) Felt(d time.Duration, o Outcome) {
+// ObserveOthers tells a polite gate the response time of a request by another
+// client, or of one like it. Any other gate ignores it.
+func (g *Gate) ObserveOthers(d time.Duration, o Outcome) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	p, is := g.control.(*polite)
-	if !is || o == Aside {
-		return
+	p, ok := g.controller.(*polite)
+	switch {
+	case !ok || o == Ignored:
+	case o == Overloaded:
+		p.othersSlow = true
+	default:
+		p.observeOthers(d)
 	}
-	if o == Overloaded {
-		p.hurts = true
-		return
-	}
-	// The middle one of three: a single late answer is chance.
-	if p.felt = append(p.felt, d); len(p.felt) < 3 {
-		return
-	}
-	a, b, c := p.felt[0], p.felt[1], p.felt[2]
-	p.felt = p.felt[1:]
-	p.hurts = p.pulse.exceeded(max(min(a, b), min(max(a, b), c)), time.Now())
 }
 
-// usual is the shortest time of the last minutes, of times that are smoothed: no two answers take the same, and the
-// shortest of many is much shorter than most.
-type usual struct {
-	smooth           time.Duration
-	smoothed         int // times in it
-	before, shortest time.Duration
-	since            time.Time
-}
-
-// calm is how many times make a smooth one.
-const calm = 8
-
-// exceeded tells whether a time is clearly longer than usual, and remembers it. Where it was, those that come next are
-// judged without it: something is done about it, and they tell of that.
-func (u *usual) exceeded(d time.Duration, at time.Time) bool {
-	if u.smoothed++; u.smoothed == 1 {
-		u.smooth = d
+func (p *polite) observeOthers(d time.Duration) {
+	if p.observed = append(p.observed, d); len(p.observed) < 3 {
+		return
 	}
-	u.smooth += (d - u.smooth) / calm
-	if u.since.IsZero() {
-		u.since = at
-	}
-	if at.Sub(u.since) > memory {
-		u.before, u.shortest, u.since = u.shortest, 0, at
-	}
-	if u.smoothed >= calm && (u.shortest == 0 || u.smooth < u.shortest) {
-		u.shortest = u.smooth
-	}
-	is := u.shortest
-	if is == 0 || 0 < u.before && u.before < is {
-		is = u.before
-	}
-	if is == 0 || u.smooth <= is*3/2+10*time.Millisecond {
-		return false
-	}
-	u.smoothed = 0
-	return true
+	// The median of three: one slow response is chance.
+	a, b, c := p.observed[0], p.observed[1], p.observed[2]
+	p.observed = p.observed[1:]
+	p.othersSlow = p.others.exceeded(max(min(a, b), min(max(a, b), c)), time.Now())
 }

@@ -16,11 +16,11 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
 )
 
-// both is the data API, with its pages made beforehand, and a search API that takes everything: what is measured is the
-// program's own work.
-type both map[string][]byte
+// bothAPIs is a data API with prepared pages, and a search API that acknowledges everything, so that only the indexer's own
+// work is measured.
+type bothAPIs map[string][]byte
 
-func (pages both) RoundTrip(r *http.Request) (*http.Response, error) {
+func (pages bothAPIs) RoundTrip(r *http.Request) (*http.Response, error) {
 	body := []byte(`{"message":"acknowledged"}`)
 	if r.Method == http.MethodGet {
 		body = pages[r.URL.RequestURI()]
@@ -37,11 +37,11 @@ func (pages both) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// A fill of 2,000 services, from the pages to the PUTs.
+// BenchmarkFill fills an index with 2,000 services.
 func BenchmarkFill(b *testing.B) {
 	const services = 2000
 	source := data.New(data.Options{Services: services, Tokens: []string{token}})
-	pages := both{}
+	pages := bothAPIs{}
 	for page := "/services?framework=g-cloud-12&page=1"; page != ""; {
 		request, answer := httptest.NewRequestWithContext(b.Context(), http.MethodGet, page, nil), httptest.NewRecorder()
 		request.Header.Set("Authorization", "Bearer "+token)
@@ -63,7 +63,7 @@ func BenchmarkFill(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/services, "ns/document")
 }
 
-// nextOf is the page after one, as it is asked for; "" after the last.
+// nextOf returns the request URI of the page after one; "" after the last.
 func nextOf(b *testing.B, page []byte) string {
 	b.Helper()
 	var listing struct {

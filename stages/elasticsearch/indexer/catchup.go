@@ -1,11 +1,8 @@
 package indexer
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -15,37 +12,32 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-// readsAtOnce is how many single objects are read at once, at most.
-const readsAtOnce = 4
+// maxReads is the maximum number of concurrent reads of single objects.
+const maxReads = 4
 
-// maxRounds is how often one object may have changed each time it is read again.
-const maxRounds = 20
-
-// CatchUp brings what was changed since a time into the targets.
+// CatchUp brings the targets up to date with what changed since a time.
 //
-// Audit events say which objects were changed, and not how. So each object
-// named is read, then put where it belongs in an index or deleted where it does
-// not, and then read again, until it is as it was written: what the application
-// itself writes after its own change comes after ours then. An object that is
-// of none of the targets' frameworks is passed over.
+// Audit events say which objects changed, but not how. So each object that an event
+// names is read, put into the targets that it belongs in or deleted from those that it
+// does not, and read again, until it has not changed since it was written. The second
+// read sees every change that was committed before it; after a later change, the
+// application's own write to the index comes after this one. An object that is of no
+// target's frameworks is skipped.
 //
-// Passes over the events go on until one finds nothing new. Each reads the last
-// five minutes again, as events can become visible late (see Overlap); those
-// that were handled are known by their ids.
+// CatchUp reads the events again, in passes, until one pass finds nothing new. Each
+// pass begins five minutes before the latest event, as events may become visible late
+// (see Overlap), and skips the events that were handled.
 //
-// Briefs whose status changes with the clock alone have no event, and stay
-// as they are until they are reindexed.
+// A brief whose status changes only by the clock has no event. It stays as it is until
+// it is reindexed.
 func CatchUp(ctx context.Context, source *dataapi.Client, target *searchapi.Client, o CatchUpOptions) (CatchUpReport, error) {
-	o.Pace = o.Pace.withDefaults()
-	o.MaxPasses = or(o.MaxPasses, 50)
-	o.For = or(o.For, 15*time.Minute)
-	c := newCatching(ctx, source, target, o)
+	c := newCatching(ctx, source, target, o.withDefaults())
 	defer c.pool.close()
 	err := c.passes()
 	c.pool.wait()
 	c.finish()
 	if err != nil {
-		return c.report, fmt.Errorf("catch up with what was changed since %s: %w", o.Since.UTC().Format(time.RFC3339), unanswered(err, c.report.Unanswered))
+		return c.report, fmt.Errorf("catch up with what changed since %s: %w", o.Since.UTC().Format(time.RFC3339), withUnanswered(err, c.report.Unanswered))
 	}
 	return c.report, nil
 }
@@ -57,11 +49,12 @@ type catching struct {
 	pool   *pool
 	writer *writer
 	meter  meter
-	// asked bounds the reads of single objects: the source serves people too.
-	asked *gate.Gate
+	// reads limits the reads of single objects: the data API serves live traffic too.
+	reads *gate.Gate
 
+	// handled are the ids of the events that were handled.
 	handled map[int]bool
-	// done and total count objects, for the progress.
+	// done and total count objects, for progress reports.
 	done, total int
 
 	mu     sync.Mutex
@@ -74,7 +67,7 @@ func newCatching(ctx context.Context, source *dataapi.Client, target *searchapi.
 		source: source, o: o, pool: p,
 		writer:  newWriter(target, p, o.Pace),
 		meter:   newMeter(o.Progress, "changed objects"),
-		asked:   gate.Polite(readsAtOnce),
+		reads:   gate.Polite(maxReads),
 		handled: map[int]bool{},
 		report:  CatchUpReport{Cursor: o.Since.Add(Overlap)},
 	}
@@ -84,7 +77,7 @@ func (c *catching) passes() error {
 	since := c.o.Since
 	for {
 		if c.report.Passes == c.o.MaxPasses || c.meter.elapsed() > c.o.For {
-			return runner.Depend("changes kept coming: after %s in %s there were still new ones, %s so far",
+			return runner.Depend("changes keep coming: there were new ones in each of %s in %s, %s so far",
 				runner.Count(c.report.Passes, "pass", "passes"), c.meter.elapsed().Round(time.Second), runner.Count(c.report.Objects, "object", "objects"))
 		}
 		latest, found, err := c.pass(since)
@@ -97,46 +90,37 @@ func (c *catching) passes() error {
 		if !found {
 			return nil
 		}
-		if back := latest.Add(-Overlap); back.After(since) {
-			since = back
+		if next := latest.Add(-Overlap); next.After(since) {
+			since = next
 		}
 	}
 }
 
-// pass handles the events since a time that were not handled before, and tells
-// the time of the latest and whether there was any.
+// pass handles the events since a time that were not handled before. It returns the
+// time of the latest event, and whether it found any to handle.
 func (c *catching) pass(since time.Time) (latest time.Time, found bool, err error) {
 	var events []dataapi.Event
-	err = c.o.again(c.pool.run, func() (err error) {
+	err = c.o.retry(c.pool.run, func() (err error) {
 		events, err = c.source.AuditEvents(c.pool.run, since)
 		return err
 	}, nil)
 	if err != nil {
-		return latest, false, c.because(err)
+		return latest, false, c.pool.cause(err)
 	}
 	c.report.Passes++
-	var names []named
+	var subjects []subject
 	var ids []int
 	for _, e := range events {
 		latest = e.CreatedAt
-		if n, ok := relevant(e); ok && !c.handled[e.ID] {
-			names = append(names, n)
+		if s, ok := subjectOf(e); ok && !c.handled[e.ID] {
+			subjects = append(subjects, s)
 			ids = append(ids, e.ID)
 		}
 	}
-	if len(names) == 0 {
+	if len(subjects) == 0 {
 		return latest, false, c.pool.err()
 	}
-	var all []object
-	err = c.o.again(c.pool.run, func() (err error) {
-		all, err = objects(c.pool.run, c.source, c.o.Targets, names)
-		return err
-	}, nil)
-	if err != nil {
-		return latest, false, c.because(err)
-	}
-	c.report.Events += len(ids)
-	if err := c.objects(all); err != nil {
+	if err := c.handle(subjects); err != nil {
 		return latest, false, err
 	}
 	for _, id := range ids {
@@ -145,144 +129,23 @@ func (c *catching) pass(since time.Time) (latest time.Time, found bool, err erro
 	return latest, true, nil
 }
 
-// objects brings all of them up to date, and waits for that.
-func (c *catching) objects(all []object) error {
-	c.mu.Lock()
-	c.total += len(all)
-	c.report.Objects += len(all)
-	c.mu.Unlock()
-	for _, o := range all {
-		if !c.pool.do(func() { c.object(o) }) {
-			break
-		}
-	}
-	c.pool.wait()
-	if err := c.pool.err(); err != nil {
-		return err
-	}
-	if len(c.report.Failed) > 0 {
-		failed := make([]error, len(c.report.Failed))
-		for i, f := range c.report.Failed {
-			failed[i] = f
-		}
-		return fmt.Errorf("%d of %s failed: %w", len(failed), runner.Count(len(all), "object", "objects"), errors.Join(failed[:min(len(failed), 10)]...))
-	}
-	return nil
-}
-
-func (c *catching) object(o object) {
-	err := c.sync(o)
-	c.mu.Lock()
-	if err != nil && c.pool.run.Err() == nil {
-		c.report.Failed = append(c.report.Failed, Failure{o.id, err})
-	}
-	c.done++
-	done, total := c.done, c.total
-	c.mu.Unlock()
-	c.meter.report(0, done, total, c.writer.note)
-}
-
-// sync writes one object as its source has it, and reads it again until that holds.
-func (c *catching) sync(o object) error {
-	d, err := c.read(o)
-	if err != nil {
-		return err
-	}
-	for range maxRounds {
-		wrote, err := c.write(o, d)
-		if err != nil || !wrote {
-			return err
-		}
-		again, err := c.read(o)
-		if err != nil {
-			return err
-		}
-		if same(d, again) {
-			return nil
-		}
-		d = again
-	}
-	return runner.Depend("it was changed each of the %d times it was read", maxRounds)
-}
-
-func (c *catching) read(o object) (d *dataapi.Document, err error) {
-	err = c.o.again(c.pool.run, func() error {
-		pass, err := c.asked.Enter(c.pool.run)
-		if err != nil {
-			return err
-		}
-		d, err = c.source.Single(c.pool.work, o.kind, o.id)
-		pass.Leave(outcome(err))
+// handle syncs the objects that events are about.
+func (c *catching) handle(subjects []subject) error {
+	var all []object
+	err := c.o.retry(c.pool.run, func() (err error) {
+		all, err = objects(c.pool.run, c.source, c.o.Targets, subjects)
 		return err
 	}, nil)
-	return d, err
-}
-
-// write puts the object into the targets it belongs in, and deletes it from
-// those it was in the past; false: it concerns none.
-func (c *catching) write(o object, d *dataapi.Document) (wrote bool, err error) {
-	for _, t := range c.o.Targets {
-		switch {
-		case t.Kind != o.kind || d != nil && !t.Has(d):
-			continue
-		case d != nil && d.Belongs():
-			var pass gate.Pass
-			if pass, err = c.writer.enter(); err == nil {
-				err = c.writer.put(t, d, pass)
-			}
-			c.count(&c.report.Put, err)
-		case c.o.Spare[o.id]:
-			continue
-		default:
-			err = c.delete(t, o.id)
-		}
-		if err != nil {
-			return true, err
-		}
-		wrote = true
-	}
-	if d != nil && !slices.ContainsFunc(c.o.Targets, func(t Target) bool { return t.Has(d) }) {
-		c.count(&c.report.Foreign, nil)
-	}
-	return wrote, nil
-}
-
-func (c *catching) delete(t Target, id string) error {
-	found, err := c.writer.delete(t, id)
-	if found {
-		c.count(&c.report.Deleted, err)
-	} else {
-		c.count(&c.report.Absent, err)
-	}
-	return err
-}
-
-func (c *catching) count(what *int, err error) {
 	if err != nil {
-		return
+		return c.pool.cause(err)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	*what++
+	c.report.Events += len(subjects)
+	return c.syncAll(all)
 }
 
-func (c *catching) because(err error) error {
-	if why := c.pool.err(); why != nil {
-		return why
-	}
-	return err
-}
-
+// finish completes the report.
 func (c *catching) finish() {
 	c.report.Retries = int(c.writer.retries.Load())
 	c.report.Unanswered = int(c.writer.unanswered.Load())
 	c.report.Elapsed = c.meter.elapsed()
-}
-
-// same tells whether two readings of an object show the same.
-func same(a, b *dataapi.Document) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return bytes.Equal(a.Raw, b.Raw)
 }

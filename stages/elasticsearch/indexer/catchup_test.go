@@ -22,7 +22,7 @@ func (w *world) catchUp(all []indexer.Target, since time.Time) (indexer.CatchUpR
 	})
 }
 
-func TestACatchUpBringsEachKindOfChange(t *testing.T) {
+func TestCatchUpHandlesEachKindOfChange(t *testing.T) {
 	w := newWorld(t, 110, 110)
 	start := time.Now()
 	all := w.filled()
@@ -38,7 +38,7 @@ func TestACatchUpBringsEachKindOfChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.isTrue(all)
+	w.wantUpToDate(all)
 	if report.Put == 0 || report.Deleted != 1 || report.Passes != 2 || len(report.Failed) != 0 || !report.Cursor.After(start) {
 		t.Errorf("%+v", report)
 	}
@@ -47,10 +47,10 @@ func TestACatchUpBringsEachKindOfChange(t *testing.T) {
 	if err != nil || report.Objects == 0 {
 		t.Errorf("%+v, %v", report, err)
 	}
-	w.isTrue(all)
+	w.wantUpToDate(all)
 }
 
-func TestWithoutAChangeACatchUpWritesNothing(t *testing.T) {
+func TestCatchUpWithoutChangesWritesNothing(t *testing.T) {
 	w := newWorld(t, 20, 20)
 	all := w.filled()
 	since := time.Now().Add(time.Hour)
@@ -60,7 +60,7 @@ func TestWithoutAChangeACatchUpWritesNothing(t *testing.T) {
 	}
 }
 
-func TestWhatChangesWhileItIsPutIsReadAgain(t *testing.T) {
+func TestCatchUpReadsObjectsAgain(t *testing.T) {
 	w := newWorld(t, 20, 20)
 	start := time.Now()
 	all := w.filled()
@@ -73,22 +73,22 @@ func TestWhatChangesWhileItIsPutIsReadAgain(t *testing.T) {
 		return false
 	}, func(rw http.ResponseWriter, r *http.Request) bool {
 		// The event of the second change does not become visible in time.
-		return late.Load() && aged(nil)(rw, r)
+		return late.Load() && withoutEvents(nil)(rw, r)
 	})
 	report, err := w.catchUp(all, start)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.isTrue(all)
+	w.wantUpToDate(all)
 	if _, found, err := w.target.Get(t.Context(), all[0].Name, all[0].DocType(), id); err != nil || found {
-		t.Error("a service that was unpublished is there:", err)
+		t.Error("an unpublished service is in the index:", err)
 	}
 	if report.Passes != 2 || report.Put != 1 || report.Deleted != 1 {
 		t.Errorf("%+v", report)
 	}
 }
 
-func TestADocumentOfAnotherFrameworkIsPassedOver(t *testing.T) {
+func TestCatchUpSkipsOtherFrameworks(t *testing.T) {
 	w := newWorld(t, 60, 20)
 	start := time.Now()
 	all := w.filled()
@@ -118,14 +118,14 @@ func TestPending(t *testing.T) {
 	w.edit("rename-supplier", "")
 	w.edit("update-framework", "")
 	if n, err := indexer.Pending(t.Context(), w.source, start, all); n != 2 || err != nil {
-		t.Errorf("%d, %v: one service and one brief may be missing", n, err)
+		t.Errorf("%d, %v; want one service and one brief", n, err)
 	}
 	if n, err := indexer.Pending(t.Context(), w.source, time.Now(), all); n != 0 || err != nil {
 		t.Error(n, err)
 	}
 }
 
-func TestAFillUnderAWriterIsTrueAfterACatchUp(t *testing.T) {
+func TestCatchUpAfterAFillDuringEdits(t *testing.T) {
 	w := newWorld(t, 230, 110)
 	start := time.Now()
 	all := indexer.Defaults("production").Dated(day)
@@ -149,14 +149,14 @@ func TestAFillUnderAWriterIsTrueAfterACatchUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.isTrue(all)
+	w.wantUpToDate(all)
 	counts, err := indexer.Counts(t.Context(), w.source, w.target, all)
 	if err != nil || counts[0].Documents != counts[0].Expected || counts[1].Documents != counts[1].Expected {
 		t.Errorf("%+v, %v; %+v", counts, err, report)
 	}
 }
 
-func TestChangesThatDoNotEndAreAnError(t *testing.T) {
+func TestCatchUpGivesUpIfChangesKeepComing(t *testing.T) {
 	w := newWorld(t, 20, 20)
 	start := time.Now()
 	all := w.filled()
@@ -175,7 +175,7 @@ func TestChangesThatDoNotEndAreAnError(t *testing.T) {
 	}
 }
 
-func TestACatchUpThatFailsKeepsItsCursor(t *testing.T) {
+func TestCatchUpThatFailsKeepsItsCursor(t *testing.T) {
 	w := newWorld(t, 20, 20)
 	start := time.Now()
 	all := w.filled()
@@ -191,7 +191,7 @@ func TestACatchUpThatFailsKeepsItsCursor(t *testing.T) {
 	}
 }
 
-// live writes edits to the search API after their commit, as the application does.
+// live writes each edit to the search API after its commit, as the application does.
 type live struct{ target *searchapi.Client }
 
 func (l live) Put(ctx context.Context, alias, docType, id string, document json.RawMessage) error {
@@ -211,7 +211,7 @@ func (l live) Delete(ctx context.Context, alias, docType, id string) error {
 	return err
 }
 
-// published returns ids of published services, as they are listed.
+// published returns the ids of the first n published services of the listing.
 func (w *world) published(n int) []string {
 	w.t.Helper()
 	var ids []string
@@ -221,7 +221,7 @@ func (w *world) published(n int) []string {
 			w.t.Fatal(err)
 		}
 		for _, d := range p.Documents {
-			if d.Belongs() && d.Kind == dataapi.Services && len(ids) < n {
+			if d.IsIndexed() && d.Kind == dataapi.Services && len(ids) < n {
 				ids = append(ids, d.ID)
 			}
 		}

@@ -8,50 +8,55 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dataapi"
 )
 
-// Overlap is how long before a time audit events are read again: an event has
-// the time at which its change began, and is to be seen only when that is committed.
+// Overlap is how far before a time audit events are read again: an event has the
+// time at which its change began, but is visible only once that is committed.
 const Overlap = 5 * time.Minute
 
-// object is something that an audit event names and an index may hold.
+// object is something that an audit event is about and that an index may have.
 type object struct {
 	kind dataapi.Kind
 	id   string
 }
 
-// named is what an event says has changed: one object, or a supplier, whose
-// name stands in all its services.
-type named struct {
+// subject is what an event is about: one object or, if supplier is not 0, a supplier,
+// whose name is in all of its services.
+type subject struct {
 	object   object
 	supplier int
 }
 
-// relevant returns what of an event concerns an index; false: nothing.
+// subjectOf returns what an event is about; false if no index is affected.
 //
-// Nothing does where only fields change that are in no mapping (framework
-// updates, questions about a brief), and where the object is a draft (edits,
-// copies and deletions of draft services and briefs, answers to a brief that
-// are not its award). In create_draft_service, serviceId is an internal key.
+// No index is affected if only fields changed that are in no mapping (framework
+// updates, questions about a brief), or if the object is a draft (edits, copies and
+// deletions of draft services and briefs; responses to a brief before its award). In
+// create_draft_service, serviceId is an internal key.
 // (data API: app/main/views/services.py, briefs.py, suppliers.py, drafts.py)
-func relevant(e dataapi.Event) (named, bool) {
+func subjectOf(e dataapi.Event) (subject, bool) {
 	switch e.Type {
 	case "import_service", "update_service", "update_service_admin",
 		"update_service_status", "update_service_supplier", "publish_draft_service":
-		return named{object: object{dataapi.Services, e.Data.ServiceID}}, e.Data.ServiceID != ""
+		return subject{object: object{dataapi.Services, e.Data.ServiceID}}, e.Data.ServiceID != ""
 	case "update_brief_status", "update_brief_framework_id", "update_brief_response":
-		// Of the answers to a brief only the award names the brief.
-		return named{object: object{dataapi.Briefs, e.Data.BriefID}}, e.Data.BriefID != ""
+		// Of the updates of a brief response, only the award names the brief.
+		return subject{object: object{dataapi.Briefs, e.Data.BriefID}}, e.Data.BriefID != ""
 	case "supplier_update":
-		return named{supplier: e.Data.SupplierID}, e.Data.SupplierID != 0
+		return subject{supplier: e.Data.SupplierID}, e.Data.SupplierID != 0
 	}
-	return named{}, false
+	return subject{}, false
 }
 
-// holds tells whether any of the targets has documents of a kind.
-func holds(targets []Target, kind dataapi.Kind) bool {
+// haveKind reports whether any of the targets has documents of a kind.
+func haveKind(targets []Target, kind dataapi.Kind) bool {
 	return slices.ContainsFunc(targets, func(t Target) bool { return t.Kind == kind })
 }
 
-// serviceFrameworks are all frameworks whose services the targets hold.
+// isOf reports whether an object belongs to any of the targets.
+func isOf(targets []Target, d *dataapi.Document) bool {
+	return slices.ContainsFunc(targets, func(t Target) bool { return t.Has(d) })
+}
+
+// serviceFrameworks returns all frameworks of the targets that have services, sorted.
 func serviceFrameworks(targets []Target) []string {
 	var all []string
 	for _, t := range targets {
@@ -63,34 +68,33 @@ func serviceFrameworks(targets []Target) []string {
 	return slices.Compact(all)
 }
 
-// objects lists, each once, what the events name. Suppliers stand for their
-// published services; the others are not indexed, and events of their own say
-// so.
-func objects(ctx context.Context, source *dataapi.Client, targets []Target, names []named) ([]object, error) {
-	seen := map[object]bool{}
-	suppliers := map[int]bool{}
+// objects returns the objects of the targets' kinds that the subjects stand for, each
+// once. A supplier stands for its published services; its other services are not
+// indexed, and a change of their status has an event of its own.
+func objects(ctx context.Context, source *dataapi.Client, targets []Target, subjects []subject) ([]object, error) {
+	seen := map[subject]bool{}
 	var all []object
 	add := func(o object) {
-		if !seen[o] && holds(targets, o.kind) {
-			seen[o] = true
+		if s := (subject{object: o}); !seen[s] && haveKind(targets, o.kind) {
+			seen[s] = true
 			all = append(all, o)
 		}
 	}
-	for _, n := range names {
-		if n.supplier == 0 {
-			add(n.object)
+	for _, s := range subjects {
+		if s.supplier == 0 {
+			add(s.object)
 			continue
 		}
-		if suppliers[n.supplier] || !holds(targets, dataapi.Services) {
+		if seen[s] || !haveKind(targets, dataapi.Services) {
 			continue
 		}
-		suppliers[n.supplier] = true
-		services, err := source.SupplierServices(ctx, n.supplier, serviceFrameworks(targets))
+		seen[s] = true
+		services, err := source.SupplierServices(ctx, s.supplier, serviceFrameworks(targets))
 		if err != nil {
 			return nil, err
 		}
 		for _, d := range services {
-			if d.Belongs() {
+			if d.IsIndexed() {
 				add(object{dataapi.Services, d.ID})
 			}
 		}
@@ -98,32 +102,32 @@ func objects(ctx context.Context, source *dataapi.Client, targets []Target, name
 	return all, nil
 }
 
-// Pending counts the objects of the targets that have audit events since a
-// time, less those known to be of other frameworks. Until a catch-up has looked
-// at them, an index may differ from its source by as many documents.
-// Changes of a supplier's name are left out: they change no count.
+// Pending returns how many objects of the targets have audit events since a time,
+// without those of other frameworks. Until a catch-up has handled them, the number of
+// documents in an index may differ from the expected one by as many. Changes of a
+// supplier's name do not count, as they change no number of documents.
 func Pending(ctx context.Context, source *dataapi.Client, since time.Time, targets []Target) (int, error) {
 	events, err := source.AuditEvents(ctx, since)
 	if err != nil {
 		return 0, err
 	}
-	var names []named
+	var subjects []subject
 	for _, e := range events {
-		if n, ok := relevant(e); ok && n.supplier == 0 {
-			names = append(names, n)
+		if s, ok := subjectOf(e); ok && s.supplier == 0 {
+			subjects = append(subjects, s)
 		}
 	}
-	all, err := objects(ctx, source, targets, names)
+	all, err := objects(ctx, source, targets, subjects)
 	if err != nil {
 		return 0, err
 	}
 	pending := 0
 	for _, o := range all {
-		d, err := source.Single(ctx, o.kind, o.id)
+		d, err := source.Document(ctx, o.kind, o.id)
 		if err != nil {
 			return 0, err
 		}
-		if d == nil || slices.ContainsFunc(targets, func(t Target) bool { return t.Has(d) }) {
+		if d == nil || isOf(targets, d) {
 			pending++
 		}
 	}

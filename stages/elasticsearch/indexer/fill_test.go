@@ -22,7 +22,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-func TestFillBringsEveryDocumentThatBelongs(t *testing.T) {
+func TestFillPutsEveryDocumentThatIsIndexed(t *testing.T) {
 	w := newWorld(t, 230, 110)
 	all := indexer.Defaults("production").Dated(day)
 	w.create(all)
@@ -50,13 +50,13 @@ func TestFillBringsEveryDocumentThatBelongs(t *testing.T) {
 			t.Errorf("%+v", report)
 		}
 		if i == 0 && report.Cursor.Page != report.Pages {
-			t.Errorf("the last page, which may get more documents, was passed: %+v", report)
+			t.Errorf("the cursor is past the last page, which may get more documents: %+v", report)
 		}
 		if i == 0 && (report.Skipped == 0 || last.Done != report.Total || last.Total != report.Total) {
 			t.Errorf("progress %+v, report %+v", last, report)
 		}
 	}
-	w.isTrue(all)
+	w.wantUpToDate(all)
 	if n := w.sent("DELETE"); n != 0 {
 		t.Errorf("%d documents were deleted", n)
 	}
@@ -72,7 +72,7 @@ func TestFillBringsEveryDocumentThatBelongs(t *testing.T) {
 	}
 }
 
-func TestCountsOfAnIndexThatIsNotThere(t *testing.T) {
+func TestCountsWithoutAnIndex(t *testing.T) {
 	w := newWorld(t, 10, 5)
 	counts, err := indexer.Counts(t.Context(), w.source, w.target, indexer.Defaults("production").Live())
 	if err != nil || counts[0].Index != "" || counts[0].Documents != -1 || counts[0].Expected != 10 || counts[1].Expected != 5 {
@@ -80,7 +80,7 @@ func TestCountsOfAnIndexThatIsNotThere(t *testing.T) {
 	}
 }
 
-func TestAFillGoesOnWhereAnotherWasStopped(t *testing.T) {
+func TestFillContinuesFromACursor(t *testing.T) {
 	w := newWorld(t, 650, 10)
 	target := indexer.Defaults("production").Dated(day)[0]
 	w.create([]indexer.Target{target})
@@ -111,18 +111,18 @@ func TestAFillGoesOnWhereAnotherWasStopped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.isTrue([]indexer.Target{target})
+	w.wantUpToDate([]indexer.Target{target})
 	if report.Documents > 650-report.Before || report.Before != first.Cursor.Put || report.Before < 300 || report.Rescans != 0 {
 		t.Errorf("%+v", report)
 	}
 	again := puts.Load()
 	o.From = report.Cursor
 	if report, err = indexer.Fill(writing(t), w.source, w.target, target, o); err != nil || report.Before != 650 || puts.Load() != again {
-		t.Errorf("%+v, %v: a fill that is done was done again", report, err)
+		t.Errorf("%+v, %v: a complete fill put documents again", report, err)
 	}
 }
 
-func TestACursorThatCannotBeRecordedStopsTheFill(t *testing.T) {
+func TestFillStopsIfACheckpointFails(t *testing.T) {
 	w := newWorld(t, 650, 10)
 	target := indexer.Defaults("production").Dated(day)[0]
 	w.create([]indexer.Target{target})
@@ -136,7 +136,7 @@ func TestACursorThatCannotBeRecordedStopsTheFill(t *testing.T) {
 	}
 }
 
-// failing answers each document's first n PUTs with a status.
+// failing fails each document's first n PUTs with a status; 0 closes the connection.
 func failing(n, status int, body string) interceptor {
 	var mu sync.Mutex
 	seen := map[string]int{}
@@ -158,9 +158,9 @@ func failing(n, status int, body string) interceptor {
 	}
 }
 
-func TestAPutThatFailsTwiceIsTriedAgain(t *testing.T) {
+func TestFillRetriesPuts(t *testing.T) {
 	for what, fault := range map[string]interceptor{
-		"engine away":       failing(2, 500, `{"error":"ConnectionError","unexpectedStatusCode":"N/A"}`),
+		"no Elasticsearch":  failing(2, 500, `{"error":"ConnectionError","unexpectedStatusCode":"N/A"}`),
 		"full disk":         failing(2, 403, `{"error":"cluster_block_exception: blocked"}`),
 		"get_mapping fails": failing(2, 500, `{"error":"Internal error"}`),
 		"no worker":         failing(2, 502, `<html>`),
@@ -175,12 +175,12 @@ func TestAPutThatFailsTwiceIsTriedAgain(t *testing.T) {
 			if err != nil || report.Retries != 60 || report.Documents != 30 || report.Unanswered != 0 {
 				t.Errorf("%+v, %v", report, err)
 			}
-			w.isTrue([]indexer.Target{target})
+			w.wantUpToDate([]indexer.Target{target})
 		})
 	}
 }
 
-func TestDocumentsThatFail(t *testing.T) {
+func TestFillWithFailingDocuments(t *testing.T) {
 	w := newWorld(t, 250, 5)
 	target := indexer.Defaults("production").Dated(day)[0]
 	w.create([]indexer.Target{target})
@@ -190,7 +190,7 @@ func TestDocumentsThatFail(t *testing.T) {
 	}
 	bad := map[string]bool{}
 	for _, d := range page.Documents {
-		if d.Belongs() && len(bad) < 2 {
+		if d.IsIndexed() && len(bad) < 2 {
 			bad[d.ID] = true
 		}
 	}
@@ -202,7 +202,7 @@ func TestDocumentsThatFail(t *testing.T) {
 		}
 		return false
 	}, nil)
-	t.Run("no more than may", func(t *testing.T) {
+	t.Run("as many as allowed", func(t *testing.T) {
 		report, err := indexer.Fill(writing(t), w.source, w.target, target, indexer.FillOptions{Pace: quick(), MaxFailed: 2})
 		if err != nil || len(report.Failed) != 2 || report.Documents != 248 || report.Cursor.Done || report.Cursor.Page > 1 {
 			t.Errorf("%+v, %v", report, err)
@@ -213,18 +213,18 @@ func TestDocumentsThatFail(t *testing.T) {
 			}
 		}
 	})
-	t.Run("more than may", func(t *testing.T) {
+	t.Run("more than allowed", func(t *testing.T) {
 		report, err := indexer.Fill(writing(t), w.source, w.target, target, indexer.FillOptions{Pace: quick(), MaxFailed: 1})
 		if err == nil || runner.ClassOf(err) != runner.Failed || report.Documents > 20 {
 			t.Errorf("%+v, %v", report, err)
 		}
-		if !strings.Contains(err.Error(), "2 documents failed, 1 may") || !strings.Contains(err.Error(), "mapper_parsing_exception") {
+		if !strings.Contains(err.Error(), "2 documents failed, and at most 1 may") || !strings.Contains(err.Error(), "mapper_parsing_exception") {
 			t.Error(err)
 		}
 	})
 }
 
-func TestWithoutAnIndexAFillEndsAtOnce(t *testing.T) {
+func TestFillWithoutAnIndexFailsAtOnce(t *testing.T) {
 	w := newWorld(t, 250, 5)
 	_, err := indexer.Fill(writing(t), w.source, w.target, indexer.Defaults("production").Dated(day)[0],
 		indexer.FillOptions{Pace: indexer.Pace{Concurrency: 4, RetryMin: time.Hour, RetryMax: time.Hour}})
@@ -233,7 +233,7 @@ func TestWithoutAnIndexAFillEndsAtOnce(t *testing.T) {
 	}
 }
 
-func TestARejectedTokenEndsAFillAndIsNotShown(t *testing.T) {
+func TestFillWithARejectedTokenFailsAtOnce(t *testing.T) {
 	w := newWorld(t, 250, 5)
 	target := indexer.Defaults("production").Dated(day)[0]
 	w.create([]indexer.Target{target})
@@ -249,7 +249,7 @@ func TestARejectedTokenEndsAFillAndIsNotShown(t *testing.T) {
 	}
 }
 
-func TestWithoutAPermitNothingIsWritten(t *testing.T) {
+func TestFillWithoutAPermitSendsNothing(t *testing.T) {
 	w := newWorld(t, 50, 5)
 	_, err := indexer.Fill(t.Context(), w.source, w.target, indexer.Defaults("production").Dated(day)[0],
 		indexer.FillOptions{Pace: quick(), MaxFailed: 1000})
@@ -258,9 +258,10 @@ func TestWithoutAPermitNothingIsWritten(t *testing.T) {
 	}
 }
 
-// moving is a data API with five briefs, two to a page. When the second page is
-// asked for, the first brief is withdrawn, and the third moves to the first page.
-func moving(t *testing.T) *dataapi.Client {
+// movingBriefs is a data API with five briefs, two to a page. When the second page is
+// read, the first brief is withdrawn, so that the third moves to the first page.
+func movingBriefs(t *testing.T) *dataapi.Client {
+	t.Helper()
 	withdrawn := false
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
@@ -287,17 +288,17 @@ func moving(t *testing.T) *dataapi.Client {
 	return dataapi.New(dataapi.Options{BaseURL: server.URL, HTTP: client()})
 }
 
-func TestAListingOfBriefsThatMovesIsReadAgain(t *testing.T) {
+func TestFillReadsAListingThatChangedAgain(t *testing.T) {
 	w := newWorld(t, 10, 5)
 	target := indexer.Defaults("production").Dated(day)[1]
 	w.create([]indexer.Target{target})
-	report, err := indexer.Fill(writing(t), moving(t), w.target, target, indexer.FillOptions{Pace: quick()})
+	report, err := indexer.Fill(writing(t), movingBriefs(t), w.target, target, indexer.FillOptions{Pace: quick()})
 	if err != nil || report.Distinct != 5 || report.Total != 5 || report.Rescans != 1 || report.Documents != 5 {
 		t.Fatalf("%+v, %v", report, err)
 	}
 	// 1, 2, 4, 5, then 1 as it is now, then 3, which the first scan missed.
 	if n := w.sent("PUT /" + target.Name.String() + "/"); n != 6 {
-		t.Errorf("%d documents were put: what has not changed is not put again", n)
+		t.Errorf("%d documents were put, want 6: unchanged ones must not be put again", n)
 	}
 	ids, err := w.target.IDs(t.Context(), target.Name, target.DocType())
 	if err != nil || !cmp.Equal(ids.IDs, []string{"1", "2", "3", "4", "5"}) {
@@ -305,7 +306,7 @@ func TestAListingOfBriefsThatMovesIsReadAgain(t *testing.T) {
 	}
 }
 
-func TestAPageThatFailsIsReadAgain(t *testing.T) {
+func TestFillRetriesPages(t *testing.T) {
 	w := newWorld(t, 250, 5)
 	target := indexer.Defaults("production").Dated(day)[0]
 	w.create([]indexer.Target{target})
@@ -323,9 +324,9 @@ func TestAPageThatFailsIsReadAgain(t *testing.T) {
 	}
 }
 
-// A cache in front of the data API that forgets the query gives the first page for
-// every one, each with a next.
-func TestAPageThatIsTheOneBeforeEndsTheReading(t *testing.T) {
+// A cache in front of the data API that ignores the query responds with the first page
+// to every request, each with a link to a next page.
+func TestFillStopsIfAPageRepeats(t *testing.T) {
 	w := newWorld(t, 250, 5)
 	target := indexer.Defaults("production").Dated(day)[0]
 	w.create([]indexer.Target{target})
@@ -338,7 +339,7 @@ func TestAPageThatIsTheOneBeforeEndsTheReading(t *testing.T) {
 		return false
 	})
 	_, err := indexer.Fill(writing(t), w.source, w.target, target, indexer.FillOptions{Pace: quick()})
-	if err == nil || !strings.Contains(err.Error(), "page 2 of the listing is page 1 again") {
+	if err == nil || !strings.Contains(err.Error(), "page 2 of the listing repeats page 1") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-func TestTheSettingIsRead(t *testing.T) {
+func TestParseIndices(t *testing.T) {
 	got, err := indexer.ParseIndices(`[{"alias":"g-cloud-12","kind":"services","frameworks":["g-cloud-12"],"mapping":"services-g-cloud-12"}]`)
 	if err != nil {
 		t.Fatal(err)
@@ -25,7 +25,7 @@ func TestTheSettingIsRead(t *testing.T) {
 	}
 }
 
-func TestEverythingWrongWithTheSettingIsSaidAtOnce(t *testing.T) {
+func TestParseIndicesReportsAllProblems(t *testing.T) {
 	_, err := indexer.ParseIndices(`[
 		{"alias":"_all","kind":"service","frameworks":[],"mapping":" "},
 		{"alias":"a","kind":"briefs","frameworks":["d","d"],"mapping":"m"},
@@ -35,11 +35,11 @@ func TestEverythingWrongWithTheSettingIsSaidAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, problem := range []string{
-		`entry 1: alias: "_all"`, `entry 1: kind: "service"`, `entry 1: frameworks: none`, `entry 1: mapping: none`,
+		`entry 1: alias: "_all"`, `entry 1: kind: "service"`, `entry 1: frameworks: none`, `entry 1: mapping: it is empty`,
 		`entry 2: frameworks: "d" is listed twice`, `entry 3: alias: "a"`, `entry 3: frameworks: "d,e"`, `entry 4: alias: "a-old"`,
 	} {
 		if !strings.Contains(err.Error(), problem) {
-			t.Errorf("%q is not said", problem)
+			t.Errorf("%q is not reported", problem)
 		}
 	}
 	for _, text := range []string{``, `{}`, `[]`, `[{"alais":"a"}]`, `[] []`, `null`} {
@@ -49,7 +49,7 @@ func TestEverythingWrongWithTheSettingIsSaidAtOnce(t *testing.T) {
 	}
 }
 
-func TestPreviewHasNoFifthOutcomes(t *testing.T) {
+func TestDefaultsByStage(t *testing.T) {
 	for stage, want := range map[string]int{"preview": 4, "staging": 5, "production": 5} {
 		if got := indexer.Defaults(stage)[1].Frameworks; len(got) != want || got[len(got)-1] != "digital-outcomes-and-specialists-"+string(rune('0'+want)) {
 			t.Errorf("%s: %v", stage, got)

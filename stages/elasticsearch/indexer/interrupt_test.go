@@ -21,7 +21,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-// transport is an HTTP client without a network, so that its waits pass at once in a synctest bubble.
+// transport is an HTTP transport without a network, so that waits take no real time in a synctest bubble.
 type transport func(*http.Request) (status int, body string, err error)
 
 func (f transport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -32,7 +32,7 @@ func (f transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 }
 
-// services is a data API of n published services.
+// services is a data API with n published services.
 func services(n int) *dataapi.Client {
 	return listing(pagesOf(n))
 }
@@ -41,7 +41,7 @@ func listing(f transport) *dataapi.Client {
 	return dataapi.New(dataapi.Options{BaseURL: "http://data", HTTP: &http.Client{Transport: f}})
 }
 
-// pagesOf answers with n published services, a hundred to a page.
+// pagesOf responds with pages of n published services, a hundred to a page.
 func pagesOf(n int) transport {
 	return func(r *http.Request) (int, string, error) {
 		var page int
@@ -58,7 +58,7 @@ func pagesOf(n int) transport {
 	}
 }
 
-func putting(f transport) *searchapi.Client {
+func searchAPI(f transport) *searchapi.Client {
 	return searchapi.New(searchapi.Options{BaseURL: "http://search", HTTP: &http.Client{Transport: f}})
 }
 
@@ -71,19 +71,19 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// interrupted fills from a search API that answers in 5 ms, and from 0.9 s on in such a time, and stops it after 1 s.
-// It returns how many requests were begun, and how many of them were slow.
-func interrupted(t *testing.T, then time.Duration) (report indexer.FillReport, took time.Duration, begun, slow int) {
+// interrupted runs a fill and stops it after 1 s. The search API responds in 5 ms, but from 0.9 s on only after a delay.
+// It returns how long the fill took to stop, how many requests were sent, and how many of them were delayed.
+func interrupted(t *testing.T, delay time.Duration) (report indexer.FillReport, took time.Duration, sent, delayed int) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		var puts, held atomic.Int64
+		var puts, delayedPuts atomic.Int64
 		start := time.Now()
-		target := putting(func(r *http.Request) (int, string, error) {
+		target := searchAPI(func(r *http.Request) (int, string, error) {
 			puts.Add(1)
 			each := 5 * time.Millisecond
 			if time.Since(start) >= 900*time.Millisecond {
-				held.Add(1)
-				each = then
+				delayedPuts.Add(1)
+				each = delay
 			}
 			return 200, `{"message":"acknowledged"}`, wait(r.Context(), each)
 		})
@@ -95,38 +95,38 @@ func interrupted(t *testing.T, then time.Duration) (report indexer.FillReport, t
 			Pace:       indexer.Pace{Concurrency: 8},
 			Checkpoint: func(ctx context.Context, c indexer.Cursor) error { last = c; return ctx.Err() },
 		})
-		took, begun, slow = time.Since(start)-time.Second, int(puts.Load()), int(held.Load())
+		took, sent, delayed = time.Since(start)-time.Second, int(puts.Load()), int(delayedPuts.Load())
 		if runner.ClassOf(err) != runner.Interrupted || !strings.Contains(err.Error(), "terminated") {
 			t.Errorf("class %v: %v", runner.ClassOf(err), err)
 		}
 		if errors.Is(err, httpclient.ErrUnanswered) != (report.Unanswered > 0) {
-			t.Errorf("%d requests without an answer: %v", report.Unanswered, err)
+			t.Errorf("%d requests without a response: %v", report.Unanswered, err)
 		}
 		if report.Cursor.Page > 1 && last != report.Cursor {
-			t.Errorf("the last cursor was not handed over: %+v, %+v", last, report.Cursor)
+			t.Errorf("the last cursor was not recorded: %+v, %+v", last, report.Cursor)
 		}
 	})
-	return report, took, begun, slow
+	return report, took, sent, delayed
 }
 
-func TestAFillThatIsStoppedAwaitsWhatIsInFlight(t *testing.T) {
-	report, took, begun, slow := interrupted(t, 300*time.Millisecond)
-	if report.Documents != begun || slow != 8 || report.Unanswered != 0 || took != 200*time.Millisecond {
-		t.Errorf("%d begun, %d slow, stopped %s later: %+v", begun, slow, took, report)
+func TestAStoppedFillWaitsForRequestsInFlight(t *testing.T) {
+	report, took, sent, delayed := interrupted(t, 300*time.Millisecond)
+	if report.Documents != sent || delayed != 8 || report.Unanswered != 0 || took != 200*time.Millisecond {
+		t.Errorf("%d sent, %d delayed, stopped %s later: %+v", sent, delayed, took, report)
 	}
 }
 
-func TestAFillThatIsStoppedDoesNotAwaitForever(t *testing.T) {
-	report, took, begun, slow := interrupted(t, time.Hour)
-	if slow != 8 || report.Unanswered != 8 || report.Documents != begun-8 || len(report.Failed) != 0 || took != 10*time.Second {
-		t.Errorf("%d begun, %d slow, stopped %s later: %+v", begun, slow, took, report)
+func TestAStoppedFillWaitsNoLongerThanItsGrace(t *testing.T) {
+	report, took, sent, delayed := interrupted(t, time.Hour)
+	if delayed != 8 || report.Unanswered != 8 || report.Documents != sent-8 || len(report.Failed) != 0 || took != 10*time.Second {
+		t.Errorf("%d sent, %d delayed, stopped %s later: %+v", sent, delayed, took, report)
 	}
 }
 
-func TestASearchAPIThatIsAwayForFifteenSecondsLosesNothing(t *testing.T) {
+func TestFillSurvivesAnOutageOfTheSearchAPI(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		target := putting(func(*http.Request) (int, string, error) {
+		target := searchAPI(func(*http.Request) (int, string, error) {
 			if away := time.Since(start); away > time.Second && away < 16*time.Second {
 				return 0, "", io.ErrUnexpectedEOF
 			}
@@ -141,10 +141,10 @@ func TestASearchAPIThatIsAwayForFifteenSecondsLosesNothing(t *testing.T) {
 	})
 }
 
-func TestARateIsACeilingThatCanBeMoved(t *testing.T) {
+func TestTheRateLimitCanBeChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limit := rate.NewLimiter(50, 1)
-		target := putting(func(*http.Request) (int, string, error) { return 200, `{}`, nil })
+		target := searchAPI(func(*http.Request) (int, string, error) { return 200, `{}`, nil })
 		time.AfterFunc(10*time.Second, func() { limit.SetLimit(100) })
 		report, err := indexer.Fill(writing(t), services(1000), target, indexer.Defaults("preview").Live()[0],
 			indexer.FillOptions{Pace: indexer.Pace{Limit: limit}})
@@ -154,13 +154,13 @@ func TestARateIsACeilingThatCanBeMoved(t *testing.T) {
 	})
 }
 
-// A slow fill records once a second how far it has come, a fast one each 200 documents: what is put twice after a kill is
-// little, and so is what recording costs.
-func TestCheckpointsComeEachSecondOrEach200Documents(t *testing.T) {
+// A slow fill records its cursor once a second, a fast one every 200 documents, so that few documents are put twice after a
+// kill, and recording costs little.
+func TestCheckpointsComeEverySecondOrEvery200Documents(t *testing.T) {
 	for name, c := range map[string]struct {
 		perSecond rate.Limit
 		documents int
-		enough    func(time.Duration, int) bool
+		due       func(time.Duration, int) bool
 		most      int
 	}{
 		"slow": {50, 1000, func(since time.Duration, _ int) bool { return since >= time.Second }, 100},
@@ -168,21 +168,21 @@ func TestCheckpointsComeEachSecondOrEach200Documents(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				target := putting(func(*http.Request) (int, string, error) {
+				target := searchAPI(func(*http.Request) (int, string, error) {
 					time.Sleep(25 * time.Millisecond)
 					return 200, `{}`, nil
 				})
 				began := time.Now()
-				type mark struct {
+				type checkpoint struct {
 					at     time.Duration
 					listed int
 				}
-				var all []mark
+				var all []checkpoint
 				report, err := indexer.Fill(writing(t), services(c.documents), target, indexer.Defaults("preview").Live()[0], indexer.FillOptions{
 					Pace: indexer.Pace{Limit: rate.NewLimiter(c.perSecond, 1)},
 					Checkpoint: func(_ context.Context, cursor indexer.Cursor) error {
 						time.Sleep(10 * time.Millisecond)
-						all = append(all, mark{time.Since(began), cursor.Listed})
+						all = append(all, checkpoint{time.Since(began), cursor.Listed})
 						return nil
 					},
 				})
@@ -191,8 +191,8 @@ func TestCheckpointsComeEachSecondOrEach200Documents(t *testing.T) {
 				}
 				for i := 1; i < len(all)-1; i++ {
 					since, more := all[i].at-all[i-1].at, all[i].listed-all[i-1].listed
-					if !c.enough(since, more) || more > c.most {
-						t.Errorf("%d documents in %s between two", more, since)
+					if !c.due(since, more) || more > c.most {
+						t.Errorf("%d documents in %s between two checkpoints", more, since)
 					}
 				}
 			})
@@ -202,12 +202,12 @@ func TestCheckpointsComeEachSecondOrEach200Documents(t *testing.T) {
 
 func TestALostLeaseStopsAFill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		target := putting(func(*http.Request) (int, string, error) {
+		target := searchAPI(func(*http.Request) (int, string, error) {
 			time.Sleep(25 * time.Millisecond)
 			return 200, `{}`, nil
 		})
 		ctx, lose := context.WithCancelCause(writing(t))
-		time.AfterFunc(time.Second, func() { lose(runner.Refuse("the lease is lost")) })
+		time.AfterFunc(time.Second, func() { lose(fmt.Errorf("renew the lease: %w", runner.Refuse("the lease is lost"))) })
 		_, err := indexer.Fill(ctx, services(10_000), target, indexer.Defaults("preview").Live()[0], indexer.FillOptions{})
 		if runner.ClassOf(err) != runner.Refused {
 			t.Error(err)
@@ -215,21 +215,21 @@ func TestALostLeaseStopsAFill(t *testing.T) {
 	})
 }
 
-func TestAPageAheadAndNoMoreIsRead(t *testing.T) {
+func TestFillReadsOnePageAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var put, listed atomic.Int64
 		source := dataapi.New(dataapi.Options{BaseURL: "http://data", HTTP: &http.Client{Transport: transport(func(r *http.Request) (int, string, error) {
 			var page int64
 			_, _ = fmt.Sscan(r.URL.Query().Get("page"), &page)
-			// Of the pages before the one before this, all documents must at least be begun.
-			if begun := put.Load(); page > 2 && begun < (page-2)*2-8 {
-				t.Errorf("page %d was read when %d documents were put", page, begun)
+			// The documents of all pages but the last two must have been sent.
+			if sent := put.Load(); page > 2 && sent < (page-2)*2-8 {
+				t.Errorf("page %d was read when %d documents were sent", page, sent)
 			}
 			listed.Store(page)
 			return 200, fmt.Sprintf(`{"meta":{"total":100},"links":{%s},"services":[{"id":"%da","status":"published"},{"id":"%db","status":"published"}]}`,
 				map[bool]string{true: `"next":"x"`}[page < 50], page, page), nil
 		})}})
-		target := putting(func(*http.Request) (int, string, error) {
+		target := searchAPI(func(*http.Request) (int, string, error) {
 			put.Add(1)
 			time.Sleep(25 * time.Millisecond)
 			return 200, `{}`, nil
@@ -241,9 +241,9 @@ func TestAPageAheadAndNoMoreIsRead(t *testing.T) {
 	})
 }
 
-func TestAReindexReadsAPageOnlyWhenTheOneBeforeIsPut(t *testing.T) {
+func TestReindexReadsAPageAfterThePageBeforeIsPut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var flying, put, pages atomic.Int64
+		var inFlight, put, pages atomic.Int64
 		source := dataapi.New(dataapi.Options{BaseURL: "http://data", HTTP: &http.Client{Transport: transport(func(r *http.Request) (int, string, error) {
 			q := r.URL.Query()
 			if r.URL.Path == "/audit-events" {
@@ -253,20 +253,20 @@ func TestAReindexReadsAPageOnlyWhenTheOneBeforeIsPut(t *testing.T) {
 			_, _ = fmt.Sscan(q.Get("page"), &page)
 			if !q.Has("status") {
 				pages.Add(1)
-				if flying.Load() != 0 || put.Load() != 2*(page-1) {
-					t.Errorf("page %d was read when %d documents were put, and %d on their way", page, put.Load(), flying.Load())
+				if inFlight.Load() != 0 || put.Load() != 2*(page-1) {
+					t.Errorf("page %d was read when %d documents were put and %d in flight", page, put.Load(), inFlight.Load())
 				}
 			}
 			return 200, fmt.Sprintf(`{"meta":{"total":10},"links":{%s},"services":[{"id":"%da","status":"published"},{"id":"%db","status":"published"}]}`,
 				map[bool]string{true: `"next":"x"`}[page < 5], page, page), nil
 		})}})
-		target := putting(func(r *http.Request) (int, string, error) {
+		target := searchAPI(func(r *http.Request) (int, string, error) {
 			if r.Method == http.MethodGet {
 				return 200, `{"meta":{"total":0},"documents":[],"links":{}}`, nil
 			}
-			flying.Add(1)
+			inFlight.Add(1)
 			time.Sleep(25 * time.Millisecond)
-			flying.Add(-1)
+			inFlight.Add(-1)
 			put.Add(1)
 			return 200, `{}`, nil
 		})

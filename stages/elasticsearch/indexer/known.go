@@ -2,51 +2,56 @@ package indexer
 
 import "hash/maphash"
 
-// known is what a fill knows of each document: whether it was listed, and how it was put. That is what keeps a second
-// reading of a listing from putting everything again, and what tells a reindex which documents of the index are not in
-// the listing. It is 17 bytes or so for each document, whatever its size: 8 MB for 300,000.
+// known is what a fill remembers of each document: which scan saw it last, and a
+// digest of what was put. With it, a second scan of a listing puts only what has
+// changed, and a reindex finds the documents of the index that are not in the
+// listing. It takes about 17 bytes per document, whatever its size: 8 MB for 300,000.
 type known struct {
 	seed maphash.Seed
-	// documents has, by the hash of an id, the digest of the document as it was put, but for the last byte, which is the
-	// number of the scan that saw it last. A digest of 0: it was not put.
-	documents map[uint64]uint64
+	// entries are keyed by a hash of the document's id. The low byte is the number of
+	// the scan that saw the document last; the rest is the digest of what was put, or 0
+	// if nothing was.
+	entries map[uint64]uint64
 }
 
-const scanBits = 0xff
+const scanMask = 0xff
 
 func newKnown() known {
-	return known{seed: maphash.MakeSeed(), documents: map[uint64]uint64{}}
+	return known{seed: maphash.MakeSeed(), entries: map[uint64]uint64{}}
 }
 
-func (k known) id(id string) uint64 { return maphash.String(k.seed, id) }
+func (k known) key(id string) uint64 { return maphash.String(k.seed, id) }
 
+// digest is never 0, and its low byte is.
 func (k known) digest(raw []byte) uint64 {
-	return max(maphash.Bytes(k.seed, raw)&^scanBits, scanBits+1)
+	return max(maphash.Bytes(k.seed, raw)&^scanMask, scanMask+1)
 }
 
-// see notes that a scan has seen a document, and tells whether it had not before.
-func (k known) see(id string, scan int) bool {
-	at := k.id(id)
-	d := k.documents[at]
-	if int(d&scanBits) == scan {
+// markSeen records that a scan saw a document and reports whether it is the first
+// time in this scan.
+func (k known) markSeen(id string, scan int) bool {
+	key := k.key(id)
+	entry := k.entries[key]
+	if int(entry&scanMask) == scan {
 		return false
 	}
-	k.documents[at] = d&^scanBits | uint64(scan)
+	k.entries[key] = entry&^scanMask | uint64(scan)
 	return true
 }
 
-// put notes a document as it was put, and tells whether it was the first time.
-func (k known) put(id string, raw []byte) bool {
-	at := k.id(id)
-	before := k.documents[at]
-	k.documents[at] = k.digest(raw) | before&scanBits
-	return before&^scanBits == 0
+// markPut records what was put for a document and reports whether it is the first
+// time.
+func (k known) markPut(id string, raw []byte) bool {
+	key := k.key(id)
+	before := k.entries[key]
+	k.entries[key] = k.digest(raw) | before&scanMask
+	return before&^scanMask == 0
 }
 
-// wasPut tells whether a document was put.
-func (k known) wasPut(id string) bool { return k.documents[k.id(id)]&^scanBits != 0 }
+// wasPut reports whether any version of a document was put.
+func (k known) wasPut(id string) bool { return k.entries[k.key(id)]&^scanMask != 0 }
 
-// is tells whether a document was put last as it is now.
-func (k known) is(id string, raw []byte) bool {
-	return k.documents[k.id(id)]&^scanBits == k.digest(raw)
+// isCurrent reports whether this version of a document was the last one put.
+func (k known) isCurrent(id string, raw []byte) bool {
+	return k.entries[k.key(id)]&^scanMask == k.digest(raw)
 }

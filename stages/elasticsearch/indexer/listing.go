@@ -9,22 +9,22 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dataapi"
 )
 
-// lister reads one page of a listing, counted from 1.
-type lister func(ctx context.Context, page int) (dataapi.Page, error)
+// listing reads one page of a listing, counted from 1.
+type listing func(ctx context.Context, page int) (dataapi.Page, error)
 
-// listers are the listings whose documents, together, are those of a target.
+// listings returns the listings that together have all documents of an index.
 //
-// Services are listed without a status: that listing only ever grows at its
-// end, so pages do not move while they are read. Briefs are listed by status,
-// as drafts are nobody's business, and may move.
-func listers(source *dataapi.Client, x Index) []lister {
+// Services are listed without a status: that listing only grows at its end, so
+// documents do not move between pages. Briefs are listed by status, because
+// drafts must not be indexed, so they may move.
+func listings(source *dataapi.Client, x Index) []listing {
 	if x.Kind == dataapi.Services {
-		return []lister{func(ctx context.Context, page int) (dataapi.Page, error) {
+		return []listing{func(ctx context.Context, page int) (dataapi.Page, error) {
 			return source.Services(ctx, x.Frameworks, page)
 		}}
 	}
-	var all []lister
-	for _, statuses := range x.Kind.Indexed() {
+	var all []listing
+	for _, statuses := range x.Kind.IndexedStatuses() {
 		all = append(all, func(ctx context.Context, page int) (dataapi.Page, error) {
 			return source.Briefs(ctx, x.Frameworks, statuses, page)
 		})
@@ -32,22 +32,23 @@ func listers(source *dataapi.Client, x Index) []lister {
 	return all
 }
 
-// sequence yields the pages of a listing from a page on, each read when it is asked for.
-// A page that the listing does not have ends it. One that begins as the one before
-// did is not read on from: a listing that moves does not move by a whole page.
-func (p Pace) sequence(ctx context.Context, list lister, from int) iter.Seq2[dataapi.Page, error] {
+// pages yields the pages of a listing from page from on, and reads each when it is
+// asked for. A page that does not exist ends the listing. It is an error if a page
+// begins with the same document as the page before: a listing never moves by a
+// whole page, so something in between ignores the page number.
+func (p Pace) pages(ctx context.Context, list listing, from int) iter.Seq2[dataapi.Page, error] {
 	return func(yield func(dataapi.Page, error) bool) {
-		before := ""
+		first := ""
 		for number := max(from, 1); ; number++ {
 			page, err := p.page(ctx, list, number)
 			if errors.Is(err, dataapi.ErrNoPage) {
 				return
 			}
 			if err == nil && len(page.Documents) > 0 {
-				if page.Documents[0].ID == before {
-					err = fmt.Errorf("page %d of the listing is page %d again: it begins with document %s", number, number-1, before)
+				if page.Documents[0].ID == first {
+					err = fmt.Errorf("page %d of the listing repeats page %d: both begin with document %s", number, number-1, first)
 				}
-				before = page.Documents[0].ID
+				first = page.Documents[0].ID
 			}
 			if !yield(page, err) || err != nil || page.Last {
 				return
@@ -56,9 +57,8 @@ func (p Pace) sequence(ctx context.Context, list lister, from int) iter.Seq2[dat
 	}
 }
 
-// ahead yields the same, reading one page further while one is in use, and
-// never more than one.
-func (p Pace) ahead(ctx context.Context, list lister, from int) iter.Seq2[dataapi.Page, error] {
+// pagesAhead yields the same as pages, but reads one page ahead.
+func (p Pace) pagesAhead(ctx context.Context, list listing, from int) iter.Seq2[dataapi.Page, error] {
 	type result struct {
 		page dataapi.Page
 		err  error
@@ -69,7 +69,7 @@ func (p Pace) ahead(ctx context.Context, list lister, from int) iter.Seq2[dataap
 		results := make(chan result)
 		go func() {
 			defer close(results)
-			for page, err := range p.sequence(ctx, list, from) {
+			for page, err := range p.pages(ctx, list, from) {
 				select {
 				case results <- result{page, err}:
 				case <-ctx.Done():
@@ -85,10 +85,10 @@ func (p Pace) ahead(ctx context.Context, list lister, from int) iter.Seq2[dataap
 	}
 }
 
-// page reads one page, patiently: the whole fill depends on each.
-func (p Pace) page(ctx context.Context, list lister, number int) (page dataapi.Page, err error) {
-	err = p.again(ctx, func() error {
-		pass, err := p.Asked.Enter(ctx)
+// page reads one page, with retries: a fill cannot go on without it.
+func (p Pace) page(ctx context.Context, list listing, number int) (page dataapi.Page, err error) {
+	err = p.retry(ctx, func() error {
+		pass, err := p.sourceGate.Enter(ctx)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package indexer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -12,14 +13,14 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-// Target is an entry of INDICES and the name that is written to for it: an
-// index that is being made, or the live alias.
+// Target is an entry of INDICES and the name to write to: an index that is being
+// built, or the live alias.
 type Target struct {
 	Index
 	Name searchapi.Name
 }
 
-// Live returns the entries as targets whose live alias is written to.
+// Live returns targets that write to the live aliases.
 func (xs Indices) Live() []Target {
 	targets := make([]Target, len(xs))
 	for i, x := range xs {
@@ -28,7 +29,7 @@ func (xs Indices) Live() []Target {
 	return targets
 }
 
-// Dated returns the entries as targets whose dated index is written to.
+// Dated returns targets that write to the dated indices of a day.
 func (xs Indices) Dated(day time.Time) []Target {
 	targets := make([]Target, len(xs))
 	for i, x := range xs {
@@ -37,55 +38,52 @@ func (xs Indices) Dated(day time.Time) []Target {
 	return targets
 }
 
-// Pace is how fast and how patiently the search API is written to. The zero
-// value is usable.
+// Pace is how fast to write to the search API and how long to retry. The zero value
+// is usable.
 type Pace struct {
-	// Concurrency bounds the writes at once. How many there are below that is found out (see package gate). Default 128.
+	// Concurrency is the maximum number of concurrent writes; the actual number is
+	// adjusted to the search API's workers (see package gate). Default 128.
 	Concurrency int
-	// Serving, where set, says that people use the search API that is written to.
+	// Serving is set if the search API serves live traffic.
 	Serving *Serving
-	// Limit, where set, bounds documents a second. It may be changed meanwhile.
+	// Limit, if set, limits documents per second. It may be changed at any time.
 	Limit *rate.Limiter
-	// Asked, where set, bounds the reads of listings: the source serves people too. By default they are read one at a time,
-	// with rests when that takes longer than it did.
-	Asked *gate.Gate
-	// RetryFor is how long one document, or one page, is tried again while the
-	// API answers 429, 5xx or not at all. Default 60 s. RetryMin and RetryMax
-	// bound the pauses, which double. Defaults 200 ms and 5 s.
+	// RetryFor is how long one document or page is retried while the API responds 429
+	// or 5xx or does not respond. Default 60 s. RetryMin and RetryMax limit the pause
+	// between two attempts, which doubles each time. Defaults 200 ms and 5 s.
 	RetryFor, RetryMin, RetryMax time.Duration
-	// Grace is how long the requests in flight are awaited once the context is
-	// done. Default 10 s.
+	// Grace is how long to wait for requests in flight after the context is done.
+	// Default 10 s.
 	Grace time.Duration
+
+	// sourceGate limits the reads of listings: the data API serves live traffic too.
+	// They are read one at a time, with pauses if responses become slower than usual.
+	sourceGate *gate.Gate
 }
 
-// Serving is a search API that people use: it is written to at most half as hard as it could be, and less when they
-// have to wait.
+// Serving is set for a search API that serves live traffic: it is written to with at
+// most half of its workers, and fewer when its users have to wait.
 type Serving struct {
-	// Most is how many writes there may be at once: half of its workers.
+	// Most is the maximum number of concurrent writes: half of the workers.
 	Most int
-	// Pulse asks what people ask, to see how long that takes.
+	// Pulse sends a search as users do, to measure how long they wait. If it is nil,
+	// nothing is measured.
 	Pulse func(context.Context) error
 }
 
 func (p Pace) withDefaults() Pace {
-	p.Concurrency = or(p.Concurrency, 128)
-	p.Asked = or(p.Asked, gate.Polite(1))
-	p.RetryFor = or(p.RetryFor, 60*time.Second)
-	p.RetryMin = or(p.RetryMin, 200*time.Millisecond)
-	p.RetryMax = or(p.RetryMax, 5*time.Second)
-	p.Grace = or(p.Grace, 10*time.Second)
+	p.Concurrency = cmp.Or(p.Concurrency, 128)
+	p.RetryFor = cmp.Or(p.RetryFor, 60*time.Second)
+	p.RetryMin = cmp.Or(p.RetryMin, 200*time.Millisecond)
+	p.RetryMax = cmp.Or(p.RetryMax, 5*time.Second)
+	p.Grace = cmp.Or(p.Grace, 10*time.Second)
+	if p.sourceGate == nil {
+		p.sourceGate = gate.Polite(1)
+	}
 	return p
 }
 
-func or[T comparable](v, standard T) T {
-	var zero T
-	if v == zero {
-		return standard
-	}
-	return v
-}
-
-// Failure is one document that could not be brought into the index.
+// Failure is a document that could not be indexed.
 type Failure struct {
 	ID  string
 	Err error
@@ -93,62 +91,64 @@ type Failure struct {
 
 func (f Failure) Error() string { return fmt.Sprintf("document %s: %v", f.ID, f.Err) }
 
-// Unwrap returns why.
+// Unwrap returns the cause.
 func (f Failure) Unwrap() error { return f.Err }
 
-// Cursor is how far a fill has come: a place in the listing up to which every
-// document is acknowledged. It is small enough for an annotation.
+// Cursor is the progress of a fill: every document on the pages before Page is
+// acknowledged. It is small enough for an annotation.
 type Cursor struct {
-	// Page is the page to go on with; 0 and 1 are the beginning.
+	// Page is the page to continue with, counted from 1; 0 also means the first.
 	Page int `json:"page"`
-	// Listed is how many documents the pages before it held, and Put how many
-	// of them were put.
+	// Listed is how many documents the pages before it had, and Put how many of those
+	// were put.
 	Listed int `json:"listed"`
 	Put    int `json:"put"`
-	// Done: the whole fill is.
+	// Done is true once the whole fill has succeeded.
 	Done bool `json:"done,omitempty"`
 }
 
-// FillOptions are a fill's.
+// FillOptions are the options of Fill.
 type FillOptions struct {
 	Pace
-	// From is where an earlier process stopped.
+	// From is the cursor that an earlier process recorded.
 	From Cursor
-	// Checkpoint, where set, is called with a cursor to go on from, every
-	// CheckpointEvery, each 200 documents, and at the end. Its error stops the fill.
+	// Checkpoint, if set, records a cursor to continue from. It is called every
+	// CheckpointEvery, every 200 documents, and at the end. If it fails, the fill stops.
 	Checkpoint func(context.Context, Cursor) error
-	// CheckpointEvery is how long lies between two where few documents are put. Default 1 s.
+	// CheckpointEvery is the time between two checkpoints of a slow fill. Default 1 s.
 	CheckpointEvery time.Duration
-	// Progress, where set, is told after each document.
+	// Progress, if set, is called after each document.
 	Progress func(runner.Progress)
-	// MaxFailed is how many documents may fail before the fill stops early.
+	// MaxFailed is how many documents may fail before the fill stops.
 	MaxFailed int
 }
 
-// FillReport is what a fill did. It is filled in also when the fill fails.
+// FillReport is what a fill did. It is complete even if the fill fails.
 type FillReport struct {
-	// Documents were acknowledged by this process; Before by earlier ones.
+	// Documents is how many documents this process put; Before is how many earlier
+	// processes did.
 	Documents, Before int
-	// Skipped were listed and do not belong in an index.
+	// Skipped is how many listed documents are not indexed because of their status.
 	Skipped int
 	Failed  []Failure
-	// Pages were read; Distinct documents were seen on them, and before; Total
-	// is the listing's own count, as of the last page.
+	// Pages is how many pages were read; Distinct is how many distinct documents were
+	// on them and on the pages before the cursor; Total is the listing's own count, as
+	// of its last page.
 	Pages, Distinct, Total int
-	// Retries is how often a document was tried again. Rescans is how often the
-	// listing had to be read again because it moved.
+	// Retries is how often a write was retried. Rescans is how often the listing was
+	// read again because it changed while it was read.
 	Retries, Rescans int
-	// Unanswered is how many requests have no answer: a worker may still do
-	// them, so the lease must be left to go stale.
+	// Unanswered is how many writes got no response: a worker may still do them, so the
+	// lease must not be handed over.
 	Unanswered int
-	// Slots is how many workers the search API was found to have; 0 where that was not looked for, as it serves. AtOnce
-	// is how many writes there might be at once in the end.
-	Slots, AtOnce int
-	Cursor        Cursor
-	Elapsed       time.Duration
+	// Slots is the estimated number of the search API's workers; 0 if it serves live
+	// traffic: no estimate is made then.
+	Slots   int
+	Cursor  Cursor
+	Elapsed time.Duration
 }
 
-// Rate is documents a second.
+// Rate returns documents per second.
 func (r FillReport) Rate() float64 {
 	if r.Elapsed <= 0 {
 		return 0
@@ -156,76 +156,72 @@ func (r FillReport) Rate() float64 {
 	return float64(r.Documents) / r.Elapsed.Seconds()
 }
 
-// CatchUpOptions are a catch-up's.
+// CatchUpOptions are the options of CatchUp.
 type CatchUpOptions struct {
 	Pace
 	Targets []Target
-	// Since is the time of the first event of interest, less an overlap (see Overlap).
+	// Since is the time of the first event to handle, less an overlap (see Overlap).
 	Since time.Time
-	// Spare holds ids that are not to be deleted, whatever the source says.
-	Spare map[string]bool
-	// MaxPasses and For bound it. Defaults 50 passes and 15 minutes.
+	// MaxPasses and For limit the catch-up. Defaults 50 passes and 15 minutes.
 	MaxPasses int
 	For       time.Duration
-	// Progress, where set, is told after each object.
+	// Progress, if set, is called after each object.
 	Progress func(runner.Progress)
+
+	// keep holds the ids of documents that must not be deleted.
+	keep map[string]bool
 }
 
-// CatchUpReport is what a catch-up did. It is filled in also when it fails.
+func (o CatchUpOptions) withDefaults() CatchUpOptions {
+	o.Pace = o.Pace.withDefaults()
+	o.MaxPasses = cmp.Or(o.MaxPasses, 50)
+	o.For = cmp.Or(o.For, 15*time.Minute)
+	return o
+}
+
+// CatchUpReport is what a catch-up did. It is complete even if the catch-up fails.
 type CatchUpReport struct {
-	// Passes over the events, and how many events were of interest.
+	// Passes is how often the events were read, and Events how many of them were about
+	// indexed objects.
 	Passes, Events int
-	// Objects were looked at, once in each pass that named them.
+	// Objects is how many objects were read, counted once per pass.
 	Objects int
-	// Put and Deleted count documents written; Absent deletes that found
-	// nothing to delete; Foreign objects that belong to no target.
+	// Put and Deleted count documents written; Absent counts deletes that found
+	// nothing; Foreign counts objects that belong to no target.
 	Put, Deleted, Absent, Foreign int
 	Failed                        []Failure
 	Retries, Unanswered           int
-	// Cursor is the time of the latest event that was handled. A later
-	// catch-up begins there, less Overlap.
+	// Cursor is the time of the latest event that was handled. A later catch-up starts
+	// there, less Overlap.
 	Cursor  time.Time
 	Elapsed time.Duration
 }
 
-// ReindexOptions are a reindex's.
+// ReindexOptions are the options of Reindex.
 type ReindexOptions struct {
 	Pace
 	Target Target
-	// MaxFailed is as for a fill.
+	// MaxFailed is how many documents may fail before the reindex stops.
 	MaxFailed int
-	// MaxRemovals is how many documents may be removed. Default: 1 % of the
-	// index, and at least 10. Negative: none.
+	// MaxRemovals is how many documents may be removed. Default: 1 % of the index, and
+	// at least 10. Negative: none.
 	MaxRemovals int
-	// Progress, where set, is told after each document.
+	// Progress, if set, is called after each document.
 	Progress func(runner.Progress)
 }
 
-// ReindexReport is what a reindex did. It is filled in also when it fails.
+// ReindexReport is what a reindex did. It is complete even if the reindex fails.
 type ReindexReport struct {
 	FillReport
-	// Indexed is how many documents the index had; Listable is false where it
-	// could not be listed whole, so that documents to remove may be left.
-	Indexed  int
-	Listable bool
-	// Candidates were in the index and not in the listing; Gone are those of
-	// them that the source says are gone; Removed were removed.
+	// Indexed is how many documents the index had. IDsComplete is false if not all of
+	// their ids could be listed, so that documents to remove may be left in the index.
+	Indexed     int
+	IDsComplete bool
+	// Candidates is how many documents were in the index but not in the listing; Gone
+	// are the ids of those that the data API does not have either, or not with a status
+	// that is indexed; Removed are the ids of those that were removed.
 	Candidates int
 	Gone       []string
 	Removed    []string
 	CatchUp    CatchUpReport
-}
-
-// Count compares one index with its source.
-type Count struct {
-	Alias searchapi.Name
-	// Index is the name of the index; "" where there is none.
-	Index string
-	// Documents is the index's own count; -1 where it is not told.
-	Documents int
-	// Expected is the source's count of what belongs in it.
-	Expected                  int
-	MappingVersion, Framework string
-	Window                    int
-	Aliases                   []string
 }

@@ -2,6 +2,7 @@ package indexer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -10,33 +11,33 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-// pool runs pieces of work beside each other, and stops in order: once it is
-// halted, or the context is done, no piece is begun any more, and those begun
-// keep a context of their own for the requests in flight.
+// pool runs jobs concurrently. Once it is halted or the caller's context is done, no
+// job starts any more, and those that run get a while to finish their requests.
 type pool struct {
-	// ctx is the caller's. run is done as soon as nothing new is to be begun.
-	// work outlives run by the grace, for requests that were sent already.
+	// ctx is the caller's context. run is done as soon as no job may start. work is for
+	// requests that are sent: it is done after a grace.
 	ctx, run, work context.Context
 	halt           context.CancelCauseFunc
-	release        context.CancelFunc
+	cancelWork     context.CancelFunc
 	slots          chan struct{}
-	busy           sync.WaitGroup
-	// jobs hands pieces to goroutines that are done with one: their stacks have grown to the depth of a request already.
+	running        sync.WaitGroup
+	// jobs hands jobs to goroutines that have finished one: their stacks have already
+	// grown to the depth of a request.
 	jobs chan func()
 }
 
 func newPool(ctx context.Context, pace Pace) *pool {
 	run, halt := context.WithCancelCause(ctx)
-	work, release := outlive(run, pace.Grace)
+	work, cancelWork := withGrace(run, pace.Grace)
 	return &pool{
-		ctx: ctx, run: run, halt: halt, work: work, release: release,
+		ctx: ctx, run: run, halt: halt, work: work, cancelWork: cancelWork,
 		slots: make(chan struct{}, pace.Concurrency), jobs: make(chan func()),
 	}
 }
 
-// outlive returns a context that is done a while after ctx is.
-func outlive(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
-	later, cancel := context.WithCancel(httpclient.Outlasting(context.WithoutCancel(ctx)))
+// withGrace returns a context that is done a grace after ctx is.
+func withGrace(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	later, cancel := context.WithCancel(httpclient.WithoutGrace(context.WithoutCancel(ctx)))
 	stop := context.AfterFunc(ctx, func() {
 		timer := time.AfterFunc(grace, cancel)
 		context.AfterFunc(later, func() { timer.Stop() })
@@ -44,14 +45,17 @@ func outlive(ctx context.Context, grace time.Duration) (context.Context, context
 	return later, func() { stop(); cancel() }
 }
 
-// do waits for a free slot and begins f in it; false: nothing new is begun any more.
-func (p *pool) do(f func()) bool {
-	return p.doWhen(func() error { return nil }, f)
+// start waits for a free slot and starts job in it. It returns false if no job may
+// start any more.
+func (p *pool) start(job func()) bool {
+	return p.startWhen(func() error { return nil }, job)
 }
 
-// doWhen is the same, and waits with the slot in hand until ready returns. In this order: those that have a slot may wait
-// for the same as ready does.
-func (p *pool) doWhen(ready func() error, f func()) bool {
+// startWhen is like start, but also waits until ready returns; its error means that
+// the job must not start. It takes the slot before it calls ready, which waits for a
+// pass of the gate: jobs with a slot wait for passes as well, when they retry, so
+// holding a pass while waiting for a slot could be a deadlock.
+func (p *pool) startWhen(ready func() error, job func()) bool {
 	select {
 	case p.slots <- struct{}{}:
 	case <-p.run.Done():
@@ -61,65 +65,75 @@ func (p *pool) doWhen(ready func() error, f func()) bool {
 		<-p.slots
 		return false
 	}
-	p.busy.Add(1)
+	p.running.Add(1)
 	select {
-	case p.jobs <- f:
+	case p.jobs <- job:
 	default:
-		go p.worker(f)
+		go p.worker(job)
 	}
 	return true
 }
 
-// worker does one piece after another until the pool is closed.
-func (p *pool) worker(f func()) {
-	for f != nil {
-		f()
+// worker runs one job after another until the pool is closed.
+func (p *pool) worker(job func()) {
+	for job != nil {
+		job()
 		<-p.slots
-		p.busy.Done()
-		f = <-p.jobs
+		p.running.Done()
+		job = <-p.jobs
 	}
 }
 
-// wait returns when all that was begun has ended.
-func (p *pool) wait() { p.busy.Wait() }
+// wait waits until all jobs that were started have ended.
+func (p *pool) wait() { p.running.Wait() }
 
-// close lets go of the pool's contexts and goroutines.
+// close waits for all jobs and releases the pool's goroutines and contexts.
 func (p *pool) close() {
 	p.wait()
 	close(p.jobs)
 	p.halt(nil)
-	p.release()
+	p.cancelWork()
 }
 
-// err says why nothing new was begun: nil where nothing stopped the pool.
+// err returns why the pool was stopped; nil if it was not.
 func (p *pool) err() error {
 	if p.run.Err() == nil {
 		return nil
 	}
 	if p.ctx.Err() != nil {
-		return &stopped{context.Cause(p.ctx)}
+		return &stoppedError{context.Cause(p.ctx)}
 	}
 	return context.Cause(p.run)
 }
 
-// unanswered adds to an error that writes were not answered, so that whoever
-// leaves with it does not hand over the lease.
-func unanswered(err error, n int) error {
+// cause returns why the pool was stopped, or err if it was not: once it is stopped,
+// other errors are only the consequence.
+func (p *pool) cause(err error) error {
+	if why := p.err(); why != nil {
+		return why
+	}
+	return err
+}
+
+// withUnanswered adds to an error that n writes got no response, so that the lease
+// is not handed over.
+func withUnanswered(err error, n int) error {
 	if err == nil || n == 0 {
 		return err
 	}
 	return fmt.Errorf("%w; %s: %w", err, runner.Count(n, "document", "documents"), httpclient.ErrUnanswered)
 }
 
-// stopped is the error of work that was asked to stop, and can go on later.
-type stopped struct{ cause error }
+// stoppedError is the error of work that the caller's context stopped; it can be
+// continued later.
+type stoppedError struct{ cause error }
 
-func (s *stopped) Error() string { return fmt.Sprintf("stopped: %v", s.cause) }
-func (s *stopped) Unwrap() error { return s.cause }
+func (e *stoppedError) Error() string { return fmt.Sprintf("stopped: %v", e.cause) }
+func (e *stoppedError) Unwrap() error { return e.cause }
 
-// Class is that of the cause where it has one (a lost lease), and else Interrupted.
-func (s *stopped) Class() runner.Class {
-	if c, ok := s.cause.(runner.Classified); ok {
+// Class is the cause's class if it has one (a lost lease), and Interrupted otherwise.
+func (e *stoppedError) Class() runner.Class {
+	if c, ok := errors.AsType[runner.Classified](e.cause); ok {
 		return c.Class()
 	}
 	return runner.Interrupted

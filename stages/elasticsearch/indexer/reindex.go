@@ -13,72 +13,163 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-// Removals may always be as many as this, however small the index.
-const minRemovals = 10
+const (
+	// minRemovals may always be removed by default, however small the index is.
+	minRemovals = 10
+	// listedRemovals is how many ids the error lists if too many are to be removed.
+	listedRemovals = 20
+)
 
-// Reindex brings all documents into an index that is live, removes what is
-// gone from the source, and catches up with what was changed meanwhile.
+// Reindex puts all documents into an index that serves live traffic, removes those
+// that the data API no longer has, and catches up with changes made meanwhile.
 //
-// A page is read only when all documents of the page before are acknowledged,
-// so that what is put is seconds old; and a catch-up from before the first page
-// ends it. So a document that is unpublished while this runs is not brought
-// back by what was read before.
+// A page is read only when all documents of the page before are acknowledged, so a
+// document is put seconds after it was read; and Reindex ends with a catch-up from
+// before the first page. So a document that is unpublished meanwhile does not come
+// back from an old page.
 //
-// To remove are documents that are in the index and not in the listing. Each of
-// them is asked for by itself, and is gone only where the source has none of
-// that id, or one with a status that is not indexed. Where more are gone than may be
-// removed, none is: something other than daily work is the reason. They are
-// listed in the report, and the error has the class Refused.
+// Candidates for removal are documents in the index that are not in the listing. The
+// data API is asked for each: the document is removed only if there is none with its
+// id, or if it has a status that is not indexed. If more than MaxRemovals would be
+// removed, none is, as that is more than daily work explains: the ids are in the
+// report, and the error has the class Refused.
 func Reindex(ctx context.Context, source *dataapi.Client, target *searchapi.Client, o ReindexOptions) (ReindexReport, error) {
 	o.Pace = o.Pace.withDefaults()
-	r := &reindexing{source: source, target: target, o: o, meter: newMeter(nil, "")}
-	err := r.all(ctx)
-	r.report.Elapsed = r.meter.elapsed()
+	r := &reindexing{source: source, target: target, o: o}
+	began := time.Now()
+	err := r.run(ctx)
+	r.report.Elapsed = time.Since(began)
 	if err != nil {
-		return r.report, fmt.Errorf("reindex %s: %w", o.Target.Name, unanswered(err, r.report.Unanswered))
+		return r.report, fmt.Errorf("reindex %s: %w", o.Target.Name, withUnanswered(err, r.report.Unanswered))
 	}
 	return r.report, nil
 }
 
+// reindexing is the state of a reindex.
 type reindexing struct {
 	source *dataapi.Client
 	target *searchapi.Client
 	o      ReindexOptions
-	meter  meter
 	report ReindexReport
 }
 
-func (r *reindexing) all(ctx context.Context) error {
-	// The source's own clock says from when on to catch up.
-	if _, err := r.source.Total(ctx, r.o.Target.Kind, r.o.Target.Frameworks); err != nil {
+func (r *reindexing) run(ctx context.Context) error {
+	start, err := r.serverTime(ctx)
+	if err != nil {
 		return err
 	}
-	start := r.source.Date()
-	if start.IsZero() {
-		start = time.Now()
-	}
-	listed, err := r.documents(ctx)
+	listed, err := r.put(ctx)
 	if err != nil {
 		return err
 	}
 	if r.report.Total == 0 {
-		return runner.Refuse("the source lists no %s of %s: is a framework misspelt?",
+		return runner.Refuse("the data API lists no %s of %s: is a framework misspelt?",
 			r.o.Target.Kind, strings.Join(r.o.Target.Frameworks, ", "))
 	}
-	if err := r.candidates(ctx, listed); err != nil {
+	if err := r.findGone(ctx, listed); err != nil {
 		return err
 	}
-	refused := r.limit()
-	c := newCatching(ctx, r.source, r.target, CatchUpOptions{
-		Pace: r.o.Pace, Targets: []Target{r.o.Target}, Since: start.Add(-Overlap),
-		MaxPasses: 50, For: 15 * time.Minute, Spare: map[string]bool{},
+	return r.removeAndCatchUp(ctx, start)
+}
+
+// serverTime returns the time by the data API's clock, which its events have too.
+func (r *reindexing) serverTime(ctx context.Context) (time.Time, error) {
+	if _, err := r.source.Total(ctx, r.o.Target.Kind, r.o.Target.Frameworks); err != nil {
+		return time.Time{}, err
+	}
+	if date := r.source.Date(); !date.IsZero() {
+		return date, nil
+	}
+	return time.Now(), nil
+}
+
+// put puts all documents of the listing.
+func (r *reindexing) put(ctx context.Context) (*filling, error) {
+	f := newFilling(ctx, r.source, r.target, r.o.Target, FillOptions{
+		Pace: r.o.Pace, Progress: r.o.Progress, MaxFailed: r.o.MaxFailed,
 	})
+	defer f.pool.close()
+	err := f.run()
+	r.report.FillReport = f.report
+	return f, err
+}
+
+// findGone finds the documents that are in the index but not in the listing, and
+// which of them the data API does not have, or not with a status that is indexed.
+func (r *reindexing) findGone(ctx context.Context, listed *filling) error {
+	t := r.o.Target
+	candidates, err := r.candidates(ctx, listed)
+	if err != nil {
+		return err
+	}
+	r.report.Candidates = len(candidates)
+	for _, id := range candidates {
+		d, err := r.source.Document(ctx, t.Kind, id)
+		if err != nil {
+			return err
+		}
+		if d == nil || !d.IsIndexed() {
+			r.report.Gone = append(r.report.Gone, id)
+		}
+	}
+	return nil
+}
+
+// candidates returns the ids of the documents that are in the index but were not put.
+func (r *reindexing) candidates(ctx context.Context, listed *filling) ([]string, error) {
+	indexed, err := r.target.IDs(ctx, r.o.Target.Name, r.o.Target.DocType())
+	if err != nil {
+		return nil, err
+	}
+	r.report.Indexed, r.report.IDsComplete = indexed.Total, indexed.Complete
+	var candidates []string
+	for _, id := range indexed.IDs {
+		if !listed.known.wasPut(id) {
+			candidates = append(candidates, id)
+		}
+	}
+	if indexed.Complete {
+		return candidates, nil
+	}
+	more, err := r.skippedInIndex(ctx, indexed.IDs, listed)
+	return append(candidates, more...), err
+}
+
+// skippedInIndex looks up single documents in an index whose ids could not all be
+// listed: those that were listed with a status that is not indexed. It returns the ids
+// of those that are in the index. The argument ids are those that were listed, sorted.
+func (r *reindexing) skippedInIndex(ctx context.Context, ids []string, listed *filling) ([]string, error) {
+	var more []string
+	for _, id := range slices.Sorted(maps.Keys(listed.skipped)) {
+		if _, known := slices.BinarySearch(ids, id); known {
+			continue
+		}
+		_, found, err := r.target.Get(ctx, r.o.Target.Name, r.o.Target.DocType(), id)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			more = append(more, id)
+		}
+	}
+	return more, nil
+}
+
+// removeAndCatchUp removes what is gone, unless that is too much, and catches up with
+// the changes since a time.
+func (r *reindexing) removeAndCatchUp(ctx context.Context, since time.Time) error {
+	refused := r.checkRemovals()
+	c := newCatching(ctx, r.source, r.target, CatchUpOptions{
+		Pace: r.o.Pace, Targets: []Target{r.o.Target}, Since: since.Add(-Overlap), keep: map[string]bool{},
+	}.withDefaults())
 	defer c.pool.close()
+	var err error
 	if refused == nil {
 		err = r.remove(c)
 	} else {
+		// The catch-up must not remove what was refused.
 		for _, id := range r.report.Gone {
-			c.o.Spare[id] = true
+			c.o.keep[id] = true
 		}
 	}
 	if err == nil {
@@ -94,102 +185,33 @@ func (r *reindexing) all(ctx context.Context) error {
 	return refused
 }
 
-// documents puts all documents of the listing.
-func (r *reindexing) documents(ctx context.Context) (*filling, error) {
-	f := newFilling(ctx, r.source, r.target, r.o.Target, FillOptions{
-		Pace: r.o.Pace, Progress: r.o.Progress, MaxFailed: r.o.MaxFailed,
-	})
-	defer f.pool.close()
-	err := f.scans()
-	f.pool.wait()
-	if err == nil {
-		err = f.pool.err()
+// checkRemovals refuses to remove more than MaxRemovals documents.
+func (r *reindexing) checkRemovals() error {
+	allowed := r.o.MaxRemovals
+	if allowed == 0 {
+		allowed = max(minRemovals, r.report.Indexed/100)
 	}
-	f.finish(err == nil)
-	r.report.FillReport = f.report
-	return f, err
-}
-
-// candidates finds what is in the index and not in the listing, and which of
-// that is gone from the source.
-func (r *reindexing) candidates(ctx context.Context, listed *filling) error {
-	t := r.o.Target
-	indexed, err := r.target.IDs(ctx, t.Name, t.DocType())
-	if err != nil {
-		return err
-	}
-	r.report.Indexed, r.report.Listable = indexed.Total, indexed.Complete
-	var candidates []string
-	for _, id := range indexed.IDs {
-		if !listed.known.wasPut(id) {
-			candidates = append(candidates, id)
-		}
-	}
-	if !indexed.Complete {
-		more, err := r.unlisted(ctx, indexed.IDs, listed)
-		if err != nil {
-			return err
-		}
-		candidates = append(candidates, more...)
-	}
-	r.report.Candidates = len(candidates)
-	for _, id := range candidates {
-		d, err := r.source.Single(ctx, t.Kind, id)
-		if err != nil {
-			return err
-		}
-		if d == nil || !d.Belongs() {
-			r.report.Gone = append(r.report.Gone, id)
-		}
-	}
-	return nil
-}
-
-// unlisted asks an index that could not be listed whole for each document that
-// the source lists and that does not belong.
-func (r *reindexing) unlisted(ctx context.Context, known []string, listed *filling) ([]string, error) {
-	var found []string
-	for _, id := range slices.Sorted(maps.Keys(listed.skipped)) {
-		if _, is := slices.BinarySearch(known, id); is {
-			continue
-		}
-		_, is, err := r.target.Get(ctx, r.o.Target.Name, r.o.Target.DocType(), id)
-		if err != nil {
-			return nil, err
-		}
-		if is {
-			found = append(found, id)
-		}
-	}
-	return found, nil
-}
-
-// limit refuses to remove more than may be.
-func (r *reindexing) limit() error {
-	most := r.o.MaxRemovals
-	if most == 0 {
-		most = max(minRemovals, r.report.Indexed/100)
-	}
-	gone := len(r.report.Gone)
-	if gone <= max(most, 0) {
+	allowed = max(allowed, 0)
+	gone := r.report.Gone
+	if len(gone) <= allowed {
 		return nil
 	}
-	shown := r.report.Gone[:min(gone, 20)]
+	shown := gone[:min(len(gone), listedRemovals)]
 	more := ""
-	if gone > len(shown) {
-		more = fmt.Sprintf(" and %d more", gone-len(shown))
+	if len(gone) > len(shown) {
+		more = fmt.Sprintf(" and %d more", len(gone)-len(shown))
 	}
-	return runner.Refuse("%s of %d gone from the source, and %d may be removed: none was: %s%s",
-		runner.Count(gone, "document", "documents"), r.report.Indexed, max(most, 0), strings.Join(shown, ", "), more)
+	return runner.Refuse("gone from the data API: %s of %d; at most %d may be removed, so none was: %s%s",
+		runner.Count(len(gone), "document", "documents"), r.report.Indexed, allowed, strings.Join(shown, ", "), more)
 }
 
-// remove deletes what is gone, unless it is back by then.
+// remove deletes what is gone, unless it has come back meanwhile.
 func (r *reindexing) remove(c *catching) error {
-	all := make([]object, len(r.report.Gone))
+	gone := make([]object, len(r.report.Gone))
 	for i, id := range r.report.Gone {
-		all[i] = object{r.o.Target.Kind, id}
+		gone[i] = object{r.o.Target.Kind, id}
 	}
-	if err := c.objects(all); err != nil {
+	if err := c.syncAll(gone); err != nil {
 		return err
 	}
 	r.report.Removed = r.report.Gone

@@ -14,9 +14,8 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-// aged is a world whose changes so far are too old for a catch-up to find: it
-// shows them to nobody.
-func aged(next interceptor) interceptor {
+// withoutEvents makes the data API list no audit events.
+func withoutEvents(next interceptor) interceptor {
 	return func(w http.ResponseWriter, r *http.Request) bool {
 		if strings.HasPrefix(r.URL.Path, "/audit-events") {
 			_, _ = w.Write([]byte(`{"auditEvents":[],"links":{}}`))
@@ -32,7 +31,7 @@ func (w *world) reindex(target indexer.Target, o indexer.ReindexOptions) (indexe
 	return indexer.Reindex(writing(w.t), w.source, w.target, o)
 }
 
-func TestAServiceUnpublishedWhileAReindexRunsIsNotBroughtBack(t *testing.T) {
+func TestReindexDoesNotBringBackAnUnpublishedService(t *testing.T) {
 	w := newWorld(t, 230, 5)
 	all := w.filled()
 	w.data.SetLiveIndex(live{w.target})
@@ -40,7 +39,7 @@ func TestAServiceUnpublishedWhileAReindexRunsIsNotBroughtBack(t *testing.T) {
 	last := ids[95]
 	var once sync.Once
 	w.intercept(func(_ http.ResponseWriter, r *http.Request) bool {
-		// Its page has been read; it is put a moment after it was unpublished and deleted.
+		// Its page was read; before it is put, it is unpublished and deleted from the index.
 		if r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/"+last) {
 			once.Do(func() { w.edit("unpublish-service", last) })
 		}
@@ -51,12 +50,12 @@ func TestAServiceUnpublishedWhileAReindexRunsIsNotBroughtBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, found, err := w.target.Get(t.Context(), all[0].Name, all[0].DocType(), last); found || err != nil {
-		t.Errorf("it was brought back: %v; %+v", err, report)
+		t.Errorf("it came back: %v; %+v", err, report)
 	}
-	w.isTrue(all[:1])
+	w.wantUpToDate(all[:1])
 }
 
-func TestAReindexMendsWhatDrifted(t *testing.T) {
+func TestReindexRepairsAnIndex(t *testing.T) {
 	w := newWorld(t, 230, 110)
 	all := w.filled()
 	gone := w.published(3)
@@ -69,7 +68,7 @@ func TestAReindexMendsWhatDrifted(t *testing.T) {
 	if err := w.target.Put(writing(t), all[0].Name, all[0].DocType(), "no-such-service", []byte(`{"id":"no-such-service"}`)); err != nil {
 		t.Fatal(err)
 	}
-	w.intercept(nil, aged(nil))
+	w.intercept(nil, withoutEvents(nil))
 	report, err := w.reindex(all[0], indexer.ReindexOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +78,7 @@ func TestAReindexMendsWhatDrifted(t *testing.T) {
 	if diff := cmp.Diff(want, report.Removed); diff != "" {
 		t.Error(diff)
 	}
-	if report.Indexed != 231 || !report.Listable || report.Candidates != 4 || report.Documents != 227 {
+	if report.Indexed != 231 || !report.IDsComplete || report.Candidates != 4 || report.Documents != 227 {
 		t.Errorf("%+v", report)
 	}
 	if n := w.sent("DELETE"); n != 4 {
@@ -88,31 +87,31 @@ func TestAReindexMendsWhatDrifted(t *testing.T) {
 	if report, err = w.reindex(all[1], indexer.ReindexOptions{}); err != nil || len(report.Removed) != 0 {
 		t.Errorf("%+v, %v", report, err)
 	}
-	w.isTrue(all)
+	w.wantUpToDate(all)
 }
 
-func TestMoreThanMayBeRemovedRemovesNothing(t *testing.T) {
+func TestReindexRefusesTooManyRemovals(t *testing.T) {
 	w := newWorld(t, 110, 5)
 	all := w.filled()
 	gone := w.published(11)
 	for _, id := range gone {
 		w.edit("unpublish-service", id)
 	}
-	// The events are seen: the catch-up at the end must not do what was refused.
+	// Their events are listed: the catch-up at the end must not remove what was refused.
 	report, err := w.reindex(all[0], indexer.ReindexOptions{})
 	if runner.ClassOf(err) != runner.Refused || len(report.Gone) != 11 || len(report.Removed) != 0 || w.sent("DELETE") != 0 {
 		t.Errorf("%+v, %v", report, err)
 	}
-	if !strings.Contains(err.Error(), gone[0]) || !strings.Contains(err.Error(), "11 documents of 110") || !strings.Contains(err.Error(), "10 may") {
+	if !strings.Contains(err.Error(), gone[0]) || !strings.Contains(err.Error(), "11 documents of 110") || !strings.Contains(err.Error(), "at most 10 may") {
 		t.Error(err)
 	}
 	if report, err = w.reindex(all[0], indexer.ReindexOptions{MaxRemovals: 11}); err != nil || len(report.Removed) != 11 {
 		t.Errorf("%+v, %v", report, err)
 	}
-	w.isTrue(all[:1])
+	w.wantUpToDate(all[:1])
 }
 
-func TestWhatIsPublishedAgainByThenIsNotRemoved(t *testing.T) {
+func TestReindexDoesNotRemoveWhatIsPublishedAgain(t *testing.T) {
 	w := newWorld(t, 110, 5)
 	all := w.filled()
 	ids := w.published(2)
@@ -121,10 +120,10 @@ func TestWhatIsPublishedAgainByThenIsNotRemoved(t *testing.T) {
 	}
 	var asked int
 	var mu sync.Mutex
-	w.intercept(nil, aged(func(_ http.ResponseWriter, r *http.Request) bool {
+	w.intercept(nil, withoutEvents(func(_ http.ResponseWriter, r *http.Request) bool {
 		mu.Lock()
 		defer mu.Unlock()
-		// One is published before it is asked about, the other between that and its removal.
+		// One is published before it is looked up, the other between that and its removal.
 		if r.URL.Path == "/services/"+ids[0] && asked == 0 {
 			w.edit("publish-service", ids[0])
 			asked++
@@ -139,10 +138,10 @@ func TestWhatIsPublishedAgainByThenIsNotRemoved(t *testing.T) {
 	if err != nil || w.sent("DELETE") != 0 || !cmp.Equal(report.Gone, ids[1:]) {
 		t.Errorf("%+v, %v", report, err)
 	}
-	w.isTrue(all[:1])
+	w.wantUpToDate(all[:1])
 }
 
-func TestAMisspeltFrameworkRemovesNothing(t *testing.T) {
+func TestReindexRefusesAMisspeltFramework(t *testing.T) {
 	w := newWorld(t, 50, 20)
 	all := w.filled()
 	all[0].Frameworks = []string{"g-clown-12"}
@@ -152,7 +151,7 @@ func TestAMisspeltFrameworkRemovesNothing(t *testing.T) {
 	}
 }
 
-func TestAReindexUnderAWriterIsTrue(t *testing.T) {
+func TestReindexDuringEdits(t *testing.T) {
 	w := newWorld(t, 230, 110)
 	all := w.filled()
 	w.data.SetLiveIndex(live{w.target})
@@ -172,7 +171,7 @@ func TestAReindexUnderAWriterIsTrue(t *testing.T) {
 	})
 	var once sync.Once
 	w.intercept(func(_ http.ResponseWriter, r *http.Request) bool {
-		// All pages are put; edits that never pause would keep the catch-up from ending.
+		// All pages are put. If edits went on, the catch-up would not end.
 		if strings.HasSuffix(r.URL.Path, "/search") {
 			once.Do(func() { close(stop) })
 		}
@@ -186,7 +185,7 @@ func TestAReindexUnderAWriterIsTrue(t *testing.T) {
 	if report, err := w.catchUp(all, time.Now().Add(-time.Minute)); err != nil {
 		t.Fatalf("%+v, %v", report, err)
 	}
-	w.isTrue(all)
+	w.wantUpToDate(all)
 	if report.Documents == 0 {
 		t.Errorf("%+v", report)
 	}

@@ -16,16 +16,16 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/httpclient"
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
-	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 	"github.com/digitalmarketplace/cutover/test/sandbox/search"
 )
 
 const token = "a-token-for-both"
 
-// interceptor sees a request before a server does; true: it has answered.
+// interceptor handles a request before the server does; true: it has responded.
 type interceptor func(w http.ResponseWriter, r *http.Request) bool
 
-// world is a data API and one search API over an empty engine.
+// world is a data API and a search API with an empty Elasticsearch.
 type world struct {
 	t        *testing.T
 	data     *data.API
@@ -34,7 +34,7 @@ type world struct {
 	target   *searchapi.Client
 
 	mu       sync.Mutex
-	requests []string // "METHOD /path", those of the search API
+	requests []string // to the search API: "METHOD /path"
 	search   interceptor
 	listing  interceptor
 }
@@ -56,7 +56,7 @@ func newWorld(t *testing.T, services, briefs int) *world {
 	return w
 }
 
-// client tries nothing again by itself, so that what is tried again is the indexer's doing.
+// client has no retries of its own, so that all retries are the indexer's.
 func client() *http.Client { return httpclient.New(httpclient.Options{Attempts: 1}) }
 
 func (w *world) instance(p *search.Program, instance string) http.Handler {
@@ -66,7 +66,7 @@ func (w *world) instance(p *search.Program, instance string) http.Handler {
 	services, _ := json.Marshal(map[string]any{"elasticsearch": []any{map[string]any{
 		"name": "search_api_elasticsearch", "credentials": w.clusters.Credentials(instance, "b"),
 	}}})
-	h, err := p.Boot(platform.Instance{
+	h, err := p.Boot(diego.Instance{
 		AppName: "search-api", Log: func(bool, string) {},
 		Env: map[string]string{"VCAP_SERVICES": string(services), "DM_SEARCH_API_AUTH_TOKENS": token},
 	})
@@ -76,10 +76,10 @@ func (w *world) instance(p *search.Program, instance string) http.Handler {
 	return h
 }
 
-func (w *world) serve(h http.Handler, before func() interceptor, note bool) string {
+func (w *world) serve(h http.Handler, before func() interceptor, record bool) string {
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w.mu.Lock()
-		if note {
+		if record {
 			w.requests = append(w.requests, r.Method+" "+r.URL.Path)
 		}
 		intercept := before()
@@ -92,7 +92,7 @@ func (w *world) serve(h http.Handler, before func() interceptor, note bool) stri
 	return server.URL
 }
 
-// sent counts the requests to the search API that begin like that.
+// sent counts the requests to the search API with a prefix of "METHOD /path".
 func (w *world) sent(prefix string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -129,7 +129,7 @@ func (w *world) edit(kind, id string) string {
 
 var day = time.Date(2021, 3, 1, 0, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant in all but syntax
 
-// create makes the targets' indices, with their aliases.
+// create creates the targets' indices and aliases.
 func (w *world) create(all []indexer.Target) {
 	w.t.Helper()
 	for _, t := range all {
@@ -144,7 +144,7 @@ func (w *world) create(all []indexer.Target) {
 	}
 }
 
-// filled returns dated targets that have been created and filled, as of now.
+// filled returns dated targets whose indices are created and filled.
 func (w *world) filled() []indexer.Target {
 	w.t.Helper()
 	all := indexer.Defaults("production").Dated(day)
@@ -160,8 +160,8 @@ func (w *world) filled() []indexer.Target {
 	return all
 }
 
-// isTrue compares the engine's indices with what the source has now.
-func (w *world) isTrue(all []indexer.Target) {
+// wantUpToDate compares the targets' indices with what the data API has now.
+func (w *world) wantUpToDate(all []indexer.Target) {
 	w.t.Helper()
 	if err := w.clusters.Provision("reference", "small-ha-7.x", nil); err != nil {
 		w.t.Fatal(err)
@@ -183,23 +183,26 @@ func (w *world) isTrue(all []indexer.Target) {
 				continue
 			}
 			found = true
-			if is := want[t.Alias.String()]; x.Docs != is.Docs || x.Digest != is.Digest {
-				w.t.Errorf("%s: %d documents, digest %s; want %d, %s", t.Name, x.Docs, x.Digest, is.Docs, is.Digest)
+			if want := want[t.Alias.String()]; x.Docs != want.Docs || x.Digest != want.Digest {
+				w.t.Errorf("%s: %d documents, digest %s; want %d, %s", t.Name, x.Docs, x.Digest, want.Docs, want.Digest)
 			}
 		}
 		if !found {
-			w.t.Errorf("%s is not there", t.Name)
+			w.t.Errorf("%s does not exist", t.Name)
 		}
 	}
 }
 
-func writing(t *testing.T) context.Context { return permit(t.Context()) }
+func writing(t *testing.T) context.Context {
+	t.Helper()
+	return permit(t.Context())
+}
 
 func permit(ctx context.Context) context.Context {
 	return httpclient.WithPermit(ctx, func(context.Context) error { return nil })
 }
 
-// quick is a pace for tests.
+// quick is a pace with short pauses.
 func quick() indexer.Pace {
 	return indexer.Pace{Concurrency: 4, RetryMin: time.Millisecond, RetryMax: 2 * time.Millisecond, RetryFor: time.Minute}
 }

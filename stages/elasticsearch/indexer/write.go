@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,14 +14,16 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dmapi"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/gate"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/searchapi"
-	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-// statusEvery is how often a suspicion that an index is missing is looked into.
-const statusEvery = 5 * time.Second
+const (
+	// checkIndexEvery is how often at most to check whether the index exists.
+	checkIndexEvery = 5 * time.Second
+	// pulseEvery is the pause between two measurements of how long users wait.
+	pulseEvery = 500 * time.Millisecond
+)
 
-// writer puts and deletes single documents, each until it is acknowledged or
-// has failed for good.
+// writer puts and deletes single documents, with retries.
 type writer struct {
 	api                 *searchapi.Client
 	pool                *pool
@@ -30,56 +31,54 @@ type writer struct {
 	gate                *gate.Gate
 	retries, unanswered atomic.Int64
 
-	looking sync.Mutex
-	looked  map[searchapi.Name]time.Time
+	checking sync.Mutex
+	checked  map[searchapi.Name]time.Time
 }
 
 func newWriter(api *searchapi.Client, p *pool, pace Pace) *writer {
-	w := &writer{api: api, pool: p, pace: pace, looked: map[searchapi.Name]time.Time{}}
+	w := &writer{api: api, pool: p, pace: pace, checked: map[searchapi.Name]time.Time{}}
 	if pace.Serving == nil {
-		w.gate = gate.Seek(pace.Concurrency)
+		w.gate = gate.Adaptive(pace.Concurrency)
 		return w
 	}
 	w.gate = gate.Polite(min(pace.Serving.Most, pace.Concurrency))
 	if pace.Serving.Pulse != nil {
-		go w.feelThePulse()
+		go w.observeUsers()
 	}
 	return w
 }
 
-// pulseEvery is how often it is looked how long people wait.
-const pulseEvery = 500 * time.Millisecond
-
-// feelThePulse looks how long people wait until nothing new is begun any more.
-func (w *writer) feelThePulse() {
+// observeUsers measures how long users of the search API wait, until the pool stops.
+func (w *writer) observeUsers() {
 	for {
 		began := time.Now()
 		err := w.pace.Serving.Pulse(w.pool.run)
-		w.gate.Felt(time.Since(began), outcome(err))
+		w.gate.ObserveOthers(time.Since(began), outcome(err))
 		if !sleep(w.pool.run, pulseEvery) {
 			return
 		}
 	}
 }
 
-// outcome is what an answer says about the server.
+// outcome is what the error of a request shows about the server.
 func outcome(err error) gate.Outcome {
 	switch {
 	case err == nil:
 		return gate.Answered
-	case temporary(err):
+	case isTemporary(err):
 		return gate.Overloaded
 	}
-	return gate.Aside
+	return gate.Ignored
 }
 
-// put writes one document, with the pass that enter gave for it.
+// put puts one document. The pass, from enter, is for its first attempt.
 func (w *writer) put(t Target, d *dataapi.Document, pass gate.Pass) error {
 	return w.write(t, &pass, func(ctx context.Context) error {
 		return w.api.Put(ctx, t.Name, t.DocType(), d.ID, d.Raw)
 	})
 }
 
+// delete deletes one document and reports whether it existed.
 func (w *writer) delete(t Target, id string) (found bool, err error) {
 	err = w.write(t, nil, func(ctx context.Context) (err error) {
 		found, err = w.api.Delete(ctx, t.Name, t.DocType(), id)
@@ -88,24 +87,25 @@ func (w *writer) delete(t Target, id string) (found bool, err error) {
 	return found, err
 }
 
-// write tries one write until it is answered for good. Putting or deleting a
-// document twice is the same as once, so an unknown outcome is tried again too.
+// write retries one write until it is acknowledged or fails permanently. A PUT or
+// DELETE of a document is idempotent, so one with an unknown outcome is retried too.
 //
-// What concerns every document, a rejected token, a withdrawn permit or a
-// missing index, halts the pool at once.
-func (w *writer) write(t Target, first *gate.Pass, send func(context.Context) error) error {
-	err := w.pace.again(w.pool.run, func() error {
-		err := w.once(first, send)
-		first = nil
-		if searchapi.InternalError(err) {
-			return w.explain(t, err)
+// An error that every document would meet halts the pool at once: a rejected token,
+// a withdrawn permit, a missing index.
+func (w *writer) write(t Target, pass *gate.Pass, send func(context.Context) error) error {
+	attempt := func() error {
+		err := w.attempt(pass, send)
+		pass = nil
+		if searchapi.IsInternalError(err) {
+			return w.checkIndex(t, err)
 		}
 		return err
-	}, func() { w.retries.Add(1) })
-	if e := dmapi.As(err); e != nil && e.Unanswered() {
+	}
+	err := w.pace.retry(w.pool.run, attempt, func() { w.retries.Add(1) })
+	if e, ok := errors.AsType[*dmapi.Error](err); ok && e.Unanswered() {
 		w.unanswered.Add(1)
 	}
-	if forAll(err) {
+	if concernsAll(err) {
 		w.pool.halt(err)
 	}
 	return err
@@ -115,150 +115,81 @@ func (w *writer) write(t Target, first *gate.Pass, send func(context.Context) er
 func (w *writer) enter() (gate.Pass, error) {
 	if w.pace.Limit != nil {
 		if err := w.pace.Limit.Wait(w.pool.run); err != nil {
-			return gate.Pass{}, fmt.Errorf("%w: %w", errNotBegun, err)
+			return gate.Pass{}, fmt.Errorf("%w: %w", errNotSent, err)
 		}
 	}
 	pass, err := w.gate.Enter(w.pool.run)
 	if err != nil {
-		return gate.Pass{}, fmt.Errorf("%w: %w", errNotBegun, err)
+		return gate.Pass{}, fmt.Errorf("%w: %w", errNotSent, err)
 	}
 	return pass, nil
 }
 
-// once sends, with a pass or when it gets one.
-func (w *writer) once(given *gate.Pass, send func(context.Context) error) error {
-	var pass gate.Pass
-	var err error
-	if given != nil {
-		pass = *given
-	} else if pass, err = w.enter(); err != nil {
-		return err
+// attempt sends a write once, with the pass it is given or, if that is nil, a new one.
+func (w *writer) attempt(pass *gate.Pass, send func(context.Context) error) error {
+	if pass == nil {
+		p, err := w.enter()
+		if err != nil {
+			return err
+		}
+		pass = &p
 	}
 	if w.pool.run.Err() != nil {
-		pass.Leave(gate.Aside)
-		return errNotBegun
+		pass.Leave(gate.Ignored)
+		return errNotSent
 	}
-	err = send(w.pool.work)
+	err := send(w.pool.work)
 	pass.Leave(outcome(err))
 	return err
 }
 
-// errNotBegun: the pool was halted before the write was sent.
-var errNotBegun = errors.New("not begun")
+// errNotSent: the pool was stopped before the write was sent.
+var errNotSent = errors.New("not sent")
 
-// explain looks whether the index is there at all when a write is answered
-// "Internal error": without an index each document would be, and trying again
-// for a minute would only hide it.
-func (w *writer) explain(t Target, err error) error {
-	if !w.looking.TryLock() {
+// checkIndex checks whether the index exists after a write failed with err, an
+// "Internal error". If it does not, every document fails like that, and retrying each
+// for a minute would hide the cause.
+func (w *writer) checkIndex(t Target, err error) error {
+	if !w.checking.TryLock() {
 		return err
 	}
-	defer w.looking.Unlock()
-	if last, ok := w.looked[t.Name]; ok && time.Since(last) < statusEvery {
+	defer w.checking.Unlock()
+	if last, ok := w.checked[t.Name]; ok && time.Since(last) < checkIndexEvery {
 		return err
 	}
-	status, unknown := w.api.Status(w.pool.work)
-	w.looked[t.Name] = time.Now()
-	if unknown == nil && status.Resolve(t.Name) == "" {
-		return &noIndex{t.Name}
+	status, statusErr := w.api.Status(w.pool.work)
+	w.checked[t.Name] = time.Now()
+	if statusErr == nil && status.Resolve(t.Name) == "" {
+		return &noIndexError{t.Name}
 	}
 	return err
 }
 
-type noIndex struct{ name searchapi.Name }
+// noIndexError is a searchapi.ErrNoIndex found by checkIndex.
+type noIndexError struct{ name searchapi.Name }
 
-func (e *noIndex) Error() string {
-	return "there is no index or alias " + e.name.String() + ": every document would be answered \"Internal error\""
+func (e *noIndexError) Error() string {
+	return "there is no index or alias " + e.name.String() + ` (the search API answers "Internal error" to every document)`
 }
-func (e *noIndex) Unwrap() error { return searchapi.ErrNoIndex }
+func (e *noIndexError) Unwrap() error { return searchapi.ErrNoIndex }
 
-// forAll tells whether an error concerns every document, not this one.
-func forAll(err error) bool {
-	if err == nil || errors.Is(err, errNotBegun) {
+// concernsAll reports whether every other document would meet this error too.
+func concernsAll(err error) bool {
+	if err == nil || errors.Is(err, errNotSent) {
 		return false
 	}
 	if errors.Is(err, searchapi.ErrNoIndex) {
 		return true
 	}
-	e := dmapi.As(err)
-	return e != nil && (e.Rejected() || e.Status == 0 && !e.Temporary() && !errors.Is(e, context.Canceled))
+	e, ok := errors.AsType[*dmapi.Error](err)
+	return ok && (e.Rejected() || e.Status == 0 && !e.Temporary() && !errors.Is(e, context.Canceled))
 }
 
-// temporary tells whether to try again.
-func temporary(err error) bool {
-	e := dmapi.As(err)
-	return e != nil && e.Temporary()
-}
-
-// again calls f until it succeeds or fails for good, or has failed for as long
-// as the pace allows and three times at least. Between two calls lies a pause
-// that doubles; ctx done ends it, with the last error.
-func (p Pace) again(ctx context.Context, f func() error, retry func()) error {
-	started := time.Now()
-	pause := p.RetryMin
-	for attempt := 1; ; attempt++ {
-		err := f()
-		if err == nil || !temporary(err) {
-			return err
-		}
-		if attempt >= 3 && time.Since(started) >= p.RetryFor {
-			return err
-		}
-		if !sleep(ctx, jitter(pause)) {
-			return err
-		}
-		pause = min(2*pause, p.RetryMax)
-		if retry != nil {
-			retry()
-		}
-	}
-}
-
-// jitter keeps those that failed together from coming back together.
-func jitter(d time.Duration) time.Duration {
-	return d/2 + rand.N(d/2+1) //nolint:gosec // not for secrets
-}
-
-// sleep waits, and tells whether it was left to.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// meter makes reports of progress.
-type meter struct {
-	started time.Time
-	tell    func(runner.Progress)
-	what    string
-}
-
-func newMeter(tell func(runner.Progress), what string) meter {
-	return meter{time.Now(), tell, what}
-}
-
-func (m meter) elapsed() time.Duration { return time.Since(m.started) }
-
-func (m meter) report(before, done, total int, note func() string) {
-	if m.tell == nil {
-		return
-	}
-	m.tell(runner.Progress{
-		Done: before + done, Total: max(total, before+done), What: m.what,
-		Elapsed: m.elapsed(), SinceStart: done, Note: note(),
-	})
-}
-
-// note says how hard the search API is worked.
+// note describes the write concurrency for progress reports.
 func (w *writer) note() string {
-	note := fmt.Sprintf("%d at once", w.gate.Limit())
-	if n := w.gate.Slots(); n > 0 {
-		note += fmt.Sprintf(" to %d slots", n)
+	note := fmt.Sprintf("up to %d at once", w.gate.Limit())
+	if n := w.gate.Workers(); n > 0 {
+		note += fmt.Sprintf(", %d slots", n)
 	}
 	if limit := w.pace.Limit; limit != nil && limit.Limit() != rate.Inf {
 		note += fmt.Sprintf(", at most %.0f/s", float64(limit.Limit()))

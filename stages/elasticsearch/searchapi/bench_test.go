@@ -11,10 +11,10 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/httpclient"
 )
 
-// taker takes each body as the network would, and says yes, so that what is measured is the client's own work.
-type taker struct{}
+// acknowledger reads each body, as the network would, and acknowledges it, so that only the client's own work is measured.
+type acknowledger struct{}
 
-func (taker) RoundTrip(r *http.Request) (*http.Response, error) {
+func (acknowledger) RoundTrip(r *http.Request) (*http.Response, error) {
 	_, err := io.Copy(io.Discard, r.Body)
 	_ = r.Body.Close()
 	return &http.Response{
@@ -23,9 +23,9 @@ func (taker) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, err
 }
 
-// One PUT of a document of 8 KB.
+// BenchmarkPut puts a document of 8 KB.
 func BenchmarkPut(b *testing.B) {
-	c := searchapi.New(searchapi.Options{BaseURL: "http://search-api", Token: token, HTTP: httpclient.NewOver(httpclient.Options{}, taker{})})
+	c := searchapi.New(searchapi.Options{BaseURL: "http://search-api", Token: token, HTTP: httpclient.NewOver(httpclient.Options{}, acknowledger{})})
 	index, err := searchapi.ParseName("g-cloud-12-2026-11-23")
 	if err != nil {
 		b.Fatal(err)

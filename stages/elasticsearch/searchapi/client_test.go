@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -22,15 +21,15 @@ import (
 
 const token = "s3cret-Token/of+preview"
 
-// answers are what a server says, by "METHOD /path?query"; anything else that
-// is asked fails the test.
+// answers are a server's handlers by "METHOD /path?query". Any other request
+// fails the test.
 type answers map[string]http.HandlerFunc
 
 func serve(t *testing.T, known answers) *searchapi.Client {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer, is := known[r.Method+" "+r.RequestURI]
-		if !is {
+		answer, ok := known[r.Method+" "+r.RequestURI]
+		if !ok {
 			t.Errorf("unexpected request: %s %s", r.Method, r.RequestURI)
 			http.NotFound(w, r)
 			return
@@ -47,7 +46,7 @@ func serve(t *testing.T, known answers) *searchapi.Client {
 	})
 }
 
-// say answers with a status and a body.
+// say returns a handler that responds with a status and a body.
 func say(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
@@ -55,7 +54,13 @@ func say(status int, body string) http.HandlerFunc {
 	}
 }
 
+func routerSays(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("X-Cf-RouterError", "unknown_route")
+	w.WriteHeader(http.StatusNotFound)
+}
+
 func writing(t *testing.T) context.Context {
+	t.Helper()
 	return httpclient.WithPermit(t.Context(), func(context.Context) error { return nil })
 }
 
@@ -68,28 +73,28 @@ func name(t *testing.T, text string) searchapi.Name {
 	return n
 }
 
-func TestNothingButAPlainNameIsAName(t *testing.T) {
+func TestNamesThatCouldAddressAnotherIndexAreRefused(t *testing.T) {
 	for _, text := range []string{
 		"", "_all", "*", "g*", "g-cloud-12,g-cloud-11", ".kibana", "..", "-g", "_g", "+g", "G-Cloud", "g cloud", "g/cloud",
 		"g%2Fcloud", "g?cloud", "g#", "ü", "g\n", strings.Repeat("g", 256),
 	} {
 		if n, err := searchapi.ParseName(text); err == nil || !n.IsZero() {
-			t.Errorf("%q became a name", text)
+			t.Errorf("%q was accepted", text)
 		}
 		var n searchapi.Name
 		quoted, _ := json.Marshal(text)
 		if json.Unmarshal(quoted, &n) == nil {
-			t.Errorf("%q became a name by JSON", text)
+			t.Errorf("%q was accepted in JSON", text)
 		}
 	}
-	for _, text := range []string{"g-cloud-12", "g-cloud-12-2021-03-01", "briefs_2", "7"} {
+	for _, text := range []string{"g-cloud-12", "g-cloud-12-2021-03-01", "briefs_2", "7", strings.Repeat("g", 255)} {
 		if got := name(t, text).String(); got != text {
 			t.Errorf("%q became %q", text, got)
 		}
 	}
 }
 
-func TestWithoutANameNothingIsSent(t *testing.T) {
+func TestCallsWithoutAValidNameAreNotSent(t *testing.T) {
 	c := serve(t, nil)
 	none, ctx := searchapi.Name{}, writing(t)
 	g := name(t, "g")
@@ -105,6 +110,9 @@ func TestWithoutANameNothingIsSent(t *testing.T) {
 		"id empty":       c.Put(ctx, g, searchapi.Services, "", nil),
 		"id dots":        c.Put(ctx, g, searchapi.Services, "..", nil),
 		"id slash":       c.Put(ctx, g, searchapi.Services, "a/b", nil),
+		"id backslash":   c.Put(ctx, g, searchapi.Services, `a\b`, nil),
+		"id control":     c.Put(ctx, g, searchapi.Services, "a\nb", nil),
+		"id delete":      c.Put(ctx, g, searchapi.Services, "a\x7fb", nil),
 	}
 	_, calls["delete"] = c.Delete(ctx, none, searchapi.Services, "1")
 	_, calls["delete id"] = c.Delete(ctx, g, searchapi.Services, "")
@@ -126,7 +134,7 @@ func TestAWriteWithoutAPermitIsNotSent(t *testing.T) {
 	}
 }
 
-func TestADocumentGoesWhole(t *testing.T) {
+func TestPutSendsTheDocumentUnchanged(t *testing.T) {
 	var got, contentType, instance string
 	c := serve(t, answers{"PUT /g-cloud-12/services/a%20b%25%5B": func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -142,7 +150,7 @@ func TestADocumentGoesWhole(t *testing.T) {
 	}
 }
 
-func TestOneInstanceIsPinned(t *testing.T) {
+func TestAClientCanBePinnedToOneInstance(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if got := r.Header.Get("X-Cf-App-Instance"); got != "guid:1" {
 			t.Errorf("X-Cf-App-Instance is %q", got)
@@ -153,82 +161,6 @@ func TestOneInstanceIsPinned(t *testing.T) {
 	c := searchapi.New(searchapi.Options{BaseURL: server.URL, Header: http.Header{"X-Cf-App-Instance": {"guid:1"}}})
 	if _, err := c.Status(t.Context()); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestErrors(t *testing.T) {
-	router := func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("X-Cf-RouterError", "unknown_route")
-		say(404, "404 Not Found: Requested route ('x') does not exist.\n")(w, nil)
-	}
-	for what, is := range map[string]struct {
-		answer http.HandlerFunc
-		class  runner.Class
-		text   string
-	}{
-		"a bad token, which the API echoes":         {say(403, fmt.Sprintf(`{"error":%q}`, token)), runner.Misconfigured, "403: the token in DM_SEARCH_API_TOKEN_PREVIEW was not accepted"},
-		"no token":                                  {say(401, `{"error":"Unauthorized; bearer token must be provided"}`), runner.Misconfigured, "401: the token in"},
-		"an allow-list in front":                    {say(403, "<html><title>403 Forbidden</title>"), runner.Failed, "allow-list"},
-		"a read-only cluster":                       {say(403, `{"error":"cluster_block_exception: blocked by: [FORBIDDEN/6/cluster read-only (api)];"}`), runner.Unavailable, "403: cluster_block_exception"},
-		"a full disk":                               {say(429, `{"error":"cluster_block_exception: index [g] blocked"}`), runner.Unavailable, "429: cluster_block"},
-		"an engine that is not there":               {say(500, `{"error":"ConnectionError","unexpectedStatusCode":"N/A"}`), runner.Unavailable, "500: ConnectionError"},
-		"no worker":                                 {say(502, "<html>\n<head><title>502 Bad Gateway</title></head>"), runner.Unavailable, "502: a page, not JSON: 502 Bad Gateway"},
-		"a page with a good status":                 {say(200, "<html><title>Maintenance</title>"), runner.Unavailable, "a page, not JSON: Maintenance"},
-		"nothing said":                              {say(502, `{"error":null}`), runner.Unavailable, "502 Bad Gateway"},
-		"an object":                                 {say(400, `{"error":{"type":"x"}}`), runner.Failed, `400: {"type":"x"}`},
-		"a mapping error":                           {say(400, `{"error":"mapper_parsing_exception: failed"}`), runner.Failed, "400: mapper_parsing_exception"},
-		"no route":                                  {router, runner.Unavailable, "404: the router answered in its place: unknown_route"},
-		"the token in another answer":               {say(400, `{"error":"bad header Bearer `+token+`"}`), runner.Failed, "400: bad header Bearer ***"},
-		"a redirect":                                {say(302, ""), runner.Failed, "302: redirected"},
-		"a connection that is closed":               {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, runner.Unavailable, "EOF"},
-		"an essay, which is cut, and not in a rune": {say(400, `{"error":"`+strings.Repeat("é", 5000)+`"}`), runner.Failed, " …"},
-	} {
-		t.Run(what, func(t *testing.T) {
-			c := serve(t, answers{"PUT /g/services/1": is.answer})
-			err := c.Put(writing(t), name(t, "g"), searchapi.Services, "1", []byte(`{}`))
-			var typed *searchapi.Error
-			if !errors.As(err, &typed) {
-				t.Fatalf("not typed: %v", err)
-			}
-			if got := runner.ClassOf(fmt.Errorf("wrapped: %w", err)); got != is.class {
-				t.Errorf("class %d, want %d: %v", got, is.class, err)
-			}
-			text := fmt.Sprintf("%v %+v %s", err, err, err.Error())
-			if !strings.Contains(text, is.text) || !strings.Contains(text, "put document 1 into g") {
-				t.Errorf("got %q, want %q in it", err, is.text)
-			}
-			if strings.Contains(text, token) {
-				t.Errorf("the token is in %q", text)
-			}
-			if len(err.Error()) > 600 {
-				t.Errorf("%d bytes long", len(err.Error()))
-			}
-		})
-	}
-}
-
-func TestATokenIsNotCutInHalfAndSoShown(t *testing.T) {
-	for pad := 360; pad < 410; pad++ {
-		c := serve(t, answers{"GET /_status": say(500, `{"message":"`+strings.Repeat("x", pad)+token+`"}`)})
-		if _, err := c.Status(t.Context()); strings.Contains(err.Error(), token[:6]) {
-			t.Fatalf("part of the token is in %q", err)
-		}
-	}
-}
-
-func TestNobodyThere(t *testing.T) {
-	server := httptest.NewServer(http.NotFoundHandler())
-	server.Close()
-	c := searchapi.New(searchapi.Options{BaseURL: server.URL, Token: token, HTTP: httpclient.New(httpclient.Options{Attempts: 1})})
-	err := c.Put(writing(t), name(t, "g"), searchapi.Services, "1", []byte(`{}`))
-	var typed *searchapi.Error
-	if !errors.As(err, &typed) || typed.Status != 0 || typed.Class() != runner.Unavailable || !typed.Temporary() || typed.Unanswered() {
-		t.Errorf("%#v", err)
-	}
-	ctx, cancel := context.WithCancel(writing(t))
-	cancel()
-	if err := c.Put(ctx, name(t, "g"), searchapi.Services, "1", []byte(`{}`)); runner.ClassOf(err) != runner.Interrupted {
-		t.Errorf("called off: %v", err)
 	}
 }
 
@@ -277,21 +209,20 @@ func TestIndicesAndAliases(t *testing.T) {
 	}
 }
 
-func TestWhatA404SaysAboutADocument(t *testing.T) {
-	router := func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("X-Cf-RouterError", "unknown_route")
-		w.WriteHeader(404)
-	}
+func TestOnlyA404AboutTheDocumentMeansThatItIsAbsent(t *testing.T) {
 	c := serve(t, answers{
 		"GET /g/services/1":       say(200, `{"services":{"_index":"g","_id":"1","found":true,"_source":{"dmtext_id": "1"}}}`),
 		"GET /g/services/2":       say(404, `{"error":{"_index":"g","_id":"2","found":false}}`),
 		"GET /g/services/3":       say(404, `{"error":"index_not_found_exception: no such index [g]"}`),
-		"GET /g/services/4":       router,
+		"GET /g/services/4":       routerSays,
 		"DELETE /g/services/1":    say(200, `{"message":{"_id":"1","result":"deleted"}}`),
 		"DELETE /g/services/2":    say(404, `{"error":{"_id":"2","result":"not_found"}}`),
 		"DELETE /g/services/3":    say(500, `{"error":"Internal error"}`),
-		"DELETE /g/services/4":    router,
+		"DELETE /g/services/4":    routerSays,
 		"DELETE /g/services/five": say(404, `{"error":"The requested URL was not found on the server."}`),
+		"DELETE /g/services/6":    say(404, `{"error":{"_id":"6","found":true}}`),
+		"DELETE /g/services/7":    say(500, `{"error":"ConnectionError"}`),
+		"DELETE /g/services/8":    say(400, `{"error":"Internal error"}`),
 	})
 	ctx, g := writing(t), name(t, "g")
 	if source, found, err := c.Get(ctx, g, searchapi.Services, "1"); err != nil || !found || string(source) != `{"dmtext_id": "1"}` {
@@ -304,7 +235,7 @@ func TestWhatA404SaysAboutADocument(t *testing.T) {
 		t.Error(err)
 	}
 	if _, _, err := c.Get(ctx, g, searchapi.Services, "4"); err == nil {
-		t.Error("no route was taken for no document")
+		t.Error("the router's 404 was taken for a missing document")
 	}
 	if found, err := c.Delete(ctx, g, searchapi.Services, "1"); err != nil || !found {
 		t.Error(found, err)
@@ -312,13 +243,15 @@ func TestWhatA404SaysAboutADocument(t *testing.T) {
 	if found, err := c.Delete(ctx, g, searchapi.Services, "2"); err != nil || found {
 		t.Error(found, err)
 	}
-	for _, id := range []string{"3", "4", "five"} {
+	for _, id := range []string{"3", "4", "five", "6"} {
 		if _, err := c.Delete(ctx, g, searchapi.Services, id); err == nil {
 			t.Errorf("%s: no error", id)
 		}
 	}
-	if _, err := c.Delete(ctx, g, searchapi.Services, "3"); !searchapi.InternalError(err) {
-		t.Error(err)
+	for id, want := range map[string]bool{"3": true, "five": false, "7": false, "8": false} {
+		if _, err := c.Delete(ctx, g, searchapi.Services, id); searchapi.IsInternalError(err) != want {
+			t.Errorf("IsInternalError is %t: %v", !want, err)
+		}
 	}
 }
 
@@ -347,7 +280,7 @@ func TestStatus(t *testing.T) {
 		t.Error(diff)
 	}
 	if got.Resolve(name(t, "g-cloud-12")) != "g-cloud-12-2021-03-01" || got.Resolve(name(t, "g")) != "" {
-		t.Error("names are resolved wrongly")
+		t.Error("Resolve is wrong")
 	}
 	if diff := cmp.Diff([]string{"g-cloud-12", "g-cloud-12-2021-03-01", "z"}, got.Names()); diff != "" {
 		t.Error(diff)
@@ -357,7 +290,7 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-func TestAStatusWithoutAnEngine(t *testing.T) {
+func TestStatusWithoutElasticsearch(t *testing.T) {
 	c := serve(t, answers{"GET /_status": say(500,
 		`{"status":"error","message":["Error connecting to elasticsearch (status_code: N/A, message: x)"],"disk":"OK"}`)})
 	_, err := c.Status(t.Context())
@@ -366,7 +299,7 @@ func TestAStatusWithoutAnEngine(t *testing.T) {
 	}
 }
 
-func TestTotals(t *testing.T) {
+func TestTotalAndRefresh(t *testing.T) {
 	c := serve(t, answers{
 		"GET /g/services/search?filter_lot=cloud-software&idOnly=True": say(200, `{"meta":{"total":7},"documents":[],"links":{}}`),
 		"GET /g/services/search?idOnly=True":                           say(200, `{"meta":{"total":9},"documents":[],"links":{}}`),

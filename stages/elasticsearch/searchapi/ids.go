@@ -4,44 +4,42 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
-
-	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dmapi"
 )
 
-// idPasses is how often the cheap listing is read before the dear one.
-const idPasses = 4
+// unsortedPasses is how often the unsorted search is read before the sorted one,
+// which takes ten times as many requests.
+const unsortedPasses = 4
 
-// IDs is what an index holds.
+// IDs is the ids of the documents of an index.
 type IDs struct {
-	// IDs in order, each once.
+	// IDs are sorted, each once.
 	IDs []string
-	// Total is how many documents the index said it had when it was last read.
+	// Total is how many documents the index had, by its own count, in the last pass.
 	Total int
-	// Passes is how often it was listed.
+	// Passes is how often the index was listed.
 	Passes int
-	// Complete is false where fewer ids were seen than there are documents:
-	// what is missing from IDs may be in the index all the same.
+	// Complete is false if fewer ids were found than there are documents: an id
+	// that is not in IDs may still be in the index.
 	Complete bool
 }
 
 // IDs lists the ids of all documents of an index.
 //
-// A search with idOnly has pages of 300 and no order, so its pages repeat some
-// ids and skip others while anything writes, and between replicas. So it is
-// read again, and the ids are put together, until as many are known as there
-// are documents. Where that does not do, the sorted search is read, ten times as
-// many pages, which stay complete under a writer.
-// No search pages beyond the index's max_result_window; what is beyond stays unknown.
+// A search with idOnly has pages of 300 ids in no order, so its pages repeat some
+// ids and skip others, between replicas and while anything writes. IDs therefore
+// repeats the search and merges the ids until there are as many as documents. If
+// that is not enough, it reads the sorted search, whose pages of 30 are complete
+// even while something writes.
+// No search pages beyond the index's max_result_window: ids beyond it are not found.
 func (c *Client) IDs(ctx context.Context, index Name, docType DocType) (IDs, error) {
 	known := map[string]bool{}
 	result := IDs{}
-	for result.Passes < idPasses+1 {
+	for result.Passes <= unsortedPasses {
 		query := url.Values{}
-		if result.Passes < idPasses {
+		if result.Passes < unsortedPasses {
 			query.Set("idOnly", "True")
 		}
 		total, err := c.collect(ctx, index, docType, query, known)
@@ -59,35 +57,25 @@ func (c *Client) IDs(ctx context.Context, index Name, docType DocType) (IDs, err
 	return result, nil
 }
 
-// collect reads all pages of one search and returns the last total it saw.
+// collect adds the ids on all pages of one search to known and returns the total
+// on the last page.
 func (c *Client) collect(ctx context.Context, index Name, docType DocType, query url.Values, known map[string]bool) (int, error) {
 	total := 0
 	for page := 1; ; page++ {
 		query.Set("page", strconv.Itoa(page))
-		f, err := c.search(ctx, fmt.Sprintf("list documents of %s, page %d", index, page), index, docType, query)
-		if page > 1 && beyond(err) {
+		results, err := c.search(ctx, fmt.Sprintf("list documents of %s, page %d", index, page), index, docType, query)
+		if page > 1 && noMorePages(err) {
 			return total, nil
 		}
 		if err != nil {
 			return 0, err
 		}
-		total = f.Meta.Total
-		for _, d := range f.Documents {
+		total = results.Meta.Total
+		for _, d := range results.Documents {
 			known[d.ID] = true
 		}
-		if f.Links.Next == "" || len(f.Documents) == 0 {
+		if results.Links.Next == "" || len(results.Documents) == 0 {
 			return total, nil
 		}
 	}
-}
-
-// beyond tells whether a page is past the last one, or past the window: 404
-// "Page N does not exist for this search", or the engine's 400 of a type that
-// differs between versions.
-func beyond(err error) bool {
-	e := dmapi.As(err)
-	if e == nil || e.Router != "" || e.HTML() {
-		return false
-	}
-	return e.Status == http.StatusNotFound || e.Status == http.StatusBadRequest
 }

@@ -12,8 +12,10 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/searchapi"
 )
 
-// listing answers searches with the pages that read gives it, two ids each.
+// listing is a client of a search API with total documents, two to a page. read returns the ids on one page; nil: the page is
+// beyond max_result_window.
 func listing(t *testing.T, total int, read func(pass, page int, sorted bool) []string, queries answers) *searchapi.Client {
+	t.Helper()
 	pass := 0
 	answer := func(w http.ResponseWriter, r *http.Request) {
 		page, _ := strconv.Atoi(r.URL.Query().Get("page"))
@@ -42,7 +44,7 @@ func listing(t *testing.T, total int, read func(pass, page int, sorted bool) []s
 	return serve(t, queries)
 }
 
-func TestIDsArePutTogetherOverPasses(t *testing.T) {
+func TestIDsMergesPasses(t *testing.T) {
 	c := listing(t, 4, func(pass, page int, _ bool) []string {
 		return map[int][][]string{1: {{"1", "2"}, {"2", "3"}}, 2: {{"4", "1"}, {"1", "2"}}}[pass][page-1]
 	}, answers{})
@@ -56,7 +58,7 @@ func TestIDsArePutTogetherOverPasses(t *testing.T) {
 	}
 }
 
-func TestIDsThatAreSkippedAgainAndAgainAreFoundSorted(t *testing.T) {
+func TestIDsFallsBackToTheSortedSearch(t *testing.T) {
 	c := listing(t, 4, func(_, page int, sorted bool) []string {
 		if sorted {
 			return [][]string{{"4", "3"}, {"2", "1"}}[page-1]
@@ -69,7 +71,7 @@ func TestIDsThatAreSkippedAgainAndAgainAreFoundSorted(t *testing.T) {
 	}
 }
 
-func TestIDsBeyondTheWindowAreKnownToBeMissing(t *testing.T) {
+func TestIDsBeyondTheWindowAreIncomplete(t *testing.T) {
 	c := listing(t, 6, func(_, page int, _ bool) []string {
 		if page > 2 {
 			return nil
@@ -79,5 +81,40 @@ func TestIDsBeyondTheWindowAreKnownToBeMissing(t *testing.T) {
 	got, err := c.IDs(t.Context(), name(t, "g"), searchapi.Services)
 	if err != nil || got.Complete || len(got.IDs) != 4 || got.Total != 6 {
 		t.Error(got, err)
+	}
+}
+
+func TestIDsReadsTheSortedSearchOnlyAtTheEnd(t *testing.T) {
+	var sorted []bool
+	c := listing(t, 4, func(_, page int, isSorted bool) []string {
+		if page == 1 {
+			sorted = append(sorted, isSorted)
+		}
+		return [][]string{{"1", "2"}, {"2", "3"}}[page-1]
+	}, answers{})
+	got, err := c.IDs(t.Context(), name(t, "g"), searchapi.Services)
+	if err != nil || got.Complete || !cmp.Equal(sorted, []bool{false, false, false, false, true}) {
+		t.Errorf("%+v, %v; sorted: %v", got, err, sorted)
+	}
+}
+
+func TestIDsEndsAtAPageThatDoesNotExist(t *testing.T) {
+	const first, second = "GET /g/services/search?idOnly=True&page=1", "GET /g/services/search?idOnly=True&page=2"
+	onePage := say(200, `{"meta":{"total":1},"documents":[{"id":"1"}],"links":{"next":"x"}}`)
+	for what, is := range map[string]struct {
+		pages answers
+		ok    bool
+	}{
+		"the second page is past the end":    {answers{first: onePage, second: say(404, `{"error":"Page 2 does not exist for this search"}`)}, true},
+		"the second page fails":              {answers{first: onePage, second: say(500, `{"error":"ConnectionError"}`)}, false},
+		"the router answers for the second":  {answers{first: onePage, second: routerSays}, false},
+		"the first page: there is no index":  {answers{first: say(404, `{"error":"index_not_found_exception: no such index [g]"}`)}, false},
+		"the first page: the search is bad":  {answers{first: say(400, `{"error":"parsing_exception: x"}`)}, false},
+		"the second page is empty, all seen": {answers{first: onePage, second: say(200, `{"meta":{"total":1},"documents":[],"links":{"next":"x"}}`)}, true},
+	} {
+		got, err := serve(t, is.pages).IDs(t.Context(), name(t, "g"), searchapi.Services)
+		if (err == nil) != is.ok || is.ok && (!got.Complete || len(got.IDs) != 1 || got.Passes != 1) {
+			t.Errorf("%s: %+v, %v", what, got, err)
+		}
 	}
 }

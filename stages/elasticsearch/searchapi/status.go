@@ -6,35 +6,38 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 )
 
-// Status is what /_status tells of the engine behind a search API.
+// Status is what /_status reports about the Elasticsearch behind a search API.
 type Status struct {
-	// Version is the release that answers; "" where it does not know.
+	// Version is the release of the search API; "" if it does not know it.
 	Version string
-	// Indices by name; an alias is never a key.
+	// Indices are keyed by index name, never by alias.
 	Indices map[string]IndexStatus
 }
 
-// IndexStatus is one index.
+// IndexStatus is the state of one index.
 type IndexStatus struct {
 	// Documents is num_docs, the documents in refreshed segments (see
-	// Client.Refresh); nil where the engine does not tell.
+	// Client.Refresh); nil if Elasticsearch did not report it.
 	Documents *int
-	// MappingVersion and Framework are written in the mapping the index was made with.
+	// MappingVersion and Framework are stored in the mapping the index was created
+	// with; "" if they are not.
 	MappingVersion, Framework string
-	// Window is max_result_window, how far searches can page; 0 where it is not set.
+	// Window is max_result_window: how many results a search can page through; 0 if
+	// it is not set.
 	Window int
-	// Aliases in order.
+	// Aliases are sorted.
 	Aliases []string
-	// Size is the engine's words ("73.7mb").
+	// Size is the size of the primary shards as Elasticsearch formats it ("73.7mb").
 	Size string
 }
 
-// Resolve returns the name of the index that is called name, or that an alias
-// of that name points at; "" where there is none.
+// Resolve returns the name of the index that has this name or this alias; "" if
+// there is none.
 func (s Status) Resolve(name Name) string {
-	if _, is := s.Indices[name.text]; is {
+	if _, ok := s.Indices[name.text]; ok {
 		return name.text
 	}
 	for _, index := range slices.Sorted(maps.Keys(s.Indices)) {
@@ -45,46 +48,47 @@ func (s Status) Resolve(name Name) string {
 	return ""
 }
 
-// Names returns every index and alias there is, in order, without those that
-// begin with a dot, which are the engine's own.
+// Names returns the names of all indices and aliases, sorted. Indices that begin
+// with a dot are left out: they are Elasticsearch's own.
 func (s Status) Names() []string {
-	all := map[string]bool{}
+	names := map[string]bool{}
 	for index, status := range s.Indices {
-		if index == "" || index[0] == '.' {
+		if strings.HasPrefix(index, ".") {
 			continue
 		}
-		all[index] = true
+		names[index] = true
 		for _, alias := range status.Aliases {
-			all[alias] = true
+			names[alias] = true
 		}
 	}
-	return slices.Sorted(maps.Keys(all))
+	return slices.Sorted(maps.Keys(names))
 }
 
-// Status reads /_status. An engine that does not answer makes it a 500, whose
-// words ("Error connecting to elasticsearch …") are the error's message.
+// Status reads /_status. If Elasticsearch does not answer, the search API
+// responds 500, with the reason ("Error connecting to elasticsearch …") as the
+// error's Message.
 func (c *Client) Status(ctx context.Context) (Status, error) {
-	var answer struct {
-		Version *string `json:"version"`
+	var response struct {
+		Version string `json:"version"`
 		Indices map[string]struct {
 			Documents      *int            `json:"num_docs"`
 			Size           string          `json:"primary_size"`
-			MappingVersion *string         `json:"mapping_version"`
-			Framework      *string         `json:"mapping_generated_from_framework"`
+			MappingVersion string          `json:"mapping_version"`
+			Framework      string          `json:"mapping_generated_from_framework"`
 			Window         json.RawMessage `json:"max_result_window"`
 			Aliases        []string        `json:"aliases"`
 		} `json:"es_status"`
 	}
-	if err := c.api.Get(ctx, "read the status", "/_status", nil, &answer); err != nil {
+	if err := c.api.Get(ctx, "read the status", "/_status", nil, &response); err != nil {
 		return Status{}, err
 	}
-	status := Status{Version: text(answer.Version), Indices: map[string]IndexStatus{}}
-	for name, index := range answer.Indices {
+	status := Status{Version: response.Version, Indices: map[string]IndexStatus{}}
+	for name, index := range response.Indices {
 		status.Indices[name] = IndexStatus{
 			Documents:      index.Documents,
-			MappingVersion: text(index.MappingVersion),
-			Framework:      text(index.Framework),
-			Window:         number(index.Window),
+			MappingVersion: index.MappingVersion,
+			Framework:      index.Framework,
+			Window:         parseInt(index.Window),
 			Aliases:        slices.Sorted(slices.Values(index.Aliases)),
 			Size:           index.Size,
 		}
@@ -92,19 +96,9 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return status, nil
 }
 
-func text(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}
-
-// number reads a setting of the engine's, which comes as a text ("50000").
-func number(raw json.RawMessage) int {
-	var asText string
-	if json.Unmarshal(raw, &asText) != nil {
-		asText = string(raw)
-	}
-	n, _ := strconv.Atoi(asText)
+// parseInt parses an index setting, which Elasticsearch reports as a string
+// ("50000"); 0 if it is not set.
+func parseInt(raw json.RawMessage) int {
+	n, _ := strconv.Atoi(strings.Trim(string(raw), `"`))
 	return n
 }

@@ -25,9 +25,9 @@ const InstanceHeader = "X-Cf-App-Instance"
 // Instance is the header's value.
 func Instance(app string, index int) string { return fmt.Sprintf("%s:%d", app, index) }
 
-// Requests is how many requests over fresh connections it takes to have asked each
-// of so many routers with a probability of at least 1 - 10⁻⁶, where the load balancer
-// picks one at random for each connection.
+// Requests is how many requests over fresh connections it takes so that any one of so
+// many routers is missed with a probability of at most 10⁻⁶, where the load balancer
+// picks one at random for each connection: 76 for six.
 func Requests(routers int) int {
 	if routers <= 1 {
 		return 1

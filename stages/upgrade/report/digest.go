@@ -13,22 +13,21 @@ import (
 )
 
 // Subject is one of the things that a plan was made of: who is on a route, what a
-// setting says. It is written so that what the run's own steps do leaves it as it
-// is, or leads to it from one of Was; then whatever else changes is somebody
-// else's doing.
+// setting says. It is written so that the run's own steps leave it as it is, or
+// change it from one of Was to Now; then any other change is somebody else's.
 type Subject struct {
 	// Name is what a person calls it: letters, digits, '-' and '_'.
 	Name string
 	// Now says what it is; "" where it is not there, which None says in words.
 	Now, None string
-	// Hidden is told apart like Now, and never shown. It goes in as a whole, such as
+	// Hidden is compared like Now, and never shown. It is hashed as a whole, such as
 	// all variables of an app, so that no single value can be guessed by its hash.
 	Hidden string
 	// Was are what it may have been when the plan was approved, before the run's own
 	// steps made it what it is now; "": it may not have been there.
 	Was []string
-	// Gone tells that the run's own steps have taken it away: whatever it was then is
-	// right.
+	// Gone says that the run's own steps have removed it: whatever it was when the
+	// plan was approved is right.
 	Gone bool
 }
 
@@ -55,7 +54,7 @@ func hashOf(now, hidden string) string {
 	return hex.EncodeToString(sum[:5])
 }
 
-// CheckDigest tells what is wrong with a digest that somebody typed or passed on.
+// CheckDigest says what is wrong with a digest that somebody typed or passed on.
 func CheckDigest(digest string) error {
 	_, err := parseDigest(digest)
 	return err
@@ -79,7 +78,8 @@ func parseDigest(digest string) (map[string]string, error) {
 }
 
 // Agrees compares the world with the one that a plan was approved for. Each subject
-// that differs, and is not on the plan's way, is named with what it is now.
+// that differs, and that the run's own steps did not change, is named with what it is
+// now.
 func Agrees(digest string, subjects []Subject) error {
 	approved, err := parseDigest(digest)
 	if err != nil {

@@ -27,7 +27,7 @@ type Leftovers struct {
 
 // List reads the leftovers, those with a label first, by kind and name.
 func (l *Leftovers) List(ctx context.Context, lease LeaseStatus) ([]Leftover, error) {
-	found, err := l.Platform.Labelled(ctx, cloudfoundry.RunLabel)
+	found, err := l.Platform.Space.Labelled(ctx, cloudfoundry.RunLabel)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func (l *Leftovers) List(ctx context.Context, lease LeaseStatus) ([]Leftover, er
 	for _, one := range found {
 		all = append(all, Leftover{
 			Kind: kindOf(one.Kind), Name: one.Name, GUID: one.GUID, Run: one.Run(), Since: one.Created.UTC(),
-			Goes: l.removedBy(one, lease),
+			RemovedBy: l.removedBy(one, lease),
 		})
 	}
 	slices.SortStableFunc(all, func(a, b Leftover) int { return strings.Compare(a.Kind+a.Name, b.Kind+b.Name) })
@@ -48,14 +48,14 @@ func (l *Leftovers) List(ctx context.Context, lease LeaseStatus) ([]Leftover, er
 
 func kindOf(k cloudfoundry.Kind) string {
 	return map[cloudfoundry.Kind]string{
-		cloudfoundry.Apps: "app", cloudfoundry.ServiceInstances: "service", cloudfoundry.Routes: "route",
+		cloudfoundry.AppKind: "app", cloudfoundry.ServiceInstanceKind: "service", cloudfoundry.RouteKind: "route",
 	}[k]
 }
 
 // removedBy says what removes an object, or its label.
 func (l *Leftovers) removedBy(one cloudfoundry.Labelled, lease LeaseStatus) string {
 	record := "cutover-" + l.App
-	isService := one.Kind == cloudfoundry.ServiceInstances
+	isService := one.Kind == cloudfoundry.ServiceInstanceKind
 	switch {
 	case isService && one.Name == record:
 		return "the record of the run; " + l.Called(l.Run.StageOf(upgrade.Ended)) + " renames it to " + record + "-last, and so does a rollback"

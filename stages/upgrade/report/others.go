@@ -76,13 +76,13 @@ func (o *Others) Changes(ctx context.Context, lease LeaseStatus) (OthersStatus, 
 
 // events are those on the objects, in order, each once.
 func (o *Others) events(ctx context.Context, watched Watched) ([]cloudfoundry.Event, error) {
-	all, err := o.Platform.Events(ctx, cloudfoundry.EventFilter{Targets: watched.GUIDs}, o.Run.Started())
+	all, err := o.Platform.Space.Events(ctx, cloudfoundry.EventFilter{Targets: watched.GUIDs}, o.Run.Started())
 	if err != nil {
 		return nil, err
 	}
 	// The mapping of another app is an event of that app, and an object that was
 	// deleted is found by its name alone.
-	wide, err := o.Platform.Events(ctx, cloudfoundry.EventFilter{Types: []string{
+	wide, err := o.Platform.Space.Events(ctx, cloudfoundry.EventFilter{Types: []string{
 		"audit.app.map-route", "audit.app.unmap-route", "audit.app.delete-request", "audit.service_instance.delete",
 	}}, o.Run.Started())
 	if err != nil {

@@ -16,7 +16,7 @@ type Reporter struct {
 	Environment, Runbook, App string
 	// Command is what a person types before a stage's name: "cutover elasticsearch".
 	Command string
-	Steps   runner.Runbook
+	Book    runner.Runbook
 	Run     *upgrade.Run
 	Lease   *Lease
 	// Situation reads where live traffic is, and what a rollback costs.
@@ -36,7 +36,7 @@ func (r *Reporter) Status(ctx context.Context) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	status := StatusOf(r.Steps, record, now, r.Command)
+	status := StatusOf(r.Book, record, now, r.Command)
 	status.Environment, status.Runbook, status.App = r.Environment, r.Runbook, r.App
 	status.Started = r.Run.Started()
 	if ended {
@@ -49,7 +49,7 @@ func (r *Reporter) Status(ctx context.Context) (Status, error) {
 		return Status{}, err
 	}
 	if status.Next != nil {
-		status.Next.Will = Will(ctx, *r.Steps.Named(status.Next.Stage))
+		status.Next.Will = Will(ctx, *r.Book.Named(status.Next.Stage))
 	}
 	return status, nil
 }
@@ -83,7 +83,7 @@ func (r *Reporter) surroundings(ctx context.Context, status *Status) error {
 func Took(ctx context.Context, run *upgrade.Run) func(stage string) time.Duration {
 	took := map[string]time.Duration{}
 	if last, err := run.Last(ctx); err == nil && last != nil {
-		for stage, c := range last.Marks {
+		for stage, c := range last.Complete {
 			took[stage] = c.Ended.Sub(c.Started)
 		}
 	}

@@ -23,8 +23,8 @@ type Status struct {
 	// other has begun; Started is left out then. Both are left out before any run.
 	Run     string    `json:"run,omitempty"`
 	Started time.Time `json:"started,omitzero"`
-	// Back tells that a rollback has begun.
-	Back bool `json:"back"`
+	// RollingBack reports that a rollback has begun.
+	RollingBack bool `json:"rolling_back"`
 	// Traffic is where live traffic goes: "blue", "both", "green", "nobody", "another
 	// app" or "not known".
 	Traffic string      `json:"traffic"`
@@ -33,7 +33,7 @@ type Status struct {
 	Stages []StageStatus `json:"stages"`
 	// Next is the stage that comes next; left out where none can go on.
 	Next *NextStatus `json:"next,omitempty"`
-	// Others is what others have done to the run's objects.
+	// Others is what others have changed of the run's objects.
 	Others OthersStatus `json:"changes_by_others"`
 	// Leftovers is what carries a run's label, or waits to be removed.
 	Leftovers []Leftover  `json:"leftovers"`
@@ -48,13 +48,13 @@ type LeaseStatus struct {
 	Build   string `json:"build,omitempty"`
 	Process string `json:"process,omitempty"`
 	Run     string `json:"run,omitempty"`
-	// Since is when it was taken, Heartbeat when its holder was last heard of; the
+	// Since is when it was acquired, Heartbeat when its holder last renewed it; the
 	// ages are by the platform's clock.
 	Since        time.Time `json:"since,omitzero"`
 	Age          int       `json:"age_seconds,omitempty"`
 	Heartbeat    time.Time `json:"heartbeat,omitzero"`
 	HeartbeatAge int       `json:"heartbeat_age_seconds,omitempty"`
-	// Stale tells that the next process will take it over.
+	// Stale says that the next process will take it over.
 	Stale bool `json:"stale"`
 }
 
@@ -77,13 +77,13 @@ type NextStatus struct {
 	Will   string `json:"will"`
 }
 
-// OthersStatus is what the platform's audit events show of changes that are not
-// ours, since the run began. It is left empty where there is no run.
+// OthersStatus are the changes of the run's objects that this program did not make,
+// since the run began, by the platform's audit events. It is empty where there is no run.
 type OthersStatus struct {
 	Since time.Time `json:"since,omitzero"`
-	// Changes are in their order; those that cannot be told from ours are marked Unsure.
+	// Changes are in their order; those that this program may have made have Unsure.
 	Changes []Change `json:"changes"`
-	// Ours is how many events were taken for our own.
+	// Ours is how many events count as this program's own.
 	Ours int `json:"ours"`
 }
 
@@ -100,7 +100,7 @@ type Change struct {
 	Times int       `json:"times"`
 	First time.Time `json:"first"`
 	Last  time.Time `json:"last"`
-	// Unsure says why it may be ours all the same; "" where it is not.
+	// Unsure says why this program may have made it all the same; "" where it did not.
 	Unsure string `json:"unsure,omitempty"`
 }
 
@@ -112,33 +112,32 @@ type Leftover struct {
 	GUID  string    `json:"guid"`
 	Run   string    `json:"run,omitempty"`
 	Since time.Time `json:"since"`
-	// Goes says what removes it.
-	Goes string `json:"goes"`
+	// RemovedBy says what removes it, or its label, for people.
+	RemovedBy string `json:"removed_by"`
 }
 
 // StatusOf makes the status of a runbook from its record and from where live
 // traffic is. command is what a person types before a stage's name.
-func StatusOf(steps runner.Runbook, record *runner.Record, now runner.Situation, command string) Status {
+func StatusOf(book runner.Runbook, record *runner.Record, now runner.Situation, command string) Status {
 	s := Status{
 		Traffic: now.Traffic, Others: OthersStatus{Changes: []Change{}}, Leftovers: []Leftover{},
-		Card: runner.Card{Traffic: now.Traffic + ": " + now.Detail, Back: now.Back},
+		Card: runner.Card{Traffic: now.Traffic + ": " + now.Detail, Rollback: now.Back},
 	}
 	var next *runner.Step
-	for i, step := range steps {
+	for i, step := range book.Steps {
 		line := StageStatus{Number: step.Number, Name: step.Name, Title: step.Title}
-		if record != nil {
-			if m, is := record.Marks[step.Name]; is {
-				line.Complete, line.Build, line.Ended, line.Took = true, m.Build, m.Ended, m.Ended.Sub(m.Started)
-			}
+		if record.IsComplete(step.Name) {
+			c := record.Complete[step.Name]
+			line.Complete, line.Build, line.Ended, line.Took = true, c.Build, c.Ended, c.Ended.Sub(c.Started)
 		}
 		if !line.Complete && next == nil {
-			next = &steps[i]
+			next = &book.Steps[i]
 		}
 		s.Stages = append(s.Stages, line)
 	}
 	switch {
 	case record != nil && record.Back:
-		s.Back = true
+		s.RollingBack = true
 		s.Card.Again, s.Card.Onward, s.Card.Next = "yes: a rollback goes on from where it stopped", "no: the run goes back", cmp.Or(now.Next, command+" rollback")
 	case now.Blocked != "":
 		s.Card.Again, s.Card.Onward, s.Card.Next = "yes: it refuses until that is cleared up", "no: "+now.Blocked, cmp.Or(now.Next, command+" rollback")
@@ -159,10 +158,11 @@ func StatusOf(steps runner.Runbook, record *runner.Record, now runner.Situation,
 // Will says in a line what a step would do now: the changes that it plans, or, of
 // one that only looks or cannot tell yet, what it is for.
 func Will(ctx context.Context, step runner.Step) string {
-	if step.Looks {
+	stage := step.Open()
+	if _, looks := stage.(runner.Looker); looks {
 		return purpose(step)
 	}
-	tasks, err := step.Open().Plan(httpclient.WithoutPermit(ctx))
+	tasks, err := stage.Plan(httpclient.WithoutPermit(ctx))
 	var wait *runner.NotYet
 	switch {
 	case errors.As(err, &wait):

@@ -1,7 +1,7 @@
-// Package clock is the sandbox's only source of time: what o'clock it is there, and how long its delays last.
+// Package clock is the sandbox's only source of time: the time of day, and how long its delays last.
 //
-// Two things are kept apart. Pace scales every delay (staging, starting, routes that propagate, brokers), so that the
-// same proportions can be lived through quickly. Move shifts what the clock shows, so that a day can pass between two
+// Pace and Move are separate. Pace scales every delay (staging, starting, propagation of routes, brokers), so that the
+// same proportions pass more quickly. Move shifts the time of day, so that a day can pass between two
 // requests: briefs close, tokens expire, yesterday's audit events become yesterday's.
 package clock
 
@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// Clock tells the sandbox's time. It is safe for use by several goroutines.
+// Clock is the sandbox's time. It is safe for use by several goroutines.
 type Clock struct {
 	pace  float64
 	moved atomic.Int64
 }
 
-// New returns a clock whose delays last pace times what they are asked for: 1 keeps real proportions, 0.01 is quick,
-// 0 (and anything below) waits for nothing.
+// New returns a clock that multiplies every delay by pace: 1 keeps real proportions, 0.01 is quick,
+// 0 (and anything below) never waits.
 func New(pace float64) *Clock {
 	return &Clock{pace: max(pace, 0)}
 }
@@ -34,8 +34,8 @@ func (c *Clock) Now() time.Time {
 // Moved is the sum of all moves.
 func (c *Clock) Moved() time.Duration { return time.Duration(c.moved.Load()) }
 
-// Move shifts Now by d (backwards if d is negative). It wakes no sleeper: a delay is work that somebody does, and work
-// does not get done because a clock is turned forward. What depends on the time of day asks Now.
+// Move shifts Now by d (backwards if d is negative). It ends no Sleep early: a delay is work in
+// progress, which does not depend on the time of day. What does depends on Now.
 func (c *Clock) Move(d time.Duration) { c.moved.Add(int64(d)) }
 
 // Scale is how long a delay of d really lasts.

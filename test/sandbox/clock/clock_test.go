@@ -41,12 +41,12 @@ func TestSleepEndsWithItsContext(t *testing.T) {
 			t.Errorf("slept %v, want 1s", got)
 		}
 		if err := New(0).Sleep(ctx, time.Hour); err == nil {
-			t.Error("a sleep of nothing hides that its context is over")
+			t.Error("a sleep of no time does not return the error of its context")
 		}
 	})
 }
 
-func TestMoveShiftsNowAndWakesNobody(t *testing.T) {
+func TestMoveShiftsNowAndEndsNoSleep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, start := New(1), time.Now()
 		woke := false
@@ -59,7 +59,7 @@ func TestMoveShiftsNowAndWakesNobody(t *testing.T) {
 			t.Errorf("Now moved by %v, want 23h", got)
 		}
 		if woke {
-			t.Error("a sleeper woke because the clock was moved")
+			t.Error("a sleep ended because the clock was moved")
 		}
 		if c.Now().Location() != time.UTC {
 			t.Error("Now is not in UTC")

@@ -1,6 +1,6 @@
-// Package data is the Digital Marketplace's data API as its readers see it: listings of services and briefs, single
-// objects, audit events and the status, over real HTTP, with the errors and quirks of the real one; and as its writers
-// change it: edits that make audit events and then, as the real one does, write to the search API on the live route.
+// Package data is the Digital Marketplace's data API: listings of services and briefs, single objects, audit events and the
+// status, over real HTTP, with the errors and quirks of the real one; and edits, which make audit events and then, as in
+// reality, write to the search API on the live route.
 //
 // Documents are generated from seed, key and version, never stored, so that the full size of the Digital Marketplace
 // needs a few megabytes. The same seed, sizes and epoch give the same world.
@@ -30,27 +30,27 @@ type LiveIndex interface {
 	Delete(ctx context.Context, alias, docType, id string) error
 }
 
-// Options say how large the world is and how slow its server.
+// Options say how much data there is and how slow the server is.
 type Options struct {
 	Clock  *clock.Clock
 	Faults *faults.Engine // may be nil
 	Seed   uint64
-	// Services is how many are published in g-cloud-12; there are about a tenth more rows than that, unpublished ones
-	// and ones of g-cloud-11.
+	// Services is how many services are published in g-cloud-12. There are about a tenth more rows: unpublished services,
+	// and services of g-cloud-11.
 	Services int
-	// Briefs is how many are not drafts; there are a few drafts more.
+	// Briefs is how many briefs are not drafts. There are a few drafts, too.
 	Briefs int
 	// OutcomesFrameworks is how many Digital Outcomes frameworks there are; the newest is live. 5 if zero; preview has 4.
 	OutcomesFrameworks int
-	// Tokens are those that the API accepts (DM_API_AUTH_TOKENS).
+	// Tokens are the tokens that the API accepts (DM_API_AUTH_TOKENS).
 	Tokens []string
-	// Epoch is the moment before which all that is there at the start has happened; the start of the clock's day if zero.
-	// The days on which briefs were published hang on it.
+	// Epoch is the time of the newest event at the start; the start of the clock's day if zero. The days on which briefs
+	// were published depend on it.
 	Epoch time.Time
 	// Version is the label of the release in /_status.
 	Version string
 	// PageTime and SingleTime are what a listing's page and a single object take (about 88 ms and 10 ms in reality), scaled
-	// by the clock; Workers is how many requests are worked on at once, 0 for any number.
+	// by the clock; Workers is how many requests are handled at once, 0 for any number.
 	PageTime, SingleTime time.Duration
 	Workers              int
 	// CommitLag is how long after its createdAt an event and its change become visible, at most (0.22 s in reality), scaled.
@@ -75,14 +75,14 @@ type API struct {
 	briefs   []brief
 	events   []event // by createdAt, then id
 	lastID   int     // of an event
-	edits    int     // tried since the start
+	edits    int     // attempted since the start
 	archived int     // the last archived service's key
 	rand     random
 	live     LiveIndex
 	status   func(context.Context) (json.RawMessage, error)
 }
 
-// New makes the world.
+// New generates the data.
 func New(o Options) *API {
 	if o.Clock == nil {
 		o.Clock = clock.New(0)
@@ -123,15 +123,15 @@ func New(o Options) *API {
 	return a
 }
 
-// SetLiveIndex sets where edits are written to after their commit; until then nowhere.
+// SetLiveIndex sets where edits are written to after their commit. Before, they are written nowhere.
 func (a *API) SetLiveIndex(l LiveIndex) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.live = l
 }
 
-// SetSearchStatus sets how /_status asks the search API on the live route for its own; the function returns the body
-// of its answer, and an error if there was none.
+// SetSearchStatus sets how /_status gets the status of the search API on the live route: the function returns the body of
+// the answer, or an error if there was none.
 func (a *API) SetSearchStatus(f func(context.Context) (json.RawMessage, error)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -167,8 +167,8 @@ func (a *API) routes() http.Handler {
 	})
 }
 
-// main registers a view of the blueprint "main": it wants a token, and every answer of it, errors too, says that it may
-// be cached for a day (app/main/__init__.py).
+// main registers a view of the blueprint "main": it requires a token, and every answer, errors too, may be cached for a
+// day (app/main/__init__.py).
 func (a *API) main(mux *http.ServeMux, pattern string, takes time.Duration, view http.HandlerFunc) {
 	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "max-age=86400")
@@ -200,8 +200,8 @@ func (a *API) index(w http.ResponseWriter, r *http.Request) {
 	}}, false)
 }
 
-// view is the world with its links at base; the caller holds mu. What may change is copied, so that documents can be
-// made after mu is let go.
+// view is the data with links that begin with base. What may change is copied, so that documents can be made after mu was
+// released. The caller holds mu.
 func (a *API) view(base string) *world {
 	w := a.world
 	w.base = base

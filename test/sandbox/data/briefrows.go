@@ -15,12 +15,12 @@ type brief struct {
 	week         bool // requirementsLength is "1 week"
 	created      time.Time
 	updated      time.Time
-	published    time.Time // zero: a draft
+	published    time.Time // zero for a draft
 	withdrawn    time.Time
 	cancelled    time.Time
 	unsuccessful time.Time
-	pending      int // the response that is about to be awarded
-	awarded      int // the response that is
+	pending      int // id of the response that is to be awarded
+	awarded      int // id of the response that was awarded
 	questions    []question
 }
 
@@ -29,7 +29,7 @@ type question struct {
 	at           time.Time
 }
 
-// status is computed from the clock (models/main.py: Brief.status): nothing is written when a brief closes.
+// status depends on the clock (models/main.py: Brief.status): nothing is written when a brief closes.
 func (b *brief) status(now time.Time) string {
 	switch {
 	case !b.withdrawn.IsZero():
@@ -85,8 +85,8 @@ func workday(t time.Time, n int) time.Time {
 	return t
 }
 
-// makeBriefs lays out the briefs table: the oldest in the first framework, the newest live, a few drafts in between,
-// and gaps where drafts were deleted.
+// makeBriefs generates the briefs table: the oldest briefs in the first framework, the newest live, a few drafts in
+// between, and gaps where drafts were deleted.
 func makeBriefs(seed uint64, count, frameworks int, epoch time.Time) []brief {
 	latest := uint8(firstDOS + frameworks - 1)
 	drafts := (count + 19) / 20
@@ -137,7 +137,7 @@ func makeBriefs(seed uint64, count, frameworks int, epoch time.Time) []brief {
 	return rows
 }
 
-// end is what became of a brief after it closed.
+// end is how a brief ended after it closed.
 func (b *brief) end(r *random) {
 	after := b.closes().Add(time.Duration(1+r.n(2*86400)) * time.Second)
 	switch draw := r.n(100); {
@@ -157,7 +157,7 @@ var briefRoles = []string{"agileCoach", "businessAnalyst", "communicationsManage
 
 var locations = []string{"Scotland", "North East England", "North West England", "Yorkshire and the Humber", "East Midlands", "West Midlands", "East of England", "Wales", "London", "South East England", "South West England", "Northern Ireland", "International (outside the UK)", "Off-site"}
 
-// document is Brief.serialize without users and questions: what the listing says, and what is written to the index.
+// document is Brief.serialize without users and questions, as it is in the listing and in the index.
 func (b *brief) document(w *world, now time.Time) map[string]any {
 	f, l := w.frameworks[b.framework], w.lots[b.lot]
 	r := mix(w.seed, 0xb0d, uint64(b.id))

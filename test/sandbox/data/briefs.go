@@ -30,7 +30,7 @@ func (a *API) listBriefs(w http.ResponseWriter, r *http.Request) {
 	}
 	within, ok := dateFilters(q)
 	if !ok {
-		flask.InternalError(w, r) // strptime's ValueError is nobody's to catch
+		flask.InternalError(w, r) // nothing catches strptime's ValueError
 		return
 	}
 	slugs, lotSlugs, states := split(q.Get("framework")), split(q.Get("lot")), split(q.Get("status"))
@@ -71,7 +71,7 @@ func (a *API) listBriefs(w http.ResponseWriter, r *http.Request) {
 	flask.JSON(w, r, http.StatusOK, body, compress)
 }
 
-// getBrief is GET /briefs/<id>: with the users' addresses, so that it must not be sent on as a document.
+// getBrief is GET /briefs/<id>. It has the users' addresses, which must not get into an index.
 func (a *API) getBrief(w http.ResponseWriter, r *http.Request) {
 	id, ok := atoi(r.PathValue("id"))
 	a.mu.RLock()
@@ -114,7 +114,7 @@ func (b *brief) serialize(w *world, now time.Time, users, questions bool) map[st
 	return m
 }
 
-// forPeople is the order of human=true: status_order, newest first, id.
+// forPeople is the order of human=true: by status_order, then the newest first, then id.
 func forPeople(briefs []brief, now time.Time) {
 	order := map[string]int{"live": 0, "closed": 1, "awarded": 1, "cancelled": 1, "unsuccessful": 1, "draft": 2, "withdrawn": 2}
 	slices.SortStableFunc(briefs, func(x, y brief) int {

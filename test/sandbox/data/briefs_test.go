@@ -68,7 +68,7 @@ func TestSingleBriefHasUsers(t *testing.T) {
 		t.Error("users in the listing")
 	}
 	if !strings.Contains(s.get("/briefs?with_users=true").body, "emailAddress") {
-		t.Error("no users though asked for")
+		t.Error("no users although requested")
 	}
 	if _, ok := s.object("/briefs/" + id)["briefs"].(map[string]any)["id"].(float64); !ok {
 		t.Error("a brief's id is not a number")

@@ -7,8 +7,8 @@ type Category struct {
 	Children []string
 }
 
-// Categories are the parents that the mappings of G-Cloud 10 to 12 know, each with a few of its children. Some children
-// belong to several parents, as there.
+// Categories are the parents in the mappings of G-Cloud 10 to 12, each with a few of its children. Some children belong to
+// several parents, as in reality.
 func Categories() []Category {
 	return []Category{
 		{"Accounting and finance", []string{"Accounts payable", "Billing and invoicing", "Financial management", "Payroll"}},

@@ -17,7 +17,7 @@ import (
 
 const token = "secret-token"
 
-// server is a small world behind real HTTP.
+// server is a data API with little data, over real HTTP.
 type server struct {
 	*API
 	t     *testing.T
@@ -121,8 +121,8 @@ func want[T comparable](t *testing.T, what string, got, want T) {
 	}
 }
 
-// digitalmarketplace-api: app/authentication.py, digitalmarketplace-utils: dmutils/authentication.py: the offered token
-// is in the 403's body, the challenge comes twice.
+// digitalmarketplace-api: app/authentication.py, digitalmarketplace-utils: dmutils/authentication.py: the token of the
+// request is in the 403's body, and the challenge is sent twice.
 func TestARefusedTokenIsEchoed(t *testing.T) {
 	s := serve(t, Options{Services: 3})
 	a := s.do("GET", "/services", "")
@@ -137,8 +137,8 @@ func TestARefusedTokenIsEchoed(t *testing.T) {
 	want(t, "unknown path needs none", s.do("GET", "/nothing", "").status, 404)
 }
 
-// digitalmarketplace-api: app/main/__init__.py, add_cache_control: also on errors, so that no HTTP cache may stand
-// before the client.
+// digitalmarketplace-api: app/main/__init__.py, add_cache_control: also on errors, so that a client must not use an
+// HTTP cache.
 func TestEverythingMayBeCachedForADay(t *testing.T) {
 	s := serve(t, Options{Services: 3})
 	for _, path := range []string{"/services", "/services/1", "/services?page=x", "/audit-events", "/briefs"} {
@@ -178,7 +178,7 @@ func TestServicesArePagedByAHundred(t *testing.T) {
 }
 
 // digitalmarketplace-api: app/utils.py, get_valid_page_or_1; Flask-SQLAlchemy docs, paginate.
-func TestPagesThatAreNotAreRefused(t *testing.T) {
+func TestPagesThatDoNotExistAreRefused(t *testing.T) {
 	s := serve(t, Options{Services: 5})
 	for path, status := range map[string]int{
 		"/services?page=0": 404, "/services?page=-1": 404, "/services?page=2": 404, "/services?page=two": 400,
@@ -192,8 +192,8 @@ func TestPagesThatAreNotAreRefused(t *testing.T) {
 	want(t, "method", s.do("PATCH", "/services", "Bearer "+token).status, 405)
 }
 
-// digitalmarketplace-api: app/service_utils.py, filter_services: a slug that does not exist looks like a framework that
-// is empty.
+// digitalmarketplace-api: app/service_utils.py, filter_services: a slug that does not exist is like a framework without
+// services.
 func TestUnknownFrameworkStatusAndLotAreEmpty(t *testing.T) {
 	s := serve(t, Options{Services: 5, Briefs: 5})
 	for _, path := range []string{"/services?framework=g-clod-12", "/services?framework=g-cloud-12&status=publishd", "/services?lot=cloud", "/briefs?status=closd"} {
@@ -201,8 +201,8 @@ func TestUnknownFrameworkStatusAndLotAreEmpty(t *testing.T) {
 	}
 }
 
-// digitalmarketplace-api: app/main/views/services.py: without framework those of live ones; of a supplier all at once,
-// without links.
+// digitalmarketplace-api: app/main/views/services.py: without a framework those of live frameworks; those of a
+// supplier on one page without links.
 func TestLiveFrameworksByDefaultAndSuppliersUnpaged(t *testing.T) {
 	s := serve(t, Options{Services: 1000})
 	older := s.total("/services?framework=g-cloud-11")
@@ -255,7 +255,7 @@ func TestAServiceHasItsRealNamesTypesAndSize(t *testing.T) {
 
 // digitalmarketplace-utils: dmutils/flask.py; digitalmarketplace-api: app/main/views: only from 8192 bytes on, and
 // there is no Vary.
-func TestOnlyWhatIsPublicIsCompressed(t *testing.T) {
+func TestOnlyPublicAnswersAreCompressed(t *testing.T) {
 	s := serve(t, Options{Services: 120, Briefs: 300})
 	supplier := fmt.Sprintf("%.0f", s.object("/services")["services"].([]any)[0].(map[string]any)["supplierId"])
 	for path, zipped := range map[string]bool{
@@ -279,7 +279,7 @@ func TestOnlyWhatIsPublicIsCompressed(t *testing.T) {
 	}
 }
 
-// A compressed page is the page, before and after every kind of edit, however often it was asked for.
+// A compressed page has the contents of the page, before and after every kind of edit, however often it was requested.
 func TestACompressedPageIsThePage(t *testing.T) {
 	s := serve(t, Options{Services: 4, Briefs: 4})
 	look := func(when string) {
@@ -311,7 +311,7 @@ func TestACompressedPageIsThePage(t *testing.T) {
 	}
 }
 
-// The same seed, the same world; another, another.
+// The same seed gives the same data, another seed other data.
 func TestTheSameSeedGivesTheSameData(t *testing.T) {
 	one := serve(t, Options{Services: 50, Briefs: 20, Seed: 7})
 	two := serve(t, Options{Services: 50, Briefs: 20, Seed: 7})
@@ -323,7 +323,7 @@ func TestTheSameSeedGivesTheSameData(t *testing.T) {
 	}
 }
 
-// digitalmarketplace-api: app/status/views.py: the search API's own status is in it; without one 500.
+// digitalmarketplace-api: app/status/views.py: it includes the search API's status; without it, it is a 500.
 func TestStatusHoldsTheSearchAPIsOwn(t *testing.T) {
 	s := serve(t, Options{Services: 1, Version: "release-9"})
 	a := s.do("GET", "/_status", "")

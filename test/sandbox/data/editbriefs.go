@@ -8,7 +8,7 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
 )
 
-// pickBrief is the brief of that id, or any, if its status is the one wanted. The caller holds mu.
+// pickBrief is the brief with that id, or any brief, if it has the status. The caller holds mu.
 func (a *API) pickBrief(id string, at time.Time, want string) (*brief, error) {
 	if id != "" {
 		n, _ := atoi(id)
@@ -33,7 +33,7 @@ func (a *API) pickBrief(id string, at time.Time, want string) (*brief, error) {
 	return nil, ErrNothing
 }
 
-// indexBrief is index_brief: every brief but a draft is put, withdrawn ones too. The caller holds mu.
+// indexBrief is index_brief: every brief except drafts is put, withdrawn ones too. The caller holds mu.
 func (a *API) indexBrief(b *brief, at time.Time, c *change) {
 	if b.status(at) == "draft" {
 		return
@@ -81,7 +81,7 @@ func (a *API) unsuccessfulBrief(e Edit, at time.Time) (change, error) {
 	return a.setBriefStatus(e, at, "closed", func(b *brief) { b.unsuccessful = at })
 }
 
-// setBriefStatus is update_brief_status. A brief that closes does not come this way: nobody writes anything then.
+// setBriefStatus is update_brief_status. Nothing is written when a brief closes.
 func (a *API) setBriefStatus(e Edit, at time.Time, from string, set func(*brief)) (change, error) {
 	b, err := a.pickBrief(e.ID, at, from)
 	if err != nil {
@@ -100,7 +100,7 @@ func (a *API) recordBrief(b *brief, kind string, at time.Time, data map[string]a
 	return a.record(event{Type: kind, User: "buyer-" + itoa(b.user()) + "@example.gov.uk", Created: at, Data: data, ObjectType: "Brief", ObjectID: b.id})
 }
 
-// pendBriefAward is step one of an award: an event of the response, nothing written to the index.
+// pendBriefAward is step one of an award. It makes an event of the response, and does not write to the index.
 func (a *API) pendBriefAward(e Edit, at time.Time) (change, error) {
 	b, err := a.pickBrief(e.ID, at, "closed")
 	if err != nil {
@@ -114,8 +114,8 @@ func (a *API) pend(b *brief, at time.Time) int {
 	return a.recordResponse(b, b.pending, at, "briefResponseAwardedValue", true)
 }
 
-// awardBrief is step two, after step one if that was not done: the document changes in status and
-// awardedBriefResponseId, updatedAt does not, the event is one of the response, and the brief is put.
+// awardBrief is step two of an award; it does step one before if necessary. In the document, status and
+// awardedBriefResponseId change, but not updatedAt. The event is one of the response, and the brief is put.
 func (a *API) awardBrief(e Edit, at time.Time) (change, error) {
 	b, err := a.pickBrief(e.ID, at, "closed")
 	if err != nil {
@@ -140,7 +140,7 @@ func (a *API) recordResponse(b *brief, response int, at time.Time, key string, v
 	})
 }
 
-// addQuestion's event names no brief, and is about an object that no filter finds.
+// addQuestion makes an event that names no brief, and whose object no filter finds.
 func (a *API) addQuestion(e Edit, at time.Time) (change, error) {
 	b, err := a.pickBrief(e.ID, at, "live")
 	if err != nil {

@@ -71,8 +71,8 @@ func (s *server) service(id string) map[string]any {
 	return s.object("/services/" + id)["services"].(map[string]any)
 }
 
-// digitalmarketplace-api: app/service_utils.py, app/brief_utils.py, app/main/views: the events' shapes as seen on the
-// real API: type, object, keys of data; and which edits reach the index.
+// digitalmarketplace-api: app/service_utils.py, app/brief_utils.py, app/main/views: the events have the shapes of the
+// real API's: type, object, keys of data; and which edits reach the index.
 func TestEditsMakeEventsAndSomeReachTheIndex(t *testing.T) {
 	for _, c := range []struct{ kind, event, object, keys, index string }{
 		{"update-service", "update_service", "Service", "newArchivedServiceId oldArchivedServiceId serviceId supplierId supplierName", "put"},
@@ -91,7 +91,7 @@ func TestEditsMakeEventsAndSomeReachTheIndex(t *testing.T) {
 	} {
 		t.Run(c.kind, func(t *testing.T) {
 			s := serve(t, Options{Services: 50, Briefs: 100})
-			// All published, so that what is picked at random reaches the index.
+			// All are published, so that a random choice reaches the index.
 			e := Edit{Kind: c.kind}
 			if strings.HasPrefix(c.kind, "update-service") || c.kind == "transfer-service" {
 				e.ID = s.ids("/services?status=published", "services")[0]
@@ -150,7 +150,7 @@ func TestEventsWithoutAndOfOtherObjects(t *testing.T) {
 }
 
 // digitalmarketplace-api: app/models/main.py: renames and awards change documents without updatedAt.
-func TestUpdatedAtIsNoWitnessOfChange(t *testing.T) {
+func TestUpdatedAtDoesNotProveThatNothingChanged(t *testing.T) {
 	s := serve(t, Options{Services: 30, Briefs: 100})
 	before := s.object("/services")["services"].([]any)[0].(map[string]any)
 	id := before["id"].(string)
@@ -164,7 +164,7 @@ func TestUpdatedAtIsNoWitnessOfChange(t *testing.T) {
 	want(t, "field", after["serviceName"], any("Ünique"))
 	want(t, "new field", after["new"], any(1.0))
 	if after["updatedAt"] == before["updatedAt"] {
-		t.Error("an update leaves updatedAt")
+		t.Error("an update does not change updatedAt")
 	}
 	closed := s.object("/briefs?status=closed")["briefs"].([]any)[0].(map[string]any)
 	done := s.edit(Edit{Kind: "award-brief", ID: fmt.Sprintf("%.0f", closed["id"])})
@@ -174,11 +174,11 @@ func TestUpdatedAtIsNoWitnessOfChange(t *testing.T) {
 }
 
 // digitalmarketplace-api: app/service_utils.py, commit_and_archive_service: the writer commits first, and the index
-// gets what the API then says.
-func TestIndexGetsTheDocumentAsItIs(t *testing.T) {
+// gets what the API then returns.
+func TestIndexGetsTheDocumentUnchanged(t *testing.T) {
 	s := serve(t, Options{Services: 10})
 	var x index
-	// The writer commits first: at the time of the call the API says so already.
+	// The writer commits first: at the time of the call the API has the change already.
 	x.check = func(id string) {
 		if got := s.total("/audit-events?object-type=services&object-id=" + id); got == 0 {
 			t.Error("the index is written before the commit")
@@ -215,7 +215,7 @@ func TestFailingIndexDoesNotFailTheEdit(t *testing.T) {
 	want(t, "tries", len(x.taken()), 6)
 	want(t, "status", s.service(id)["status"], any("disabled"))
 	if s.object("/services/" + id)["serviceMadeUnavailableAuditEvent"] == nil {
-		t.Error("no event says why it is unavailable")
+		t.Error("it is unavailable without an event")
 	}
 	x.err = answered(400)
 	id = s.ids("/services?status=published", "services")[0]
@@ -228,7 +228,7 @@ type answered int
 func (a answered) Error() string   { return fmt.Sprint(int(a)) }
 func (a answered) StatusCode() int { return int(a) }
 
-// PostgreSQL docs, "LIMIT and OFFSET": a row that leaves the filter shifts those after it, so that one is skipped.
+// PostgreSQL docs, "LIMIT and OFFSET": a row that no longer passes the filter shifts those after it, so that one is skipped.
 func TestOffsetPagingSkipsARowAfterAnUnpublish(t *testing.T) {
 	s := serve(t, Options{Services: 150})
 	path := "/services?framework=g-cloud-12&status=published"
@@ -261,8 +261,8 @@ func TestAuditDatesHaveDaysAndQuirks(t *testing.T) {
 	}
 }
 
-// digitalmarketplace-api: app/main/views/audits.py: filters, order, per_page without a cap, object-id by the outside's
-// id.
+// digitalmarketplace-api: app/main/views/audits.py: filters, order, per_page without a cap, object-id by the id in
+// addresses.
 func TestAuditEventsAreFilteredAndUncapped(t *testing.T) {
 	s := serve(t, Options{Services: 20, Briefs: 60})
 	id := s.ids("/services?status=published", "services")[0]
@@ -337,7 +337,7 @@ func TestEventsBecomeVisibleWithTheirChange(t *testing.T) {
 	want(t, "total of published", s.total("/services?framework=g-cloud-12&status=published"), s.PublishedServices("g-cloud-12").Len())
 }
 
-// What was frozen stays as it was.
+// Frozen documents are those of the time at which they were frozen.
 func TestFrozenDocumentsDoNotChange(t *testing.T) {
 	s := serve(t, Options{Services: 10})
 	f := s.PublishedServices("g-cloud-12")
@@ -360,7 +360,7 @@ func TestFrozenDocumentsDoNotChange(t *testing.T) {
 
 // digitalmarketplace-apiclient: dmapiclient/base.py, five retries with backoff 0.3: while the search API fails, an edit is
 // answered after nine seconds, and so is /_status.
-func TestAFailingSearchAPIHoldsUpEditsAndStatusForNineSeconds(t *testing.T) {
+func TestAFailingSearchAPIDelaysEditsAndStatusByNineSeconds(t *testing.T) {
 	c := clock.New(0.03)
 	s := serve(t, Options{Services: 10, Clock: c})
 	s.SetLiveIndex(&index{err: errors.New("connection refused")})
@@ -380,8 +380,8 @@ func TestAFailingSearchAPIHoldsUpEditsAndStatusForNineSeconds(t *testing.T) {
 	wait.Wait()
 }
 
-// digitalmarketplace-api: app/models/main.py, AuditEvent: createdAt is of before the commit, so that of concurrent
-// writers an event may become visible after one that is younger: three times in 1,266 events, as seen.
+// digitalmarketplace-api: app/models/main.py, AuditEvent: createdAt is set before the commit, so that with concurrent
+// writers an event may become visible after a younger one: in reality it happened three times in 1,266 events.
 func TestAnOlderEventMayComeAfterAYoungerOne(t *testing.T) {
 	s := serve(t, Options{Services: 40})
 	id := s.ids("/services?status=published", "services")[0]

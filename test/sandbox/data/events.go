@@ -15,7 +15,7 @@ type event struct {
 	User       string
 	Data       map[string]any
 	ObjectType string // "" for an event without an object: delete_brief
-	ObjectID   int    // the internal key, never the id that the outside knows
+	ObjectID   int    // the internal key, never the id in addresses
 	Created    time.Time
 }
 
@@ -37,7 +37,7 @@ func (e *event) serialize(base string) map[string]any {
 	return m
 }
 
-// record adds an event where its createdAt puts it. The caller holds mu.
+// record inserts an event by its createdAt. The caller holds mu.
 func (a *API) record(e event) int {
 	a.lastID++
 	e.ID = a.lastID
@@ -50,8 +50,8 @@ func (a *API) record(e event) int {
 	return e.ID
 }
 
-// invert makes a createdAt that is earlier than an event's which was visible before, as concurrent writers do: seen
-// three times in 1,266 events. The caller holds mu.
+// invert makes a createdAt earlier than that of an event which was already visible, as concurrent writers do: in reality it
+// happened three times in 1,266 events. The caller holds mu.
 func (a *API) invert(created time.Time) time.Time {
 	if n := len(a.events); n > 0 && a.rand.n(422) == 0 {
 		if last := a.events[n-1].Created; created.Sub(last) < time.Second {
@@ -61,7 +61,7 @@ func (a *API) invert(created time.Time) time.Time {
 	return created
 }
 
-// makeHistory is what happened before the epoch and can still be read: the last days' edits and the end of G-Cloud 11.
+// makeHistory makes the events before the epoch: the edits of the last days, and the end of G-Cloud 11.
 func (a *API) makeHistory() {
 	at := a.opts.Epoch.Add(-72 * time.Hour)
 	a.record(event{
@@ -84,8 +84,10 @@ func (a *API) makeHistory() {
 			kind = "update_service_admin"
 		case r.chance(10):
 			// A copy to a draft: the service is named by its internal key.
-			a.record(event{Type: "create_draft_service", User: userOf(s.supplier), Created: at, ObjectType: "DraftService", ObjectID: r.n(90000),
-				Data: map[string]any{"serviceId": s.pk, "supplierId": s.supplier, "draftId": r.n(90000)}})
+			a.record(event{
+				Type: "create_draft_service", User: userOf(s.supplier), Created: at, ObjectType: "DraftService", ObjectID: r.n(90000),
+				Data: map[string]any{"serviceId": s.pk, "supplierId": s.supplier, "draftId": r.n(90000)},
+			})
 			continue
 		}
 		a.archive(s, kind, extra, at)
@@ -94,7 +96,7 @@ func (a *API) makeHistory() {
 }
 
 // archive records an event of a service with the data that commit_and_archive_service gives it
-// (app/service_utils.py). The caller holds mu, or is the only one to know the API.
+// (app/service_utils.py). The caller holds mu, or nothing else uses the API yet.
 func (a *API) archive(s *service, kind string, data map[string]any, at time.Time) int {
 	a.archived++
 	data["serviceId"] = s.name()
@@ -125,8 +127,8 @@ var auditTypes = map[string]bool{
 	"update_outcome": true, "complete_outcome": true, "create_project": true,
 }
 
-// objectTypes are the values of the argument object-type and the objects that they find. A clarification question is an
-// object that none of them finds.
+// objectTypes are the values of the argument object-type, and the objects that they find. None finds clarification
+// questions.
 var objectTypes = map[string]string{
 	"brief-responses": "BriefResponse", "briefs": "Brief", "draft-services": "DraftService", "frameworks": "Framework",
 	"outcomes": "Outcome", "services": "Service", "suppliers": "Supplier", "users": "User",

@@ -8,7 +8,7 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
 )
 
-// field is one key of a service's document. Its value depends on the seed, the service and, where edited is set, on how
+// field is one key of a service's document. Its value depends on the seed and the service and, if edited is set, on how
 // often the service was edited.
 type field struct {
 	name    string
@@ -91,8 +91,8 @@ func childCategories() func([]byte, *random) []byte {
 	}
 }
 
-// serviceFields are the questions of G-Cloud 12 as its services answer them: all that the search mapping names, and most
-// of what it drops.
+// serviceFields are the questions of G-Cloud 12 that services answer: all that are in the search mapping, and most of
+// those that are not.
 func serviceFields() []field {
 	const all, hs = "hsu", "hs"
 	list := []field{

@@ -8,8 +8,8 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
 )
 
-// Frozen are the documents that an index is built from, as they were at one moment. They are not stored but generated;
-// later edits do not show in them. It is safe for use by several goroutines.
+// Frozen are the documents from which an index is built, as they were at one time. They are generated, not stored, and
+// without later edits. It is safe for use by several goroutines.
 type Frozen struct {
 	gen      *generator
 	world    *world
@@ -33,7 +33,7 @@ func (a *API) PublishedServices(slug string) *Frozen {
 	return f
 }
 
-// PublishedBriefs are all briefs but drafts, as an index of them should hold them now.
+// PublishedBriefs are all briefs except drafts, as an index of them should hold them now.
 func (a *API) PublishedBriefs() *Frozen {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
@@ -53,7 +53,7 @@ func (a *API) frozenWorld() *world {
 	return w
 }
 
-// Only is the same with just these keys in the documents, which are made the quicker for it.
+// Only returns the same documents with only these keys, which are faster to generate.
 func (f *Frozen) Only(names []string) *Frozen {
 	set := make(map[string]bool, len(names))
 	for _, n := range names {
@@ -75,13 +75,13 @@ func (f *Frozen) ID(i int) string {
 	return f.services[i].name()
 }
 
-// Find is the place of the document with that id.
+// Find is the position of the document with that id.
 func (f *Frozen) Find(id string) (int, bool) {
 	i, ok := f.index[id]
 	return int(i), ok
 }
 
-// Append renders the i-th document at the end of b.
+// Append appends the i-th document to b.
 func (f *Frozen) Append(b []byte, i int) []byte {
 	if f.briefs != nil {
 		return flask.Append(b, f.briefs[i].document(f.world, f.at))

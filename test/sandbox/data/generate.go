@@ -13,7 +13,7 @@ const stamp = "2006-01-02T15:04:05.000000Z"
 
 func stampOf(t time.Time) string { return t.UTC().Format(stamp) }
 
-// world is what a row needs beside itself to become a document: the joined tables, and the address of links.
+// world is what a document is made from in addition to its row: the joined tables, and the address of links.
 type world struct {
 	seed       uint64
 	frameworks []framework
@@ -64,7 +64,7 @@ func newGenerator() *generator {
 	return g
 }
 
-// only is a generator of documents that have these keys alone.
+// only is a generator of documents with only these keys.
 func (g *generator) only(names map[string]bool) *generator {
 	less := &generator{}
 	for l := range g.keys {

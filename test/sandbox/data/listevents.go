@@ -120,7 +120,7 @@ func (a *API) eventFilter(q url.Values) (match func(*event) bool, problem string
 	}, "", 0
 }
 
-// key is the internal key of an object that the outside knows by id.
+// key is the internal key of the object with an id.
 func (a *API) key(kind, id string) (int, bool) {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
@@ -149,8 +149,8 @@ func (a *API) key(kind, id string) (int, bool) {
 	return 0, false
 }
 
-// dateTest is compare_sql_datetime_with_string (app/utils.py). It compares with midnight, whatever its own table says:
-// ">D" is ">=D" but for an event at midnight itself, "<=D" leaves out day D, "A..B" leaves out day B, and "D" takes in
+// dateTest is compare_sql_datetime_with_string (app/utils.py). It compares with midnight, which differs from its own documentation:
+// ">D" is ">=D" except for an event exactly at midnight, "<=D" leaves out day D, "A..B" leaves out day B, and "D" includes
 // midnight of the next day.
 func dateTest(s string) (func(time.Time) bool, error) {
 	day := func(s string) (time.Time, error) { return time.Parse(time.DateOnly, s) }
@@ -183,7 +183,7 @@ func dateTest(s string) (func(time.Time) bool, error) {
 	return between(d, d.AddDate(0, 0, 1)), err
 }
 
-// truth is dmutils.config.convert_to_boolean as far as arguments go.
+// truth is dmutils.config.convert_to_boolean for arguments.
 func truth(s string) bool {
 	switch strings.ToLower(s) {
 	case "true", "t", "yes", "y", "on", "1":

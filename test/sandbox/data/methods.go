@@ -5,29 +5,29 @@ import (
 	"encoding/json"
 )
 
-// The edits by name; each is Do with the kind of that name, where "" stands for any object that it applies to.
+// One method for each common kind of edit. An id of "" means any object to which the edit applies.
 
 // PublishDraftService makes a new service.
 func (a *API) PublishDraftService(ctx context.Context) (Edited, error) {
 	return a.Do(ctx, Edit{Kind: "publish-draft-service"})
 }
 
-// PublishService publishes one that is disabled or enabled.
+// PublishService publishes a disabled or enabled service.
 func (a *API) PublishService(ctx context.Context, id string) (Edited, error) {
 	return a.Do(ctx, Edit{Kind: "publish-service", ID: id})
 }
 
-// UnpublishService sets a published one to disabled or enabled.
+// UnpublishService sets a published service to disabled or enabled.
 func (a *API) UnpublishService(ctx context.Context, id, status string) (Edited, error) {
 	return a.Do(ctx, Edit{Kind: "unpublish-service", ID: id, Status: status})
 }
 
-// UpdateService sets the fields, or makes up new ones if there are none.
+// UpdateService sets the fields, or random values if there are none.
 func (a *API) UpdateService(ctx context.Context, id string, fields map[string]json.RawMessage) (Edited, error) {
 	return a.Do(ctx, Edit{Kind: "update-service", ID: id, Fields: fields})
 }
 
-// RenameSupplier gives a supplier a name, made up if it is "".
+// RenameSupplier gives a supplier a name; a random one if it is "".
 func (a *API) RenameSupplier(ctx context.Context, id, name string) (Edited, error) {
 	return a.Do(ctx, Edit{Kind: "rename-supplier", ID: id, Name: name})
 }
@@ -37,12 +37,12 @@ func (a *API) PublishBrief(ctx context.Context, id string) (Edited, error) {
 	return a.Do(ctx, Edit{Kind: "publish-brief", ID: id})
 }
 
-// WithdrawBrief withdraws a live one.
+// WithdrawBrief withdraws a live brief.
 func (a *API) WithdrawBrief(ctx context.Context, id string) (Edited, error) {
 	return a.Do(ctx, Edit{Kind: "withdraw-brief", ID: id})
 }
 
-// AwardBrief awards a closed one.
+// AwardBrief awards a closed brief.
 func (a *API) AwardBrief(ctx context.Context, id string) (Edited, error) {
 	return a.Do(ctx, Edit{Kind: "award-brief", ID: id})
 }

@@ -12,8 +12,7 @@ import (
 // pageSize is DM_API_SERVICES_PAGE_SIZE and DM_API_BRIEFS_PAGE_SIZE (config.py).
 const pageSize = 100
 
-// arguments are a query's arguments in the order in which they came, the first value of each: what url_for makes of
-// request.args.
+// arguments are a query's arguments in their order, with the first value of each, as url_for renders request.args.
 type arguments []struct{ key, value string }
 
 func argumentsOf(r *http.Request) arguments {
@@ -57,7 +56,7 @@ func (args arguments) at(address string, page int) string {
 	return address + b.String()
 }
 
-// pageOf reads the argument page, answering 400 if it is not a number (app/utils.py: get_valid_page_or_1).
+// pageOf reads the argument page, and answers 400 if it is not a number (app/utils.py: get_valid_page_or_1).
 func pageOf(w http.ResponseWriter, r *http.Request) (int, bool) {
 	if !r.URL.Query().Has("page") {
 		return 1, true
@@ -80,7 +79,7 @@ func bounds(page, size, total int) (from, to int, ok bool) {
 	return from, to, page == 1 || to > from
 }
 
-// links are those of a page (app/utils.py: pagination_links): absolute, next and last only where there is a next page.
+// links are a page's links (app/utils.py: pagination_links): absolute; next and last only if there is a next page.
 func links(address string, args arguments, page, size, total int) map[string]string {
 	l := map[string]string{"self": args.at(address, 0)}
 	pages := 0

@@ -1,7 +1,7 @@
 package data
 
-// random is splitmix64: a few instructions a number and no state to keep, so that a document can be made again from its
-// seed, its key and its version whenever it is asked for.
+// random is splitmix64: fast, and without stored state, so that a document can be generated again
+// from its seed, its key and its version whenever it is needed.
 type random uint64
 
 func mix(parts ...uint64) random {
@@ -30,5 +30,5 @@ func (r *random) n(limit int) int {
 // between is a number in [low, high].
 func (r *random) between(low, high int) int { return low + r.n(high-low+1) }
 
-// chance is true in percent of all cases.
+// chance is true with a probability of so many percent.
 func (r *random) chance(percent int) bool { return r.n(100) < percent }

@@ -7,8 +7,8 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
 )
 
-// service is a row of the services table. Its document is not kept but made from seed, key and version; only what an
-// edit set explicitly is stored in fields.
+// service is a row of the services table. Its document is generated from seed, key and version; only the values that
+// an edit has set are stored, in fields.
 type service struct {
 	pk        int
 	id        uint64
@@ -26,11 +26,11 @@ type service struct {
 
 func (s *service) name() string { return strconv.FormatUint(s.id, 10) }
 
-// firstSupplier is the least supplier id.
+// firstSupplier is the lowest supplier id.
 const firstSupplier = 700000
 
-// makeServices lays out the services table: services published in G-Cloud 12, some more there that are not published,
-// and some of G-Cloud 11, scattered over the table in the order of their keys.
+// makeServices generates the services table in the order of keys: services published in G-Cloud 12, and scattered between
+// them some that are not published, and some of G-Cloud 11.
 func makeServices(seed uint64, services int, epoch time.Time) []service {
 	unpublished := (services + 17) / 18
 	older := (services + 24) / 25

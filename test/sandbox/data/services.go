@@ -9,8 +9,9 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
 )
 
-// listServices is GET /services (views/services.py: list_services): by key, a hundred a page; without framework those of
-// live ones; of one supplier all at once. An unknown framework, status or lot is not an error: it has no services.
+// listServices is GET /services (views/services.py: list_services): by key, a hundred a page; without a
+// framework those of live frameworks; those of one supplier on one page. With an unknown framework, status or lot the list
+// is empty, which is not an error.
 func (a *API) listServices(w http.ResponseWriter, r *http.Request) {
 	page, ok := pageOf(w, r)
 	if !ok {
@@ -95,8 +96,8 @@ func (a *API) renderPage(r *http.Request, view *world, rows []service, page, tot
 	return append(body, "]}\n"...)
 }
 
-// serviceFilter is filter_services; compress tells whether the data is public enough to be compressed: a framework is
-// named and none of those named has further competition. The caller holds mu.
+// serviceFilter is filter_services; compress reports whether the answer may be compressed because it is public:
+// frameworks are named, and none of them has further competition. The caller holds mu.
 func (a *API) serviceFilter(framework, status, lot string) (match func(*service) bool, compress bool) {
 	slugs, states := split(framework), split(status)
 	var inFramework, inStatus, inLot [16]bool
@@ -116,7 +117,7 @@ func (a *API) serviceFilter(framework, status, lot string) (match func(*service)
 	return func(s *service) bool { return inFramework[s.framework] && inStatus[s.status] && inLot[s.lot] }, compress
 }
 
-// slice is LIMIT and OFFSET: rows shift when one before them leaves the filter. The caller holds mu.
+// slice is LIMIT and OFFSET: rows move to another page when one before them no longer passes the filter. The caller holds mu.
 func (a *API) slice(match func(*service) bool, from, to int) []service {
 	rows := make([]service, 0, to-from)
 	n := 0
@@ -134,7 +135,7 @@ func (a *API) slice(match func(*service) bool, from, to int) []service {
 	return rows
 }
 
-// listOfSupplier is a supplier's list: no pages, no links, never compressed, by framework, lot and name.
+// listOfSupplier is a supplier's list: without pages and links, never compressed, by framework, lot and name.
 func (a *API) listOfSupplier(w http.ResponseWriter, r *http.Request, rows []service, view *world) {
 	type made struct {
 		s    service
@@ -217,7 +218,8 @@ func (a *API) find(id string) (int, bool) {
 	return i, ok
 }
 
-// madeUnavailable is the last event that took the service away: its framework's expiry, or its own change of status.
+// madeUnavailable is the last event that made the service unavailable: the expiry of its framework, or a change of its
+// status.
 func (a *API) madeUnavailable(s *service) *event {
 	object, pk, kind := "Service", s.pk, "update_service_status"
 	switch {

@@ -8,8 +8,8 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
 )
 
-// getStatus is GET /_status (app/status/views.py, dmutils/status.py): no token is wanted, and the search API's own
-// status is part of it unless dependencies are ignored.
+// getStatus is GET /_status (app/status/views.py, dmutils/status.py): it needs no token, and includes the search
+// API's status unless dependencies are ignored.
 func (a *API) getStatus(w http.ResponseWriter, r *http.Request) {
 	a.mu.RLock()
 	frameworks := map[string]string{}

@@ -20,8 +20,8 @@ service shared simple software solution source staff standard storage strategy s
 technical template test ticket time tracking training transformation transparent update usability user validation vendor
 version video virtual visual web workflow workforce`)
 
-// oddities are what people really type: quotes, markup, currency, dashes, letters beyond ASCII and beyond the basic
-// plane, line ends of another system. They catch whoever copies text carelessly.
+// oddities are what people really type: quotes, markup, currency, dashes, letters outside of ASCII and of the basic plane,
+// line ends of another system. They reveal code that does not copy text exactly.
 var oddities = []string{
 	`"fully managed"`, "£450–£900 a day", "the council’s", "R&D", "<b>24/7</b>", "naïve", "back\\slash", "Gwasanaeth Cymraeg ŵ",
 	"100% uptime", "data\r\nprotection", "tab\tseparated", "\U0001F4C8 growth", "it's", "C++/C#", "zero\u200bwidth",
@@ -33,7 +33,7 @@ Orbit Pearl Pinnacle Quartz Raven Ridge River Sable Silver Summit Terra Thistle 
 
 var supplierEndings = []string{"Ltd", "Limited", "plc", "LLP", "Consulting Ltd", "Digital Limited", "Systems Ltd", "& Co", "(UK) Limited", "Group plc"}
 
-// escaped are the oddities as they stand in JSON, without their quotes.
+// escaped are the oddities as they are in JSON, without quotes.
 var escaped = func() []string {
 	var list []string
 	for _, o := range oddities {
@@ -43,7 +43,8 @@ var escaped = func() []string {
 	return list
 }()
 
-// phrase renders count words as a JSON string, one draw a word: most of a world's making is spent here.
+// phrase renders count words as a JSON string, with one random number a word: most of the time of generating is spent
+// here.
 func phrase(b []byte, r *random, count int) []byte {
 	b = append(b, '"')
 	for i := range count {

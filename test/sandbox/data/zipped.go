@@ -2,20 +2,20 @@ package data
 
 import "sync"
 
-// mostZipped is how many compressed pages are kept: those that are asked for again and again, such as a listing's first for
-// its total, are few.
+// mostZipped is how many compressed pages are kept. Few pages are requested again and again, such as the first of a listing
+// for its total.
 const mostZipped = 16
 
-// zipped keeps compressed pages of services for as long as nobody edits anything: compressing one takes longer than all
-// the rest of its answer.
+// zipped keeps compressed pages of services until the next edit: compressing a page takes longer than all the rest of its
+// answer.
 type zipped struct {
 	mu    sync.Mutex
-	edits int // that the pages kept have seen
+	edits int // number of edits when the pages were made
 	pages map[string][]byte
 	order []string // oldest first
 }
 
-// find is the page at an address after so many edits, nil if it is not kept.
+// find is the page at an address after so many edits; nil if it is not kept.
 func (z *zipped) find(address string, edits int) []byte {
 	z.mu.Lock()
 	defer z.mu.Unlock()

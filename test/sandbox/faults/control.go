@@ -13,12 +13,12 @@ import (
 //
 //	POST   /_sandbox/faults               a Fault; 201 {"id":"f1"}
 //	GET    /_sandbox/faults               200 [Fault…]
-//	GET    /_sandbox/faults/{id}          200 Fault; ?wait=held&timeout_ms=10000 answers once it is in that state or past
-//	                                      it, 408 with the fault as it then is if that takes longer (default 10 s)
-//	POST   /_sandbox/faults/{id}/release  {"action":"do"|"drop"[,"delay_ms":500]}; 200 Fault once that has been done (with
-//	                                      a delay: at once); 409 if nothing is held
-//	DELETE /_sandbox/faults[/{id}]        204; what was held is dropped
-//	GET    /_sandbox/writes               200 [Write…]; ?after=n leaves out the first n, ?place=p other places
+//	GET    /_sandbox/faults/{id}          200 Fault; ?wait=held&timeout_ms=10000 answers once it is in that state or has
+//	                                      passed it; 408 with the fault if that takes longer (default 10 s)
+//	POST   /_sandbox/faults/{id}/release  {"action":"do"|"drop"[,"delay_ms":500]}; 200 Fault after that (with a delay: at
+//	                                      once); 409 if nothing is held
+//	DELETE /_sandbox/faults[/{id}]        204; requests that it held are dropped
+//	GET    /_sandbox/writes               200 [Write…]; ?after=n leaves out the first n, ?place=p all other places
 //
 // Errors are {"error":"…"}.
 func (e *Engine) Handler() http.Handler {
@@ -131,7 +131,7 @@ func statusOf(err error) int {
 
 func decode(w http.ResponseWriter, r *http.Request, to any) bool {
 	d := json.NewDecoder(r.Body)
-	d.DisallowUnknownFields() // a misspelt field would make a fault that never hits
+	d.DisallowUnknownFields() // with a misspelt field the fault would never hit
 	if err := d.Decode(to); err != nil {
 		answerError(w, http.StatusBadRequest, err)
 		return false

@@ -28,8 +28,10 @@ func TestControlAPI(t *testing.T) {
 		}
 		return strings.TrimSpace(string(b))
 	}
-	for _, bad := range []string{`{}`, `{"kind":"explode"}`, `{"kind":"hold","path":"("}`, `{"kind":"hold","probability":2}`,
-		`{"kind":"hold","n":-1}`, `{"kind":"hold","status":9}`, `{"kind":"hold","wirtes_only":true}`, `no`} {
+	for _, bad := range []string{
+		`{}`, `{"kind":"explode"}`, `{"kind":"hold","path":"("}`, `{"kind":"hold","probability":2}`,
+		`{"kind":"hold","n":-1}`, `{"kind":"hold","status":9}`, `{"kind":"hold","wirtes_only":true}`, `no`,
+	} {
 		call("POST", "/_sandbox/faults", bad, http.StatusBadRequest)
 	}
 	if got := call("POST", "/_sandbox/faults", `{"kind":"hold","place":"data-api","n":2,"writes_only":true}`, http.StatusCreated); got != `{"id":"f1"}` {

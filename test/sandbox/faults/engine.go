@@ -1,18 +1,17 @@
 // Package faults makes the sandbox fail on request, at an exact point: it numbers every write that reaches the sandbox,
-// and holds, drops, delays or spoils the requests it was told to.
+// and holds, drops, delays or answers with an error the requests that were chosen.
 //
-// Its first use is to kill a client at any one write and to look at what its successor does. So a write that has
+// It is made for tests that kill a client at any one write, and check what the next client does. So a write that has
 // arrived (its body has been read to the end) is never undone because its client has gone: the handler goes on with a
 // context that does not end with the connection, as it does behind the web servers of the real APIs, whose workers only
-// notice a client's absence when they answer. A request whose body did not arrive wholly is no write and has no effect.
+// notice that a client has gone when they answer. A request whose body is incomplete is no write and has no effect.
 //
-// Write k is held by a fault {"kind":"hold","writes_only":true,"n":k}. While it is held nothing has happened. Then it is
-// released: "drop" (the connection is closed, nothing ever happens) or "do" (it has its effect and is answered, whether
-// or not somebody still listens; late, if in the meantime a successor has begun). "hold-after" is the same behind the
-// effect.
+// Write k is held by a fault {"kind":"hold","writes_only":true,"n":k}. While it is held, it has had no effect. Then it
+// is released: "drop" (the connection is closed, and there is no effect) or "do" (it has its effect and is answered, whether or
+// not the client is still there; by then the next client may have begun). "hold-after" is the same after the effect.
 //
-// Where several faults would hit one request, delays add up and of the others the one that was added first wins; the
-// losers stay due and hit the next request that matches.
+// If several faults would hit one request, delays add up, and of the others the one that was added first hits it. The
+// rest stay due, and hit the next request that matches.
 package faults
 
 import (
@@ -27,18 +26,18 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 )
 
-// The effects of a write.
+// Effects of a write.
 const (
 	EffectPending = "pending" // being worked on
-	EffectHeld    = "held"    // kept before its effect
-	EffectDropped = "dropped" // had none, and will have none
+	EffectHeld    = "held"    // waits before its effect
+	EffectDropped = "dropped" // had no effect, and will have none
 	EffectDone    = "done"    // had its effect
-	EffectLate    = "late"    // had its effect after it had been held or delayed
+	EffectLate    = "late"    // had its effect after a hold or a delay
 )
 
 // A Write is one request that changes state.
 type Write struct {
-	N          int       `json:"n"`       // over all places, in order of arrival, from 1
+	N          int       `json:"n"`       // in order of arrival, from 1, over all places
 	PlaceN     int       `json:"place_n"` // the same within its place
 	Place      string    `json:"place"`
 	App        string    `json:"app"`
@@ -47,7 +46,7 @@ type Write struct {
 	Query      string    `json:"query"`
 	BodySHA256 string    `json:"body_sha256"`
 	UserAgent  string    `json:"user_agent"`
-	Status     int       `json:"status"` // 0: not answered (yet)
+	Status     int       `json:"status"` // 0: not answered, or not yet
 	Effect     string    `json:"effect"`
 	ClientGone bool      `json:"client_gone"` // the client had gone before it was answered
 	At         time.Time `json:"at"`
@@ -72,7 +71,7 @@ type Engine struct {
 	closed  bool
 }
 
-// New returns an engine that knows no fault.
+// New returns an engine without faults.
 func New(c *clock.Clock) *Engine {
 	return &Engine{clock: c, changed: make(chan struct{}), perHere: map[string]int{}}
 }
@@ -114,7 +113,7 @@ func (e *Engine) Get(id string) (Fault, error) {
 	return a.view(), nil
 }
 
-// Remove disarms a fault; what it holds is dropped. An empty id removes all of them.
+// Remove disarms a fault; requests that it holds are dropped. An empty id removes all faults.
 func (e *Engine) Remove(id string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -125,15 +124,15 @@ func (e *Engine) Remove(id string) error {
 		if id != "" && a.ID != id {
 			return false
 		}
-		a.letGo(release{})
+		a.releaseAll(release{})
 		return true
 	})
 	e.change()
 	return nil
 }
 
-// Release lets go of what a fault holds: do it, or drop it. It returns when that has been done; with a delay (real
-// time, before the effect) it returns at once.
+// Release ends the hold of a fault's requests: they are done, or dropped. It returns after that; with a delay (in real time,
+// before the effect) it returns at once.
 func (e *Engine) Release(ctx context.Context, id string, do bool, delay time.Duration) error {
 	e.mu.Lock()
 	a := e.find(id)
@@ -145,7 +144,7 @@ func (e *Engine) Release(ctx context.Context, id string, do bool, delay time.Dur
 		e.mu.Unlock()
 		return fmt.Errorf("%s: %w", id, ErrNothingHeld)
 	}
-	released := a.letGo(release{do: do, delay: delay})
+	released := a.releaseAll(release{do: do, delay: delay})
 	e.change()
 	e.mu.Unlock()
 	if delay > 0 {
@@ -193,7 +192,7 @@ func (e *Engine) Wait(ctx context.Context, id, state string) (Fault, error) {
 // Writes returns the writes numbered after the given number, in order of arrival.
 func (e *Engine) Writes(after int) []Write { return e.WritesAt("", after) }
 
-// WritesAt is Writes of one place; of all if it is empty.
+// WritesAt is Writes for one place; for all if place is empty.
 func (e *Engine) WritesAt(place string, after int) []Write {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -214,8 +213,8 @@ func (e *Engine) Count() int {
 	return len(e.writes)
 }
 
-// Close drops everything that is held and removes all faults, for good: a server that is shutting down must not wait
-// for a tester.
+// Close drops all requests that are held and removes all faults, for good: a server that is shutting down must not wait for
+// a tester.
 func (e *Engine) Close() {
 	e.mu.Lock()
 	e.closed = true
@@ -237,7 +236,7 @@ func (e *Engine) change() {
 	e.changed = make(chan struct{})
 }
 
-func (a *armed) letGo(r release) []*hold {
+func (a *armed) releaseAll(r release) []*hold {
 	held := a.held
 	a.held = nil
 	a.working += len(held)

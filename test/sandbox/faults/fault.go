@@ -8,28 +8,28 @@ import (
 	"time"
 )
 
-// The kinds of fault. "Before" and "after" are about the effect: an error before it leaves the world as it was, an
-// error after it tells the client that something failed which has in truth been done.
+// The kinds of fault. "Before" and "after" are about the effect: after an error before it, nothing has
+// changed; after an error after it, the client believes that something failed which has been done.
 const (
-	Hold        = "hold"         // keeps the request, its body read, before the effect, until it is released
-	HoldAfter   = "hold-after"   // has the effect, and keeps the answer until it is released
+	Hold        = "hold"         // reads the body, then waits until the request is released, before the effect
+	HoldAfter   = "hold-after"   // has the effect, then waits until the request is released, before the answer
 	ErrorBefore = "error-before" // answers Status, no effect
 	ErrorAfter  = "error-after"  // has the effect, then answers Status
 	DropBefore  = "drop-before"  // closes the connection, no effect
 	DropAfter   = "drop-after"   // has the effect, then closes the connection
-	Cut         = "cut"          // has the effect, and breaks off in the middle of the answer
-	Delay       = "delay"        // waits DelayMS, then goes on as if nothing had been
+	Cut         = "cut"          // has the effect, and closes the connection in the middle of the answer
+	Delay       = "delay"        // waits DelayMS, then goes on as usual
 )
 
 // The states of a fault.
 const (
-	Armed    = "armed"    // waits for its request
-	Held     = "held"     // keeps at least one request
-	Released = "released" // its request is being worked on: let go, or of a kind that is not held
-	Done     = "done"     // has happened as often as it was to
+	Armed    = "armed"    // waits for a request that matches
+	Held     = "held"     // holds at least one request
+	Released = "released" // its request is in progress: no longer held, or of a kind that is not held
+	Done     = "done"     // has hit as many requests as it was to
 )
 
-// A Fault says what shall go wrong, where, and how often.
+// A Fault is what goes wrong, where, and how often.
 type Fault struct {
 	ID string `json:"id,omitempty"`
 
@@ -42,19 +42,19 @@ type Fault struct {
 	UserAgent  string `json:"user_agent,omitempty"`
 	WritesOnly bool   `json:"writes_only,omitempty"`
 
-	// N is the first matching request that is hit, counted from 1 at the moment the fault was added; 0 is the next one.
+	// N is the first matching request that is hit, counted from 1 since the fault was added; 0 is the next one.
 	N int `json:"n,omitempty"`
-	// Times is how many requests are hit. 0 is one where N is given, else every one.
+	// Times is how many requests are hit. 0 means one if N is given, otherwise all.
 	Times int `json:"times,omitempty"`
-	// Probability, where it is not 0, is the chance that a request which would be hit is hit; Seed makes it repeatable.
+	// Probability, unless it is 0, is the chance that a request which would be hit is hit; Seed makes it repeatable.
 	Probability float64 `json:"probability,omitempty"`
 	Seed        uint64  `json:"seed,omitempty"`
 
 	Kind    string            `json:"kind"`
 	Status  int               `json:"status,omitempty"` // of the errors; 503 if 0
-	Body    string            `json:"body,omitempty"`   // of the errors; what the place itself would say if empty
+	Body    string            `json:"body,omitempty"`   // of the errors; if empty, what the place itself would send
 	Headers map[string]string `json:"headers,omitempty"`
-	DelayMS int               `json:"delay_ms,omitempty"` // real milliseconds, not scaled: the tester chose them
+	DelayMS int               `json:"delay_ms,omitempty"` // real milliseconds, not scaled
 
 	State   string `json:"state,omitempty"`
 	Matched int    `json:"matched"` // requests that matched
@@ -62,19 +62,19 @@ type Fault struct {
 	Writes  []int  `json:"writes"`  // numbers of the writes that were hit
 }
 
-// armed is a fault at work. All is guarded by the engine's lock.
+// armed is a fault in use. It is guarded by the engine's lock.
 type armed struct {
 	Fault
 	path, query, agent *regexp.Regexp
 	rand               *rand.Rand
 	held               []*hold
-	coming             int // requests hit that will be held, but are not yet
-	working            int // requests hit that are being worked on, and are not (or no longer) held
+	coming             int // requests hit that are not yet held, but will be
+	working            int // requests hit that are in progress, and not held or no longer held
 }
 
-// hold is one request that is being kept.
+// hold is one request that is held.
 type hold struct {
-	release chan release // buffered: whoever releases does not wait for the request
+	release chan release // buffered: a release does not wait for the request
 	settled chan struct{}
 }
 
@@ -128,7 +128,7 @@ func (a *armed) matches(place, app string, write bool, r *http.Request) bool {
 		a.path.MatchString(r.URL.Path) && a.query.MatchString(r.URL.RawQuery) && a.agent.MatchString(r.UserAgent())
 }
 
-// due counts a matching request and says whether it is to be hit.
+// due counts a matching request and reports whether the fault is to hit it.
 func (a *armed) due() bool {
 	a.Matched++
 	if a.spent() || a.Matched < a.N {

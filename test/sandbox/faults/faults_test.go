@@ -63,7 +63,7 @@ func TestTheNthWriteIsHeldExactly(t *testing.T) {
 	}
 }
 
-// A worker of the real APIs learns that its client has gone when it answers, so what it was asked for is done.
+// A worker of the real APIs learns only when it answers that its client has gone, so the request is done.
 func TestAHeldWriteOutlivesItsClient(t *testing.T) {
 	for _, tt := range []struct {
 		name, effect string
@@ -93,7 +93,7 @@ func TestAHeldWriteOutlivesItsClient(t *testing.T) {
 	}
 }
 
-// The same with nothing but a socket, as a SIGKILL leaves it: the kernel closes it, nobody says goodbye.
+// The same with a socket that is closed without notice, as the kernel does after a SIGKILL.
 func TestAHeldWriteOutlivesItsSocket(t *testing.T) {
 	w := newWorld(t)
 	id := w.add(Fault{Kind: Hold, WritesOnly: true, N: 1})
@@ -103,13 +103,13 @@ func TestAHeldWriteOutlivesItsSocket(t *testing.T) {
 	}
 	fmt.Fprint(conn, "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody")
 	w.wait(id, Held)
-	_ = conn.(*net.TCPConn).SetLinger(0) // a reset, the rudest way to go
+	_ = conn.(*net.TCPConn).SetLinger(0) // a reset instead of an orderly end
 	conn.Close()
 	w.release(id, true)
 	w.wantSeen("POST body")
 }
 
-func TestAWriteWhoseBodyBrokeOffIsNone(t *testing.T) {
+func TestAWriteWithAnIncompleteBodyIsNone(t *testing.T) {
 	w := newWorld(t)
 	conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
 	if err != nil {
@@ -117,7 +117,7 @@ func TestAWriteWhoseBodyBrokeOffIsNone(t *testing.T) {
 	}
 	fmt.Fprint(conn, "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 400\r\n\r\nbody")
 	_ = conn.(*net.TCPConn).CloseWrite()
-	_, _ = io.ReadAll(conn) // until the server has given up
+	_, _ = io.ReadAll(conn) // until the server closes the connection
 	conn.Close()
 	w.wantSeen()
 	w.wantWrites()
@@ -174,7 +174,7 @@ func TestBeforeAndAfterTheEffect(t *testing.T) {
 	}
 }
 
-func TestAnAnswerIsHeldBehindTheEffect(t *testing.T) {
+func TestAnAnswerIsHeldAfterTheEffect(t *testing.T) {
 	for _, do := range []bool{true, false} {
 		w := newWorld(t)
 		id := w.add(Fault{Kind: HoldAfter, N: 1})
@@ -209,7 +209,7 @@ func TestADelayWaitsAndThenHasItsEffect(t *testing.T) {
 	w.wantWrites("1 PUT 201 late")
 }
 
-func TestALateEffectNeedsNoTester(t *testing.T) {
+func TestAReleaseWithADelayReturnsAtOnce(t *testing.T) {
 	w := newWorld(t)
 	id := w.add(Fault{Kind: Hold, N: 1})
 	answer, vanish := w.begin(http.MethodPut, "a")
@@ -302,7 +302,7 @@ func TestChanceIsRepeatable(t *testing.T) {
 	}
 }
 
-func TestTheLoserOfTwoFaultsStaysDue(t *testing.T) {
+func TestTheSecondOfTwoFaultsStaysDue(t *testing.T) {
 	w := newWorld(t)
 	w.add(Fault{Kind: ErrorBefore, N: 2, Status: 500})
 	w.add(Fault{Kind: ErrorBefore, N: 2, Status: 501})
@@ -325,11 +325,11 @@ func TestAReadThatIsHeldEndsWithItsClient(t *testing.T) {
 	w.wait(id, Done)
 	w.wantSeen()
 	if err := w.Release(t.Context(), id, true, 0); err == nil {
-		t.Error("released what is not held")
+		t.Error("a request was released that is not held")
 	}
 }
 
-func TestHeldRequestsAreLetGoWhenTheFaultGoesOrTheEngineCloses(t *testing.T) {
+func TestHeldRequestsAreDroppedWhenTheFaultIsRemovedOrTheEngineCloses(t *testing.T) {
 	for name, end := range map[string]func(*Engine, string){
 		"removed": func(e *Engine, id string) { _ = e.Remove(id) },
 		"closed":  func(e *Engine, _ string) { e.Close() },

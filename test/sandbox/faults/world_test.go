@@ -15,7 +15,7 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 )
 
-// world is a server whose effects can be seen: it keeps the bodies that it was sent.
+// world is a server that records its effects: the bodies that it gets.
 type world struct {
 	*Engine
 	t       *testing.T
@@ -48,7 +48,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(s.Close)
 	c := httptest.NewServer(w.Handler())
 	t.Cleanup(c.Close)
-	t.Cleanup(w.Close) // before the servers: they wait for what is held
+	t.Cleanup(w.Close) // before the servers, which wait for the requests that are held
 	w.url, w.control = s.URL, c.URL
 	return w
 }
@@ -86,7 +86,7 @@ func (w *world) release(id string, do bool) {
 	}
 }
 
-// until waits for a condition on the engine, looking again at each of its changes.
+// until waits for a condition of the engine, and checks it after each change.
 func (w *world) until(holds func() bool) {
 	w.t.Helper()
 	limit := time.After(10 * time.Second)
@@ -100,7 +100,7 @@ func (w *world) until(holds func() bool) {
 		select {
 		case <-changed:
 		case <-limit:
-			w.t.Fatal("waited 10 s in vain")
+			w.t.Fatal("the condition did not hold within 10 s")
 		}
 	}
 }
@@ -118,7 +118,7 @@ func (w *world) send(ctx context.Context, method, body string) reply {
 		return reply{err: err}
 	}
 	r.Header.Set("User-Agent", "tester")
-	r.Close = true // a fresh connection each: the client's own retries stay out of it
+	r.Close = true // a new connection each, on which Go's client does not retry
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return reply{err: err}
@@ -130,7 +130,7 @@ func (w *world) send(ctx context.Context, method, body string) reply {
 
 func (w *world) put(body string) reply { return w.send(w.t.Context(), http.MethodPut, body) }
 
-// begin sends a request that will not be answered at once, and can be made to vanish.
+// begin sends a request without waiting for its answer. Vanish ends the client.
 func (w *world) begin(method, body string) (answer <-chan reply, vanish func()) {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	c := make(chan reply, 1)

@@ -6,9 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
-	"maps"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 	"unique"
@@ -16,7 +14,7 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 )
 
-// hit is what has been decided for one request when it arrived.
+// hit is what is decided about a request when it arrives.
 type hit struct {
 	fault  *armed
 	hold   *hold // of the kinds that hold
@@ -24,10 +22,10 @@ type hit struct {
 	delay  time.Duration // their sum
 }
 
-// Wrap records each write and applies the faults asked for. Place is "cloud-controller", "uaa", "log-cache", "router",
-// "search-api" or "data-api"; app is the name of the app whose instance this is, for "search-api", else "". Write tells
-// whether a request changes state; nil is every method but GET, HEAD and OPTIONS. The router passes a function that
-// always says no: what it forwards is counted where it arrives.
+// Wrap records each write and applies the faults. Place is "cloud-controller", "uaa", "log-cache", "router",
+// "search-api" or "data-api"; app is the name of the app whose instance this is, for "search-api", else "". Write reports
+// whether a request changes state; nil means every method but GET, HEAD and OPTIONS. The router passes a function that
+// always returns false: what it forwards is counted where it arrives.
 func (e *Engine) Wrap(place, app string, write func(*http.Request) bool, h http.Handler) http.Handler {
 	if write == nil {
 		write = changesState
@@ -47,14 +45,14 @@ func (e *Engine) serve(place, app string, write bool, h http.Handler, w http.Res
 	if write {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			panic(http.ErrAbortHandler) // the client went, or broke off, in the middle of its body
+			panic(http.ErrAbortHandler) // the client has gone in the middle of its body
 		}
 		r = r.WithContext(context.WithoutCancel(client))
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		rec = record(place, app, r, body)
 	}
 	x := e.arrive(place, app, write, r, rec)
-	if x.fault != nil && rec == nil { // the server notices that a client has gone only behind the body
+	if x.fault != nil && rec == nil { // the server notices that a client has gone only after the body was read
 		body, _ := io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
@@ -74,7 +72,7 @@ func (e *Engine) serve(place, app string, write bool, h http.Handler, w http.Res
 	done.fail(h, w, r)
 }
 
-// record copies what it keeps: a request's strings are parts of larger ones, and there may be 100,000 writes.
+// record copies the strings that it keeps: a request's are parts of larger ones, and there may be 100,000 writes.
 func record(place, app string, r *http.Request, body []byte) *Write {
 	sum := sha256.Sum256(body)
 	return &Write{
@@ -83,7 +81,7 @@ func record(place, app string, r *http.Request, body []byte) *Write {
 	}
 }
 
-// arrive numbers a write and decides, in the same moment, which fault hits it.
+// arrive numbers a write and decides which fault hits it, in one step.
 func (e *Engine) arrive(place, app string, write bool, r *http.Request, rec *Write) hit {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -140,7 +138,7 @@ func (a *armed) keep() *hold {
 	return h
 }
 
-// settling is one request on its way to its end.
+// settling is one request in progress.
 type settling struct {
 	engine *Engine
 	client context.Context
@@ -151,7 +149,7 @@ type settling struct {
 	effect string
 }
 
-// pass lets the handler work as if there were no faults.
+// pass calls the handler as if there were no faults.
 func (s *settling) pass(h http.Handler, w http.ResponseWriter, r *http.Request) {
 	s.happened()
 	seen := &statusWriter{ResponseWriter: w}
@@ -185,7 +183,7 @@ func (s *settling) fail(h http.Handler, w http.ResponseWriter, r *http.Request) 
 	}
 }
 
-// after has the effect, and then does with the answer what the fault says.
+// after calls the handler, and then treats the answer as the fault demands.
 func (s *settling) after(h http.Handler, w http.ResponseWriter, r *http.Request) {
 	s.happened()
 	answer := &buffer{header: http.Header{}}
@@ -201,9 +199,9 @@ func (s *settling) after(h http.Handler, w http.ResponseWriter, r *http.Request)
 		s.engine.mu.Lock()
 		s.hit.fault.coming--
 		s.hit.hold = s.hit.fault.keep()
-		gone := s.engine.find(s.hit.fault.ID) == nil // removed while the handler worked: nobody could release it
+		gone := s.engine.find(s.hit.fault.ID) == nil // removed while the handler ran: nobody could release the request
 		if gone {
-			s.hit.fault.letGo(release{})
+			s.hit.fault.releaseAll(release{})
 		}
 		s.engine.change()
 		s.engine.mu.Unlock()
@@ -215,8 +213,8 @@ func (s *settling) after(h http.Handler, w http.ResponseWriter, r *http.Request)
 	}
 }
 
-// wait blocks while the request is held and says whether it is to go on. A write is held whether or not its client is
-// still there; a read whose client has gone is of no use to anybody.
+// wait blocks while the request is held and reports whether it is to go on. A write is held whether or not its client is
+// still there; a read ends when its client has gone.
 func (s *settling) wait(ctx context.Context) bool {
 	gone := s.client.Done()
 	for {
@@ -271,7 +269,7 @@ func (s *settling) settle() {
 	switch {
 	case s.hit.hold != nil:
 		s.hit.fault.settled(s.hit.hold)
-	case s.hit.fault != nil && s.hit.fault.Kind == HoldAfter: // the handler broke off
+	case s.hit.fault != nil && s.hit.fault.Kind == HoldAfter: // the handler panicked
 		s.hit.fault.coming--
 	case s.hit.fault != nil:
 		s.hit.fault.working--
@@ -281,7 +279,7 @@ func (s *settling) settle() {
 
 func (a *armed) settled(h *hold) {
 	for i, kept := range a.held {
-		if kept == h { // its client went before anybody released it
+		if kept == h { // its client has gone before the release
 			a.held = append(a.held[:i], a.held[i+1:]...)
 			close(h.settled)
 			return
@@ -289,68 +287,4 @@ func (a *armed) settled(h *hold) {
 	}
 	a.working--
 	close(h.settled)
-}
-
-// statusWriter notes the status of an answer on its way through.
-type statusWriter struct {
-	http.ResponseWriter
-	status int
-}
-
-func (w *statusWriter) WriteHeader(status int) {
-	if w.status == 0 && status >= 200 {
-		w.status = status
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *statusWriter) Write(b []byte) (int, error) {
-	w.ended()
-	return w.ResponseWriter.Write(b)
-}
-
-// Unwrap lets http.ResponseController reach the connection.
-func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-func (w *statusWriter) ended() {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
-}
-
-// buffer keeps an answer back.
-type buffer struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (b *buffer) Header() http.Header { return b.header }
-
-func (b *buffer) WriteHeader(status int) {
-	if b.status == 0 && status >= 200 {
-		b.status = status
-	}
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.WriteHeader(http.StatusOK)
-	return b.body.Write(p)
-}
-
-func (b *buffer) send(w http.ResponseWriter) {
-	b.WriteHeader(http.StatusOK)
-	maps.Copy(w.Header(), b.header)
-	w.WriteHeader(b.status)
-	_, _ = b.body.WriteTo(w)
-}
-
-// cut announces all of the answer, sends half of it, and closes the connection.
-func (b *buffer) cut(w http.ResponseWriter) {
-	b.WriteHeader(http.StatusOK)
-	b.header.Set("Content-Length", strconv.Itoa(b.body.Len()))
-	b.body.Truncate(b.body.Len() / 2)
-	b.send(w)
-	_ = http.NewResponseController(w).Flush()
-	panic(http.ErrAbortHandler)
 }

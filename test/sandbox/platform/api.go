@@ -5,10 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/reply"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
 )
 
 // call is one request to the API. Its handler runs under the platform's lock and answers by setting status and out.
@@ -16,7 +18,7 @@ type call struct {
 	p      *Platform
 	r      *http.Request
 	base   string // of absolute links
-	user   *account
+	user   *uaa.Account
 	body   []byte
 	status int
 	header http.Header
@@ -26,20 +28,19 @@ type call struct {
 type handler func(c *call) error
 
 func (p *Platform) newAPI() http.Handler {
-	uaa, logs, cc := http.NewServeMux(), http.NewServeMux(), http.NewServeMux()
-	p.uaaRoutes(uaa)
-	p.logRoutes(logs)
+	cc := http.NewServeMux()
 	p.controllerRoutes(cc)
 	none := func(*http.Request) bool { return false }
-	uaaWrapped, logsWrapped := p.wrap("uaa", none, uaa), p.wrap("log-cache", none, logs)
+	uaaWrapped := p.wrap("uaa", none, p.uaa.Handler())
+	logsWrapped := p.wrap("log-cache", none, p.logs.Handler(p.admit, p.appExists))
 	ccWrapped := p.wrap("cloud-controller", changesState, cc)
 	p.limits = &rateLimiter{user: p.opts.RateLimit, address: p.opts.RateLimitUnauthenticated, windows: map[string]*rateWindow{}}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// net/http leaves a Date that is set alone: clients store the platform's own time.
+		// net/http keeps a Date that is set. Clients store the platform's own time.
 		now := p.now()
 		w.Header().Set("Date", now.Format(http.TimeFormat))
 		r = r.WithContext(context.WithValue(r.Context(), arrivalKey{}, now))
-		if strings.HasPrefix(r.URL.Path, "/v3/") { // Rails' routes do not mind a slash at the end
+		if strings.HasPrefix(r.URL.Path, "/v3/") { // Rails' routes ignore a slash at the end
 			r.URL.Path = strings.TrimRight(r.URL.Path, "/")
 		}
 		switch {
@@ -53,7 +54,8 @@ func (p *Platform) newAPI() http.Handler {
 	})
 }
 
-// arrivalKey is when a request came: one that is held on its way, and done late, was let in by the token of that time.
+// arrivalKey is the time at which a request arrived. A token must be valid at that time, even if the request is held and
+// done later.
 type arrivalKey struct{}
 
 func (c *call) arrived() time.Time {
@@ -70,7 +72,7 @@ func (p *Platform) wrap(place string, write func(*http.Request) bool, h http.Han
 	return p.opts.Faults.Wrap(place, "", write, h)
 }
 
-// changesState: a manifest_diff is a POST that writes nothing.
+// changesState reports whether a request writes. A manifest_diff is a POST that writes nothing.
 func changesState(r *http.Request) bool {
 	return r.Method != http.MethodGet && r.Method != http.MethodHead && !strings.HasSuffix(r.URL.Path, "/manifest_diff")
 }
@@ -104,27 +106,51 @@ func (p *Platform) controllerRoutes(mux *http.ServeMux) {
 // serve turns a handler into HTTP: token, body, lock, answer.
 func (p *Platform) serve(h handler, authenticated bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		c := &call{p: p, r: r, base: p.baseOf(r), status: http.StatusOK, header: http.Header{}}
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 16<<20))
-		if err != nil { // the client left in the middle, or sends more than anybody takes
-			w.WriteHeader(http.StatusRequestEntityTooLarge)
+		c := p.newCall(r)
+		var ok bool
+		if c.body, ok = reply.Body(w, r); ok {
+			c.answer(w, c.run(h, authenticated))
+		}
+	}
+}
+
+func (p *Platform) newCall(r *http.Request) *call {
+	return &call{p: p, r: r, base: p.baseOf(r), status: http.StatusOK, header: http.Header{}}
+}
+
+// admit passes on the requests that have a valid token, and answers the others.
+func (p *Platform) admit(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := p.newCall(r)
+		if err := c.authenticate(); err != nil {
+			c.answer(w, err)
 			return
 		}
-		c.body = body
-		c.answer(w, c.run(h, authenticated))
+		h.ServeHTTP(w, r)
+	})
+}
+
+// authenticate finds the request's user.
+func (c *call) authenticate() error {
+	user, err := c.p.uaa.Authenticate(c.r.Header.Get("Authorization"), c.arrived())
+	switch {
+	case errors.Is(err, uaa.ErrNoToken):
+		return notAuthenticated()
+	case err != nil:
+		return invalidToken()
 	}
+	c.user = user
+	return nil
 }
 
 func (c *call) run(h handler, authenticated bool) error {
 	c.p.mu.Lock()
 	defer c.p.mu.Unlock()
 	if authenticated {
-		user, err := c.p.authenticate(c.r.Header.Get("Authorization"), c.arrived())
-		if err != nil {
+		if err := c.authenticate(); err != nil {
 			return err
 		}
-		c.user = user
-		if user.readOnly && changesState(c.r) {
+		if c.user.ReadOnly && changesState(c.r) {
 			return notAuthorized()
 		}
 	}
@@ -147,20 +173,7 @@ func (c *call) answer(w http.ResponseWriter, err error) {
 	for k, v := range c.header {
 		w.Header()[k] = v
 	}
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	switch out := c.out.(type) {
-	case nil:
-		w.WriteHeader(c.status)
-	case []byte:
-		w.WriteHeader(c.status)
-		_, _ = w.Write(out)
-	default:
-		w.Header().Set("Content-Type", "application/json; charset=utf-8")
-		w.WriteHeader(c.status)
-		text := json.NewEncoder(w)
-		text.SetEscapeHTML(false) // people read the links
-		_ = text.Encode(out)
-	}
+	reply.Send(w, c.status, c.out)
 }
 
 func presentErrors(errs apiErrors) obj {
@@ -171,7 +184,7 @@ func presentErrors(errs apiErrors) obj {
 	return obj{"errors": list}
 }
 
-// baseOf is the address in links: absolute, as the client reached us.
+// baseOf is the address with which links begin: the one that the client used, unless Options has one.
 func (p *Platform) baseOf(r *http.Request) string {
 	if p.opts.URL != "" {
 		return strings.TrimSuffix(p.opts.URL, "/")
@@ -205,14 +218,14 @@ func (c *call) link(path string) obj { return obj{"href": c.base + path} }
 
 func (c *call) action(path string) obj { return obj{"href": c.base + path, "method": "POST"} }
 
-// fields is the request's JSON object, by its keys: a key that is there with null is not the same as one that is absent.
+// fields is the request's JSON object, by key: a key with the value null is not the same as a key that is missing.
 type fields map[string]json.RawMessage
 
 func (f fields) has(key string) bool { _, ok := f[key]; return ok }
 
 func (f fields) null(key string) bool { v, ok := f[key]; return ok && string(v) == "null" }
 
-// bind reads the body into v, which must be an object with no other keys than these
+// bind reads the body into v. The body must be an object with no other keys than these
 // (ccng: app/messages/base_message.rb, NoAdditionalKeysValidator).
 func (c *call) bind(v any, keys ...string) (fields, error) {
 	body := bytes.TrimSpace(c.body)

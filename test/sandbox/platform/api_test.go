@@ -77,7 +77,7 @@ func TestAnAuditorReadsButNeitherWritesNorSeesTheEnvironment(t *testing.T) {
 }
 
 // ccng: app/messages/base_message.rb, NoAdditionalParamsValidator; config/routes.rb for unknown paths.
-func TestWhatIsUnknownIsRefused(t *testing.T) {
+func TestUnknownFieldsParametersAndPathsAreRefused(t *testing.T) {
 	w := start(t)
 	w.refused(400, 10005, "The query parameter is invalid: Unknown query parameter(s): 'nmaes'. Valid parameters are: 'page', 'per_page', 'order_by', "+
 		"'created_ats', 'updated_ats', 'guids', 'names', 'organization_guids', 'space_guids', 'stacks', 'include', 'lifecycle_type', 'label_selector'",
@@ -91,8 +91,8 @@ func TestWhatIsUnknownIsRefused(t *testing.T) {
 	w.refused(400, 1001, "invalid request body", "POST", "/v3/apps", json.RawMessage("[1]"))
 }
 
-// Cloud Foundry v3 API docs, "Get platform info"; Rails routing guide: a slash at the end is no other path.
-func TestInfoSaysWhetherRequestsAreLimited(t *testing.T) {
+// Cloud Foundry v3 API docs, "Get platform info"; Rails routing guide: a slash at the end makes no difference.
+func TestInfoHasTheRateLimit(t *testing.T) {
 	w := start(t)
 	limited := func() any { return w.must(200, "GET", "/v3/info/", nil)["rate_limits"].(obj)["enabled"] }
 	if limited() != false {
@@ -100,13 +100,13 @@ func TestInfoSaysWhetherRequestsAreLimited(t *testing.T) {
 	}
 	w.p.LimitRate(500)
 	if limited() != true {
-		t.Error("a limit is not told")
+		t.Error("the limit is not in the answer")
 	}
 	w.must(200, "GET", "/v3/apps/", nil)
 }
 
 // ccng: app/presenters/v3/paginated_list_presenter.rb
-func TestPagesAreFollowedByAbsoluteLinks(t *testing.T) {
+func TestPagesHaveAbsoluteLinks(t *testing.T) {
 	w := start(t)
 	for i := range 7 {
 		w.must(201, "POST", "/v3/service_instances", obj{"type": "user-provided", "name": fmt.Sprint("s", i), "relationships": obj{"space": toOne(w.space)}})
@@ -166,7 +166,7 @@ func TestMetadataMergesAndHasLimits(t *testing.T) {
 	w.refused(422, 390023, "exceed maximum of 200", "PATCH", at, set(nil, many))
 }
 
-// Cloud Foundry v3 API docs, "Label selector": what has not the label passes != and notin; ccng:
+// Cloud Foundry v3 API docs, "Label selector": resources without the label match != and notin; ccng:
 // app/fetchers/label_selector_query_generator.rb
 func TestLabelSelectors(t *testing.T) {
 	w := start(t)
@@ -214,7 +214,7 @@ func TestWritesAreNumberedAndADiffIsNone(t *testing.T) {
 
 // Cloud Foundry v3 API docs, "Space quotas", "Get usage summary"; ccng: app/models/runtime/constraints,
 // app/actions/process_scale.rb
-func TestQuotasSayWhatIsUsedAndRefuseWhatIsTooMuch(t *testing.T) {
+func TestQuotasAreReportedAndEnforced(t *testing.T) {
 	w := start(t, func(_ *Options, c *World) {
 		c.SpaceQuota = Quota{Name: "small", MemoryMB: 1536, Services: 1, Routes: 3}
 	})
@@ -236,7 +236,7 @@ func TestQuotasSayWhatIsUsedAndRefuseWhatIsTooMuch(t *testing.T) {
 }
 
 // ccng: app/repositories/app_event_repository.rb, process_event_repository.rb, build_event_repository.rb,
-// droplet_event_repository.rb, revision_event_repository.rb: what a push, a look and a crash leave behind, and whose it is.
+// droplet_event_repository.rb, revision_event_repository.rb: the events of a push, of a read and of a crash, and their actors.
 func TestAuditEventsAreThoseOfThePlatform(t *testing.T) {
 	w := start(t)
 	green := w.push("green", manifestFor("green", "  instances: 1\n  memory: 64M\n  no-route: true\n"))
@@ -261,7 +261,7 @@ func TestAuditEventsAreThoseOfThePlatform(t *testing.T) {
 }
 
 // Cloud Foundry v3 API docs, "The audit event object".
-func TestAuditEventsSayWhoDidWhat(t *testing.T) {
+func TestAuditEventsHaveActorAndTarget(t *testing.T) {
 	w := start(t)
 	blue := w.app("search-api")
 	w.must(200, "PATCH", "/v3/apps/"+blue, obj{"name": "renamed"})
@@ -272,14 +272,14 @@ func TestAuditEventsSayWhoDidWhat(t *testing.T) {
 }
 
 // ccng: app/actions/app_create.rb raises UniquenessError, app/actions/app_update.rb InvalidApp
-func TestATakenAppNameIsRefusedInTwoWays(t *testing.T) {
+func TestANameOfAnotherAppIsRefusedInTwoWays(t *testing.T) {
 	w := start(t)
 	body := obj{"name": "search-api", "relationships": obj{"space": toOne(w.space)}}
 	w.refused(422, 10016, "App with the name 'search-api' already exists.", "POST", "/v3/apps", body)
 	body["name"] = "other"
 	other := w.must(201, "POST", "/v3/apps", body)["guid"].(string)
 	w.refused(422, 10008, "App with the name 'search-api' already exists.", "PATCH", "/v3/apps/"+other, obj{"name": "search-api"})
-	w.must(201, "POST", "/v3/apps", obj{"name": "search_api_elasticsearch", "relationships": obj{"space": toOne(w.space)}}) // as a service's is no matter
+	w.must(201, "POST", "/v3/apps", obj{"name": "search_api_elasticsearch", "relationships": obj{"space": toOne(w.space)}}) // a service may have the name
 }
 
 // ccng: app/actions/update_route_destinations.rb

@@ -3,6 +3,8 @@ package platform
 import (
 	"encoding/json"
 	"slices"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
 )
 
 func (p *Platform) bindingRoutes(on func(string, handler)) {
@@ -127,7 +129,7 @@ func presentBinding(c *call, b *binding) obj {
 }
 
 func bindingDetails(c *call, b *binding) error {
-	if c.user.readOnly {
+	if c.user.ReadOnly {
 		return notFound("Service credential binding")
 	}
 	if b.last.kind != "create" || b.last.state != "succeeded" {
@@ -211,9 +213,9 @@ func createBinding(c *call) error {
 	return c.accepted(j)
 }
 
-// newBinding makes a binding that is not yet bound, by the rules of
+// newBinding makes a binding without credentials, by the rules of
 // ccng: app/actions/service_credential_binding_app_create.rb and service_credential_binding_key_create.rb.
-func (p *Platform) newBinding(by *account, s *service, to *app, name *string, parameters json.RawMessage) (*binding, error) {
+func (p *Platform) newBinding(by *uaa.Account, s *service, to *app, name *string, parameters json.RawMessage) (*binding, error) {
 	if to != nil && s.space != to.space {
 		return nil, unprocessable("The service instance and the app are in different spaces")
 	}
@@ -249,7 +251,7 @@ func (p *Platform) newBinding(by *account, s *service, to *app, name *string, pa
 }
 
 // bound gives the binding its credentials.
-func (p *Platform) bound(by *account, b *binding) {
+func (p *Platform) bound(by *uaa.Account, b *binding) {
 	if b.service.plan == nil {
 		b.credentials, b.syslog = copyOf(b.service.credentials), b.service.syslog
 	} else if p.opts.Broker != nil {

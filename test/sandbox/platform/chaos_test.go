@@ -18,7 +18,7 @@ func TestABrokerThatUnbindsAsynchronouslyFailsTheFirstDeletion(t *testing.T) {
 	if out["state"] != "FAILED" || out["errors"].([]any)[0].(obj)["detail"] != want {
 		t.Fatalf("job: %v", out)
 	}
-	w.until("the binding goes on its own", func() bool {
+	w.until("the binding is deleted by itself", func() bool {
 		return len(w.all("/v3/service_credential_bindings?service_instance_names=search_api_elasticsearch")) == 0
 	})
 	w.done("DELETE", at, nil)
@@ -54,13 +54,13 @@ func TestACrashKeepsTheOldEnvironment(t *testing.T) {
 		return resp.StatusCode == 200 && env["CF_INSTANCE_GUID"] != before
 	})
 	if env["NEW"] != nil {
-		t.Error("the crash took the new environment")
+		t.Error("the crash renewed the environment")
 	}
 	if n := len(w.all("/v3/audit_events?types=app.crash")); n != 1 {
 		t.Errorf("%d crash events", n)
 	}
 	if w.p.Crash("search-api", 9) == nil {
-		t.Error("a container that is not there crashed")
+		t.Error("a container that does not exist crashed")
 	}
 }
 
@@ -80,11 +80,11 @@ func TestARouteWithoutContainersMayAnswer503(t *testing.T) {
 	w.must(200, "POST", "/v3/apps/"+w.app("search-api")+"/actions/stop", nil)
 	w.until("no endpoints", func() bool { return w.everywhere(live+"/", 503) })
 	if resp, _ := w.visit("nobody.cloudapps.digital/"); resp.StatusCode != 404 {
-		t.Errorf("a route that never was: %d", resp.StatusCode)
+		t.Errorf("a route that never existed: %d", resp.StatusCode)
 	}
 }
 
-// A client that dies does not take back what it has sent: the token was good when the request came.
+// A request is done even if its client dies: the token was valid when it arrived.
 func TestAWriteThatIsHeldAndDoneLateNeedsNoFreshToken(t *testing.T) {
 	c := clock.New(0.001)
 	engine := faults.New(c)

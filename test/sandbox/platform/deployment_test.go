@@ -1,7 +1,6 @@
 package platform
 
 import (
-	"context"
 	"reflect"
 	"testing"
 	"time"
@@ -57,10 +56,10 @@ func TestADeploymentThatCrashesCanBeCanceledAndOneThatIsReplacedIsSuperseded(t *
 	}
 	w.refused(422, 10008, "Cannot cancel a deployment with status: FINALIZED and reason: CANCELED", "POST", "/v3/deployments/"+second["guid"].(string)+"/actions/cancel", nil)
 	if resp, _ := w.visit(live + "/"); resp.StatusCode != 200 {
-		t.Errorf("the old process serves no more: %d", resp.StatusCode)
+		t.Errorf("the old process does not serve any more: %d", resp.StatusCode)
 	}
 	if env := w.must(200, "GET", "/v3/apps/"+blue+"/environment_variables", nil)["var"].(obj); env["CRASH"] != "1" {
-		t.Error("canceling took the environment back")
+		t.Error("canceling restored the environment")
 	}
 }
 
@@ -96,7 +95,7 @@ func TestATaskEndsByItsCommandOrIsCanceled(t *testing.T) {
 	w.refused(422, 10008, "Task state is FAILED and therefore cannot be canceled", "PUT", "/v3/tasks/"+long["guid"].(string)+"/cancel", nil)
 }
 
-// cf-networking-release: docs, "Policy Server External API"; policies of an app go with it.
+// cf-networking-release: docs, "Policy Server External API"; an app's policies are deleted with it.
 func TestNetworkPoliciesAreByApp(t *testing.T) {
 	w := start(t)
 	blue := w.app("search-api")
@@ -113,47 +112,6 @@ func TestNetworkPoliciesAreByApp(t *testing.T) {
 	}
 }
 
-// alphagov/digitalmarketplace-aws: Makefile, deploy-app
-func TestAReleaseReplacesWhateverHasTheName(t *testing.T) {
-	w := start(t)
-	blue := w.app("search-api")
-	failed := make(chan any, 1)
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() {
-		defer close(failed)
-		for ctx.Err() == nil {
-			if resp, _, err := w.tryVisit(live + "/"); err != nil || resp.StatusCode != 200 {
-				failed <- []any{resp, err}
-				return
-			}
-		}
-	}()
-	err := w.p.Release(t.Context(), "search-api", "digitalmarketplace/search-api:release-1235", Manifest{})
-	cancel()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if bad, ok := <-failed; ok {
-		t.Errorf("a request failed meanwhile: %v", bad)
-	}
-	next := w.app("search-api")
-	if next == blue {
-		t.Fatal("the app is the same")
-	}
-	if n := len(w.all("/v3/apps/" + next + "/routes")); n != 2 {
-		t.Errorf("%d routes", n)
-	}
-	if n := len(w.all("/v3/service_credential_bindings?app_guids=" + next)); n != 3 {
-		t.Errorf("%d bindings", n)
-	}
-	if image := w.must(200, "GET", "/v3/apps/"+next+"/droplets/current", nil)["image"]; image != "digitalmarketplace/search-api:release-1235" {
-		t.Errorf("image: %v", image)
-	}
-	if err := w.p.Release(t.Context(), "search-api", "digitalmarketplace/search-api:none", Manifest{}); err == nil {
-		t.Error("an image that is not there was released")
-	}
-}
-
 func TestEqualStatesHaveEqualSnapshots(t *testing.T) {
 	w := start(t)
 	before := w.p.Snapshot()
@@ -163,11 +121,11 @@ func TestEqualStatesHaveEqualSnapshots(t *testing.T) {
 	at := "/v3/apps/" + w.app("search-api")
 	w.must(200, "PATCH", at, obj{"metadata": obj{"labels": obj{"a": "b"}}})
 	if reflect.DeepEqual(before, w.p.Snapshot()) {
-		t.Error("a label does not show")
+		t.Error("a new label is not in the snapshot")
 	}
 	w.must(200, "PATCH", at, obj{"metadata": obj{"labels": obj{"a": nil}}})
 	if !reflect.DeepEqual(before, w.p.Snapshot()) {
-		t.Error("a change taken back shows")
+		t.Error("a change that was undone is in the snapshot")
 	}
 	other := start(t, func(o *Options, _ *World) { o.StageTime = time.Second })
 	if !reflect.DeepEqual(before, other.p.Snapshot()) {

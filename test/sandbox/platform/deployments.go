@@ -1,6 +1,10 @@
 package platform
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
+)
 
 // deployment replaces an app's web process by a new one, container by container
 // (ccng: app/actions/deployment_create.rb, lib/cloud_controller/deployment_updater).
@@ -17,7 +21,7 @@ type deployment struct {
 	maxInFlight      int
 	steps            []int // of a canary, in percent
 	step             int
-	instances        int // wanted in the end
+	instances        int // wanted when it is finished
 	failure          string
 }
 
@@ -192,8 +196,9 @@ func createDeployment(c *call) error {
 	return c.reply(201, presentDeployment(c, d))
 }
 
-// deploy goes on to the droplet, or back to a revision's, with its environment; bindings are those of now either way.
-func (p *Platform) deploy(by *account, d *deployment, back *revision, body deploymentBody) error {
+// deploy replaces what runs by the droplet, or by a revision's droplet and environment. Bindings are those of now in both
+// cases.
+func (p *Platform) deploy(by *uaa.Account, d *deployment, back *revision, body deploymentBody) error {
 	a := d.app
 	before := p.deploying(a)
 	old := p.newestProcess(a, "web")
@@ -239,143 +244,4 @@ func (p *Platform) deploy(by *account, d *deployment, back *revision, body deplo
 	p.desire(v)
 	p.step(d)
 	return nil
-}
-
-func (d *deployment) status(p *Platform, value, reason string) {
-	d.value, d.reason, d.changed, d.updated = value, reason, stamp(p.now()), p.now()
-}
-
-// finish: who reads only the value takes CANCELED and SUPERSEDED for done.
-func (d *deployment) finish(p *Platform, reason string) { d.status(p, "FINALIZED", reason) }
-
-// goal is how many new containers the present step wants.
-func (d *deployment) goal() int {
-	if d.strategy != "canary" {
-		return d.instances
-	}
-	if len(d.steps) == 0 {
-		if d.step == 0 {
-			return 1
-		}
-		return d.instances
-	}
-	if d.step >= len(d.steps) {
-		return d.instances
-	}
-	return max(1, d.instances*d.steps[d.step]/100)
-}
-
-// step looks after a deployment until it is over, every few seconds (ccng: jobs/deployments_updater, 5 s).
-func (p *Platform) step(d *deployment) {
-	p.after(5*p.opts.JobTime, func() {
-		if _, there := p.deploys.get(d.guid); !there || d.value != "ACTIVE" {
-			return
-		}
-		if d.reason == "DEPLOYING" {
-			p.advance(d)
-		} else if d.reason == "CANCELING" {
-			p.retreat(d)
-		}
-		if d.value == "ACTIVE" && d.reason != "PAUSED" {
-			p.step(d)
-		}
-	})
-}
-
-// advance starts more of the new once those that were started run, and ends as many of the old.
-func (p *Platform) advance(d *deployment) {
-	running := p.running(d.process)
-	if running < d.process.instances {
-		return
-	}
-	d.healthy = stamp(p.now())
-	others := p.procs.where(func(v *process) bool { return v.app == d.app && v.kind == "web" && v != d.process })
-	p.shrink(others, max(d.instances-running, 0))
-	if running < d.goal() {
-		p.resize(d.process, min(running+d.maxInFlight, d.goal()))
-		return
-	}
-	if d.strategy == "canary" && running < d.instances {
-		d.status(p, "ACTIVE", "PAUSED")
-		return
-	}
-	for _, v := range others {
-		p.stopProcess(v)
-		p.procs.delete(v.guid)
-	}
-	p.resize(d.process, d.instances)
-	d.finish(p, "DEPLOYED")
-}
-
-// retreat restores the old droplet's process (ccng: app/actions/deployment_cancel.rb). Changed environment and bindings
-// are not taken back.
-func (p *Platform) retreat(d *deployment) {
-	old := p.procs.where(func(v *process) bool { return v.app == d.app && v.kind == "web" && v != d.process })
-	p.stopProcess(d.process)
-	p.procs.delete(d.process.guid)
-	if len(old) > 0 {
-		p.resize(old[0], d.instances)
-	}
-	d.finish(p, "CANCELED")
-}
-
-func (p *Platform) running(v *process) int {
-	n := 0
-	if v.lrp != nil {
-		for _, in := range v.lrp.instances {
-			if in.state == "RUNNING" && !in.stopping {
-				n++
-			}
-		}
-	}
-	return n
-}
-
-func (p *Platform) resize(v *process, n int) {
-	v.instances, v.updated = n, p.now()
-	if v.lrp != nil {
-		v.lrp.resize(n)
-	}
-}
-
-// shrink leaves n containers of these processes, the oldest process giving up its own first.
-func (p *Platform) shrink(old []*process, n int) {
-	total := 0
-	for _, v := range old {
-		total += v.instances
-	}
-	for _, v := range old {
-		if over := min(total-n, v.instances); over > 0 {
-			p.resize(v, v.instances-over)
-			total -= over
-		}
-	}
-}
-
-func cancelDeployment(c *call, d *deployment) error {
-	if d.value != "ACTIVE" {
-		return unprocessable("Cannot cancel a deployment with status: %s and reason: %s", d.value, d.reason)
-	}
-	if d.previous == nil {
-		return unprocessable("Unable to assign current droplet. Ensure the droplet exists and belongs to this app.")
-	}
-	paused := d.reason == "PAUSED"
-	d.app.droplet = d.previous
-	d.status(c.p, "ACTIVE", "CANCELING")
-	if paused {
-		c.p.step(d)
-	}
-	c.event("audit.app.deployment.cancel", "app", &d.app.record, d.app.space, obj{"deployment_guid": d.guid})
-	return c.reply(200, nil) // and nothing shown (ccng: app/controllers/v3/deployments_controller.rb)
-}
-
-func continueDeployment(c *call, d *deployment) error {
-	if d.reason != "PAUSED" {
-		return unprocessable("Cannot continue a deployment with status: %s and reason: %s", d.value, d.reason)
-	}
-	d.step++
-	d.status(c.p, "ACTIVE", "DEPLOYING")
-	c.p.step(d)
-	c.event("audit.app.deployment.continue", "app", &d.app.record, d.app.space, obj{"deployment_guid": d.guid})
-	return c.reply(200, nil) // and nothing shown (ccng: app/controllers/v3/deployments_controller.rb)
 }

@@ -1,6 +1,10 @@
 package platform
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
+)
 
 func presentDestination(d *destination) obj {
 	port := 8080
@@ -28,7 +32,7 @@ func presentDestinations(c *call, r *route) obj {
 	}
 }
 
-// target is a destination of a request.
+// target is a destination in a request's body.
 type target struct {
 	App struct {
 		GUID    string `json:"guid"`
@@ -89,7 +93,7 @@ func (d *destination) same(o *destination) bool {
 	return d.app == o.app && d.process == o.process
 }
 
-// insertDestinations leaves an identical one as it is (ccng: app/actions/update_route_destinations.rb, add).
+// insertDestinations does not change a destination that is the same (ccng: app/actions/update_route_destinations.rb, add).
 func insertDestinations(c *call, r *route) error {
 	targets, err := c.targets(r)
 	if err != nil {
@@ -101,7 +105,7 @@ func insertDestinations(c *call, r *route) error {
 	return c.reply(200, presentDestinations(c, r))
 }
 
-func (p *Platform) mapRoute(by *account, r *route, targets []*destination) error {
+func (p *Platform) mapRoute(by *uaa.Account, r *route, targets []*destination) error {
 	if len(r.destinations)+len(targets) > 100 {
 		return unprocessable("Routes can be mapped to at most 100 destinations.")
 	}
@@ -129,7 +133,7 @@ func replaceDestinations(c *call, r *route) error {
 	if err != nil {
 		return err
 	}
-	for i, d := range targets { // what stays keeps its GUID
+	for i, d := range targets { // a destination that stays keeps its GUID
 		if at := slices.IndexFunc(r.destinations, func(o *destination) bool { return o.same(d) && o.protocol == d.protocol }); at >= 0 {
 			targets[i] = r.destinations[at]
 		}

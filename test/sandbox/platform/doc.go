@@ -1,8 +1,10 @@
 // Package platform is an in-memory Cloud Foundry: Cloud Controller v3, UAA, log-cache, the policy server, the router
-// replicas, the containers behind them, a service broker's front and the release pipeline, over real HTTP.
+// replicas, the containers behind them and the interface to a service broker, over real HTTP.
 //
-// It is honest, not kind: jobs take time and may fail, an environment is fixed when a container is desired, routes
-// appear and vanish late on each router replica for itself, deletes cascade, names are unique, metadata has limits.
+// This package is the Cloud Controller and the world model; the packages below it are the other components, which it puts
+// together. It has the behaviours that make upgrades fail: jobs take time and may fail, an environment is fixed when a
+// process is desired, routes appear and disappear late and at different times on each router replica, deletes cascade,
+// names are unique, metadata has limits.
 // Where a behaviour follows a component of Cloud Foundry, the comment beside it names the source: "ccng" is
 // cloudfoundry/cloud_controller_ng (CC API 3.2xx), "gorouter" is cloudfoundry/gorouter, "bbs" is cloudfoundry/bbs,
 // "log-cache" is cloudfoundry/log-cache-release, "uaa" is cloudfoundry/uaa.
@@ -13,11 +15,10 @@
 // manifest_diff, docker packages, builds, droplets, processes, scaling and stats, routes and destinations, jobs,
 // rolling and canary deployments, revisions, tasks, audit events, network policies; tokens that expire; logs that are
 // late, out of order and lossy; router replicas with a lag each, stale endpoints, route services; programs that crash
-// and are restarted, requests in flight that end in the grace or are cut; brokers that fail or unbind late; the release
-// pipeline.
+// and are restarted, requests in flight that end within the grace period or are cut; brokers that fail or unbind late.
 //
 // Not modelled: buildpacks, sidecars (always none), isolation segments, sharing of services and routes, service
 // brokers' own API, TCP routes and weights, container ports other than 8080, ssh, log streaming (only log-cache's
 // reads), wildcard hosts in the router, sticky sessions and load balancing other than round robin, tasks' programs (a
-// command's words decide how it ends), containers that Diego loses and makes anew, more than one space.
+// command's words decide how it ends), containers that Diego loses and replaces, more than one space.
 package platform

@@ -24,7 +24,7 @@ func environmentProblems(env map[string]*string) error {
 }
 
 func showEnvironmentVariables(c *call, a *app) error {
-	if c.user.readOnly {
+	if c.user.ReadOnly {
 		return notAuthorized()
 	}
 	c.event("audit.app.environment_variables.show", "app", &a.record, a.space, nil)
@@ -36,7 +36,7 @@ func environmentVariables(c *call, a *app) error {
 	return c.reply(200, obj{"var": copyOf(a.env), "links": obj{"self": c.link(at + "/environment_variables"), "app": c.link(at)}})
 }
 
-// patchEnvironmentVariables merges; null removes. What runs keeps what it was desired with.
+// patchEnvironmentVariables merges; null removes. Containers keep the environment with which they were desired.
 func patchEnvironmentVariables(c *call, a *app) error {
 	var body struct {
 		Var map[string]*string `json:"var"`
@@ -62,7 +62,7 @@ func (p *Platform) patchEnv(a *app, change map[string]*string) {
 }
 
 func showEnv(c *call, a *app) error {
-	if c.user.readOnly {
+	if c.user.ReadOnly {
 		return notAuthorized()
 	}
 	c.event("audit.app.environment.show", "app", &a.record, a.space, nil)
@@ -102,7 +102,7 @@ func (p *Platform) vcapServices(a *app) obj {
 	return out
 }
 
-// vcapApplication is of a process where one is given, else of the app (ccng: lib/vcap/vars_builder.rb).
+// vcapApplication is that of the process if there is one, otherwise that of the app (ccng: lib/vcap/vars_builder.rb).
 func (p *Platform) vcapApplication(a *app, v *process, api string) obj {
 	uris := []string{}
 	for _, r := range p.routes.rows {
@@ -123,13 +123,13 @@ func (p *Platform) vcapApplication(a *app, v *process, api string) obj {
 	return out
 }
 
-// runningEnv is the environment of a process's containers, as of now.
+// runningEnv is the environment that a process's containers would get now.
 func (p *Platform) runningEnv(a *app, v *process) map[string]string {
 	env := copyOf(a.env)
 	services, _ := json.Marshal(p.vcapServices(a))
 	application, _ := json.Marshal(p.vcapApplication(a, v, p.opts.URL))
 	env["VCAP_SERVICES"], env["VCAP_APPLICATION"] = string(services), string(application)
-	if a.features["file-based-vcap-services"] { // then the bindings are in a file, and not in the environment
+	if a.features["file-based-vcap-services"] { // the bindings are in a file instead
 		delete(env, "VCAP_SERVICES")
 		env["VCAP_SERVICES_FILE_PATH"] = "/etc/cf-service-bindings/vcap_services"
 	}

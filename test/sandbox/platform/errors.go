@@ -17,7 +17,7 @@ func (e *apiError) Error() string { return e.detail }
 
 func (e *apiError) present() obj { return obj{"code": e.code, "title": e.title, "detail": e.detail} }
 
-// apiErrors are several, answered together with the first one's status (ccng: lib/cloud_controller/errors/compound_error.rb).
+// apiErrors are several errors in one answer, which has the status of the first (ccng: lib/cloud_controller/errors/compound_error.rb).
 type apiErrors []*apiError
 
 func (e apiErrors) Error() string { return e[0].detail }
@@ -50,6 +50,8 @@ func notAuthorized() *apiError {
 	return &apiError{http.StatusForbidden, 10003, "CF-NotAuthorized", "You are not authorized to perform the requested action"}
 }
 
+// notAuthenticated is of a request without a token; one with a token that is bad or expired gets invalidToken
+// (ccng: app/controllers/v3/application_controller.rb, validate_token!).
 func notAuthenticated() *apiError {
 	return &apiError{http.StatusUnauthorized, 10002, "CF-NotAuthenticated", "Authentication error"}
 }

@@ -1,34 +1,38 @@
 package platform
 
-import "slices"
+import (
+	"slices"
 
-// event notes an audit event (ccng: app/repositories/*_event_repository.rb).
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
+)
+
+// event records an audit event (ccng: app/repositories/*_event_repository.rb).
 func (c *call) event(kind, targetKind string, target *record, in *space, data obj) {
 	c.p.event(c.user, kind, targetKind, target, in, data)
 }
 
-func (p *Platform) event(by *account, kind, targetKind string, target *record, in *space, data obj) {
+func (p *Platform) event(by *uaa.Account, kind, targetKind string, target *record, in *space, data obj) {
 	e := &event{
 		record: p.newRecord(""), kind: kind, space: in, data: data,
 		targetGUID: target.guid, targetKind: targetKind, targetName: target.name,
 	}
 	if by != nil {
-		e.actorGUID, e.actorName, e.actorKind = by.guid, by.name, "user"
+		e.actorGUID, e.actorName, e.actorKind = by.GUID, by.Name, "user"
 	}
-	p.note(e)
+	p.addEvent(e)
 }
 
-// appEvent is one that the platform itself notes of an app: its actor is the app, or one of its processes.
+// appEvent records an event that the platform itself causes. Its actor is the app, or one of its processes.
 func (p *Platform) appEvent(kind, actorKind string, actor *record, a *app, data obj) {
-	p.note(&event{
+	p.addEvent(&event{
 		record: p.newRecord(""), kind: kind, space: a.space, data: data, targetGUID: a.guid, targetKind: "app", targetName: a.name,
 		actorGUID: actor.guid, actorName: actor.name, actorKind: actorKind,
 	})
 }
 
-func (p *Platform) note(e *event) {
+func (p *Platform) addEvent(e *event) {
 	p.events.add(e)
-	if n := len(p.events.rows); n > 25_000 { // the oldest go, in one piece
+	if n := len(p.events.rows); n > 25_000 { // drop the oldest, many at once
 		p.events.rows = slices.Clone(p.events.rows[n-20_000:])
 	}
 }

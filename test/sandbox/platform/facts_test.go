@@ -10,7 +10,7 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 )
 
-// readable are an app's router lines that can be read now, by the number in their paths.
+// readable returns the numbers in the paths of an app's router lines that can be read now.
 func (w *world) readable(app string, query string) (numbers []int) {
 	w.t.Helper()
 	out := w.must(200, "GET", "/api/v1/read/"+app+"?limit=1000&envelope_types=LOG"+query, nil)
@@ -26,7 +26,7 @@ func (w *world) readable(app string, query string) (numbers []int) {
 }
 
 // log-cache-release: README, "Log Cache" ("not guaranteed"); go-log-cache: walk.go leaves out what is younger than two
-// seconds for that reason: a line can be read before an older one, so that who reads on from the last timestamp misses some.
+// seconds for that reason: a line can be read before an older one, so that reading on from the last timestamp misses some.
 func TestLogLinesBecomeReadableOutOfOrder(t *testing.T) {
 	c := clock.New(1)
 	w := start(t, func(o *Options, _ *World) { o.Clock, o.LogLag, o.TokenLife = c, time.Hour, 24*time.Hour })
@@ -38,7 +38,7 @@ func TestLogLinesBecomeReadableOutOfOrder(t *testing.T) {
 	c.Move(30 * time.Minute)
 	early := w.readable(blue, "")
 	if len(early) == 0 || len(early) == lines {
-		t.Fatalf("half an hour after the lines %d of %d can be read", len(early), lines)
+		t.Fatalf("half an hour later %d of %d lines can be read", len(early), lines)
 	}
 	for i := 1; i < len(early); i++ {
 		if early[i] < early[i-1] {
@@ -46,15 +46,15 @@ func TestLogLinesBecomeReadableOutOfOrder(t *testing.T) {
 		}
 	}
 	if last := early[len(early)-1]; last == len(early)-1 {
-		t.Errorf("the lines came in their order: %v", early)
+		t.Errorf("the lines came in order: %v", early)
 	}
 	c.Move(30 * time.Minute)
 	if all := w.readable(blue, "&descending=true"); len(all) != lines || all[0] != lines-1 {
-		t.Errorf("an hour after the lines %d can be read, the newest %d", len(all), all[0])
+		t.Errorf("an hour later %d lines can be read, the newest %d", len(all), all[0])
 	}
 }
 
-// ccng: lib/cloud_controller/diego/task_environment.rb: a task takes what the app has now, not what its containers have.
+// ccng: lib/cloud_controller/diego/task_environment.rb: a task gets the app's environment of now, not that of its containers.
 func TestATaskHasTheEnvironmentOfNow(t *testing.T) {
 	w := start(t, func(o *Options, _ *World) { o.LogLag = -1 })
 	blue := w.app("search-api")
@@ -80,8 +80,8 @@ func TestATaskHasTheEnvironmentOfNow(t *testing.T) {
 	}
 }
 
-// ccng: docs, "Updating actual state": an unmapping needs no restart, and does not touch what is under way.
-func TestARequestInFlightOutlivesTheUnmappingOfItsRoute(t *testing.T) {
+// ccng: docs, "Updating actual state": an unmapping needs no restart, and does not cut requests in flight.
+func TestARequestInFlightIsAnsweredAfterTheUnmappingOfItsRoute(t *testing.T) {
 	w := start(t)
 	blue := w.app("search-api")
 	at := "/v3/routes/" + w.guid("/v3/routes?hosts=dm-search-api-preview&paths=") + "/destinations"
@@ -109,7 +109,7 @@ func TestAJobPollsWhileTheBrokerWorks(t *testing.T) {
 	w.refused(404, 10010, "Job not found", "GET", "/v3/jobs/none", nil)
 }
 
-// Cloud Foundry v3 API docs, "Delete a route": nothing asks whether apps are mapped to it.
+// Cloud Foundry v3 API docs, "Delete a route": it may have destinations.
 func TestDeletingARouteUnmapsIt(t *testing.T) {
 	w := start(t)
 	w.done("DELETE", "/v3/routes/"+w.guid("/v3/routes?hosts=dm-search-api-preview&paths="), nil)
@@ -133,7 +133,7 @@ func TestARouteHasAHundredDestinationsAtMostAndOneProtocolForEach(t *testing.T) 
 		obj{"destinations": []obj{{"app": obj{"guid": blue}, "protocol": "http2"}}})
 }
 
-// ccng: app/actions/deployment_create.rb: there is nothing to roll where nothing runs.
+// ccng: app/actions/deployment_create.rb: if nothing runs, nothing is rolled.
 func TestADeploymentOfAStoppedAppStartsItAtOnce(t *testing.T) {
 	w := start(t)
 	blue := w.app("search-api")
@@ -171,7 +171,7 @@ func TestADeploymentNeedsRoomForOneMore(t *testing.T) {
 
 // Cloud Foundry v3 API docs, "Get credentials for a user-provided service instance", "Get parameters for a managed service
 // instance", "Get a service credential binding details"; ccng: service_instances_controller.rb, service_binding_read.rb.
-func TestCredentialsAreShownToDevelopersAndParametersByWhoKnowsThem(t *testing.T) {
+func TestCredentialsAreShownToDevelopersAndParametersOnlyByBrokersThatSupportIt(t *testing.T) {
 	w := start(t, func(_ *Options, c *World) {
 		c.Users = append(c.Users, User{Name: "auditor", Password: "a", ReadOnly: true})
 		c.Offerings[0].BindingsHidden = true
@@ -226,8 +226,8 @@ func TestARouteHasOneRouteService(t *testing.T) {
 
 // Cloud Foundry v3 API docs, "Packages", "Builds", "Droplets"; ccng: app/presenters/v3/package_presenter.rb,
 // app/actions/build_create.rb, app/models/runtime/droplet_model.rb
-func TestPackagesBuildsAndDropletsAreAsTheAppLeftThem(t *testing.T) {
-	w := start(t)
+func TestPackagesBuildsAndDropletsOfAnApp(t *testing.T) {
+	w := start(t, func(o *Options, _ *World) { o.StageTime = 5 * time.Minute }) // 300 ms: a second build is requested meanwhile
 	blue := w.app("search-api")
 	before := w.must(200, "GET", "/v3/apps/"+blue+"/droplets/current", nil)["guid"].(string)
 	v := w.must(201, "POST", "/v3/packages", obj{

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The whole way of a migration, as a client goes it.
+// A whole upgrade, through the API.
 func TestAnAppIsReplacedEndToEnd(t *testing.T) {
 	w := start(t)
 	domain := w.guid("/v3/domains?names=cloudapps.digital&page=1&per_page=1")

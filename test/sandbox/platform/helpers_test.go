@@ -18,9 +18,10 @@ import (
 	"time"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 )
 
-// program answers with its environment, crashes where the environment says so, and can be held in the middle.
+// program answers with its environment, crashes if the environment demands it, and can be held in a request.
 type program struct {
 	mu     sync.Mutex
 	closed []string
@@ -28,7 +29,7 @@ type program struct {
 	held   chan string
 }
 
-func (p *program) Boot(in Instance) (http.Handler, error) {
+func (p *program) Boot(in diego.Instance) (http.Handler, error) {
 	if strings.Contains(in.Env["VCAP_SERVICES"], "no-such-thing") || in.Env["CRASH"] != "" {
 		in.Log(true, "Traceback (most recent call last):")
 		return nil, errors.New("RuntimeError: Elasticsearch service not bound")
@@ -38,7 +39,7 @@ func (p *program) Boot(in Instance) (http.Handler, error) {
 
 type booted struct {
 	p  *program
-	in Instance
+	in diego.Instance
 }
 
 func (b *booted) Close() error {
@@ -63,7 +64,7 @@ func (b *booted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// esBroker is a broker that can refuse.
+// esBroker is a broker that can fail.
 type esBroker struct {
 	mu      sync.Mutex
 	refuse  string
@@ -109,7 +110,7 @@ func start(t *testing.T, change ...func(*Options, *World)) *world {
 	w := &world{t: t, program: &program{hold: make(chan struct{}), held: make(chan string, 10)}, broker: &esBroker{}}
 	opts := Options{
 		Clock: clock.New(0.001),
-		Programs: func(image string) (Program, bool) {
+		Programs: func(image string) (diego.Program, bool) {
 			return w.program, strings.HasPrefix(image, "digitalmarketplace/search-api:release-")
 		},
 		Broker: w.broker, ProvisionTime: 30 * time.Second, DeprovisionTime: 5 * time.Second,
@@ -273,7 +274,7 @@ func (w *world) service(name string) string {
 	return w.guid("/v3/service_instances?names=" + name)
 }
 
-// until waits for a condition, by asking again.
+// until waits for a condition, by polling.
 func (w *world) until(what string, holds func() bool) {
 	w.t.Helper()
 	end := time.Now().Add(20 * time.Second)
@@ -324,7 +325,7 @@ func (w *world) tryVisit(address string, header ...string) (*http.Response, obj,
 	return resp, out, nil
 }
 
-// everywhere says whether every router answers so, by more fresh connections than leave a router out by chance.
+// everywhere reports whether every router answers with this status, with enough new connections to reach every router.
 func (w *world) everywhere(address string, status int, header ...string) bool {
 	w.t.Helper()
 	for range 24 {

@@ -1,6 +1,9 @@
 package platform
 
-import "strings"
+import (
+	"errors"
+	"strings"
+)
 
 // States of a job (ccng: app/models/jobs/pollable_job_model.rb). POLLING is a job that waits for a broker.
 const (
@@ -17,7 +20,7 @@ func (p *Platform) startJob(operation, kind, target string) *job {
 	return j
 }
 
-// runJob does the job's work once a job's time is over, and completes or fails it.
+// runJob does the job's work after a job's usual time, and completes or fails the job.
 func (p *Platform) runJob(j *job, work func() error) *job {
 	p.after(p.jobTime(), func() { p.endJob(j, work()) })
 	return j
@@ -30,11 +33,13 @@ func (p *Platform) endJob(j *job, err error) {
 		return
 	}
 	j.state = jobFailed
-	switch e := err.(type) {
-	case *apiError:
-		j.errors = apiErrors{e}
-	case apiErrors:
-		j.errors = e
+	var one *apiError
+	var several apiErrors
+	switch {
+	case errors.As(err, &one):
+		j.errors = apiErrors{one}
+	case errors.As(err, &several):
+		j.errors = several
 	default:
 		j.errors = apiErrors{{500, 10001, "UnknownError", "An unknown error occurred."}}
 	}

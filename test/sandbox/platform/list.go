@@ -13,7 +13,7 @@ func (q *query) common(r *record) bool {
 		q.inTime("created_ats", r.created) && q.inTime("updated_ats", r.updated)
 }
 
-// inTime compares by the second, as the real one's timestamps do.
+// inTime compares by the second, because the real timestamps have whole seconds.
 func (q *query) inTime(filter string, t time.Time) bool {
 	t = t.Truncate(time.Second)
 	if !q.has(filter, stamp(t)) {
@@ -37,12 +37,12 @@ func (q *query) inTime(filter string, t time.Time) bool {
 	return true
 }
 
-// list answers with one page of the rows that pass the common filters, and hands back that page for its includes.
+// list makes the answer of one page of the rows that pass the common filters. It returns the page, too, for the includes.
 func list[T row](c *call, q *query, rows []T, present func(*call, T) obj) ([]T, obj) {
 	rows = slices.DeleteFunc(slices.Clone(rows), func(v T) bool { return !q.common(v.base()) })
 	if q.orderBy != "" {
 		slices.SortStableFunc(rows, func(a, b T) int { return compareBy(q.orderBy, a.base(), b.base()) })
-		if q.descending { // of the same instant, the newest first
+		if q.descending { // with equal times, the newest first
 			slices.Reverse(rows)
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// diffManifest says what applying would change; it writes nothing (ccng: app/actions/space_diff_manifest.rb). The order
-// and grain of the operations are plainer than those of the json-diff gem that the real one uses.
+// diffManifest answers what applying would change. It writes nothing (ccng: app/actions/space_diff_manifest.rb). The
+// operations are fewer and in a simpler order than those of the json-diff gem that the real one uses.
 func diffManifest(c *call, s *space) error {
 	manifests, err := c.readManifests()
 	if err != nil {
@@ -34,14 +34,14 @@ func diffManifest(c *call, s *space) error {
 	return c.reply(201, obj{"diff": diff})
 }
 
-// diffKeys are those that the real one recognises: it compares them as they are spelt.
+// diffKeys are the keys that the real one compares, as it spells them.
 var diffKeys = []string{
 	"buildpacks", "command", "disk_quota", "docker", "env", "health-check-http-endpoint", "health-check-invocation-timeout",
 	"health-check-type", "instances", "metadata", "memory", "lifecycle", "name", "no-route", "processes", "random-route",
 	"default-route", "routes", "services", "stack", "timeout", "features",
 }
 
-// normal brings sizes to one unit and services to what is compared of them.
+// normal converts sizes to one unit, and services to the parts that are compared.
 func normal(key string, v any) any {
 	switch key {
 	case "memory", "disk_quota":
@@ -70,7 +70,7 @@ func normal(key string, v any) any {
 	return v
 }
 
-// plain is the value as JSON has it, so that both sides have the same types.
+// plain converts a value to JSON's types, so that both sides have the same types.
 func plain(v any) any {
 	if v == nil {
 		return nil
@@ -104,7 +104,7 @@ func difference(path string, before, after any) []obj {
 	return []obj{{"op": "replace", "path": path, "was": before, "value": after}}
 }
 
-// differentFields: what the manifest does not name is not changed, so it is no difference.
+// differentFields ignores what the manifest does not name: applying does not change it.
 func differentFields(path string, was, is map[string]any) []obj {
 	var out []obj
 	for _, k := range sortedKeys(is) {
@@ -113,7 +113,7 @@ func differentFields(path string, was, is map[string]any) []obj {
 	return out
 }
 
-// differentItems compares lists as sets, things by what names them: routes and services are added to, never taken away.
+// differentItems compares lists as sets, by name: applying adds routes and services, and removes none.
 func differentItems(path string, was, is []any) []obj {
 	var out []obj
 	for i, v := range is {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 )
 
@@ -33,15 +32,6 @@ type manifestService struct {
 	parameters  json.RawMessage
 }
 
-// processChange is what a manifest says of one process.
-type processChange struct {
-	kind              string
-	scale             scaleBody
-	command           *string
-	health, readiness map[string]any // the part of the key after health-check-
-	timeout           *int
-}
-
 func (m *manifest) lifecycle() string {
 	if m.docker != nil || m.raw["lifecycle"] == "docker" {
 		return "docker"
@@ -49,7 +39,7 @@ func (m *manifest) lifecycle() string {
 	return "buildpack"
 }
 
-// readManifest checks one application; unknown keys are ignored, as the real one does.
+// readManifest checks one application. Unknown keys are ignored, as in reality.
 func readManifest(raw map[string]any) (*manifest, []string) {
 	m := &manifest{raw: raw, env: map[string]*string{}, features: map[string]bool{}}
 	var problems []string
@@ -115,7 +105,7 @@ func (m *manifest) readEnv(add func(string, ...any)) {
 	}
 }
 
-// envText: values that are no strings are kept as JSON would write them.
+// envText converts values that are not strings to JSON.
 func envText(v any) string {
 	if s, ok := v.(string); ok {
 		return s
@@ -141,7 +131,7 @@ func (m *manifest) readMetadata(add func(string, ...any)) {
 	}
 }
 
-// textual turns scalars into strings: YAML reads an unquoted label as a number or a truth.
+// textual turns scalars into strings: YAML may read an unquoted label as a number or a boolean.
 func textual(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -158,7 +148,7 @@ func textual(v any) any {
 	return fmt.Sprint(v)
 }
 
-// routeFormat is what a route of a manifest may look like (ccng: lib/cloud_controller/app_manifest/manifest_route.rb).
+// routeFormat is the format of a route in a manifest (ccng: lib/cloud_controller/app_manifest/manifest_route.rb).
 var routeFormat = regexp.MustCompile(`^(?:https?://|tcp://)?(\*\.)?[\w\-]+(\.[\w\-]+)+(:\d+)?(/[^?#]*)?$`)
 
 func (m *manifest) readRoutes(add func(string, ...any)) {
@@ -212,110 +202,4 @@ func (m *manifest) readServices(add func(string, ...any)) {
 			add("Service binding name must be a string")
 		}
 	}
-}
-
-func readProcess(kind string, fields map[string]any, add func(string, ...any)) processChange {
-	change := processChange{kind: kind, health: map[string]any{}, readiness: map[string]any{}}
-	whole := func(key string) *int {
-		v, ok := fields[key]
-		if !ok || v == nil {
-			return nil
-		}
-		n, ok := v.(int)
-		if !ok || n < 0 {
-			add("Process %q: %s must be a number greater than or equal to 0", kind, capital(strings.ReplaceAll(key, "-", "_")))
-			return nil
-		}
-		return &n
-	}
-	size := func(keys ...string) *int {
-		for _, key := range keys {
-			if v, ok := fields[key]; ok && v != nil {
-				n, problem := megabytes(fmt.Sprint(v))
-				if problem != "" {
-					add("Process %q: %s %s", kind, capital(strings.ReplaceAll(key, "-", "_")), problem)
-					return nil
-				}
-				return &n
-			}
-		}
-		return nil
-	}
-	change.scale = scaleBody{Instances: whole("instances"), Memory: size("memory"), Disk: size("disk_quota", "disk-quota")}
-	change.timeout = whole("timeout")
-	if s, ok := fields["command"].(string); ok && s != "" && s != "null" && s != "default" {
-		change.command = &s
-	}
-	for k, v := range fields {
-		if rest, ok := strings.CutPrefix(k, "readiness-health-check-"); ok {
-			change.readiness[rest] = v
-		} else if rest, ok := strings.CutPrefix(k, "health-check-"); ok {
-			change.health[rest] = v
-		}
-	}
-	if kind, ok := change.health["type"]; ok && change.health["http-endpoint"] != nil && kind != "http" {
-		add("Health check type must be \"http\" to set a health check HTTP endpoint.")
-	}
-	return change
-}
-
-var sizeFormat = regexp.MustCompile(`(?i)^(\d+)\s*(B|K|KB|M|MB|G|GB|T|TB)$`)
-
-// megabytes reads "512M" or "1GB" (ccng: lib/cloud_controller/app_manifest/byte_converter.rb).
-func megabytes(s string) (int, string) {
-	m := sizeFormat.FindStringSubmatch(s)
-	if m == nil {
-		return 0, "must use a supported unit: B, K, KB, M, MB, G, GB, T, or TB"
-	}
-	n, err := strconv.Atoi(m[1])
-	if err != nil {
-		return 0, "is not a number"
-	}
-	switch strings.ToUpper(m[2])[0] {
-	case 'B':
-		return n >> 20, ""
-	case 'K':
-		return n >> 10, ""
-	case 'G':
-		return n << 10, ""
-	case 'T':
-		return n << 20, ""
-	}
-	return n, ""
-}
-
-// update changes everything but the scale.
-func (change processChange) update(v *process) {
-	if change.command != nil {
-		v.command = change.command
-	}
-	if change.timeout != nil {
-		v.health.timeout = change.timeout
-	}
-	v.health = updated(v.health, change.health)
-	v.readiness = updated(v.readiness, change.readiness)
-}
-
-func updated(h healthCheck, change map[string]any) healthCheck {
-	if kind, ok := change["type"].(string); ok {
-		if kind == "none" { // the old word for it
-			kind = "process"
-		}
-		h.kind = kind
-		if kind != "http" {
-			h.endpoint = ""
-		} else if h.endpoint == "" {
-			h.endpoint = "/"
-		}
-	}
-	if endpoint, ok := change["http-endpoint"].(string); ok {
-		h.endpoint = endpoint
-	}
-	if n, ok := change["invocation-timeout"].(int); ok {
-		h.invocation = &n
-	}
-	if n, ok := change["interval"].(int); ok {
-		h.interval = &n
-	}
-	return h
 }

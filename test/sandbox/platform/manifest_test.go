@@ -4,11 +4,11 @@ import (
 	"strings"
 	"testing"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 )
 
 // ccng: app/jobs/space_apply_manifest_action_job.rb: nothing is undone
-func TestAManifestThatFailsInTheMiddleLeavesWhatItDid(t *testing.T) {
+func TestAManifestThatFailsInTheMiddleIsNotUndone(t *testing.T) {
 	w := start(t)
 	out := w.job("POST", "/v3/spaces/"+w.space+"/actions/apply_manifest", manifestFor("green",
 		"  memory: 256M\n  env: {A: b}\n  routes: [{route: green.cloudapps.digital/x}]\n  services: [digitalmarketplace_splunk, no-such]\n"))
@@ -44,17 +44,17 @@ func TestAManifestIsCheckedBeforeAnythingIsDone(t *testing.T) {
 }
 
 // ccng: app/actions/app_apply_manifest.rb, update_routes
-func TestNoRouteTakesEveryRouteOfALiveApp(t *testing.T) {
+func TestNoRouteUnmapsEveryRouteOfALiveApp(t *testing.T) {
 	w := start(t)
 	w.done("POST", "/v3/spaces/"+w.space+"/actions/apply_manifest", manifestFor("search-api", "  no-route: true\n"))
-	w.until("the live host is dead", func() bool { return w.everywhere(live+"/", 404) })
+	w.until("the live host is not routed", func() bool { return w.everywhere(live+"/", 404) })
 	if n := len(w.all("/v3/routes")); n != 2 {
-		t.Errorf("%d routes, want 2: only their destinations go", n)
+		t.Errorf("%d routes, want 2: only their destinations are removed", n)
 	}
 }
 
 // ccng: app/actions/app_apply_manifest.rb, update_routes
-func TestADefaultRouteIsMadeOnlyWhereThereIsNone(t *testing.T) {
+func TestADefaultRouteIsMadeOnlyIfThereIsNone(t *testing.T) {
 	w := start(t)
 	w.done("POST", "/v3/spaces/"+w.space+"/actions/apply_manifest", manifestFor("search-api", "  default-route: true\n"))
 	if n := len(w.all("/v3/routes")); n != 2 {

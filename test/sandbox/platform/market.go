@@ -55,7 +55,7 @@ func brokerFields(resource string) []fieldset {
 	return []fieldset{{resource, []string{"guid", "name"}}}
 }
 
-// availability is a filter that is true or false, in words.
+// availability is a filter whose values are true and false.
 func (q *query) availability() error {
 	if v := q.raw.Get("available"); q.asked("available") && v != "true" && v != "false" {
 		return badQuery("Available must be 'true' or 'false'")
@@ -84,7 +84,7 @@ func listOfferings(c *call) error {
 	return c.reply(200, out)
 }
 
-// visible: plans are public, so any space and organisation that there is sees them.
+// visible reports whether plans match the filters: plans are public, so every space and organisation that exists sees all.
 func (p *Platform) visible(q *query) bool {
 	for _, guid := range q.values["space_guids"] {
 		if _, ok := p.spaces.get(guid); ok {
@@ -202,7 +202,7 @@ func presentBroker(c *call, b *broker) obj {
 	return out
 }
 
-// presentPart presents only the fields asked for, as fields[…] does; more adds those that are neither guid nor name.
+// presentPart presents only the requested fields, as fields[…] does; more adds those that are neither guid nor name.
 func presentPart[T row](names []string, more func(T, string) any) func(*call, T) obj {
 	return func(_ *call, v T) obj {
 		out := obj{}

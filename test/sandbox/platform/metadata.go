@@ -17,7 +17,7 @@ const (
 	maxAnnotations     = 200
 )
 
-// metadata is a request's: a null value removes its key, a key that is not named stays.
+// metadata is a request's: a null value removes its key, a key that is missing stays.
 type metadata struct {
 	Labels      map[string]*string `json:"labels"`
 	Annotations map[string]*string `json:"annotations"`
@@ -29,7 +29,7 @@ var (
 	dnsPrefix        = regexp.MustCompile(`^(([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])\.)+([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])$`)
 )
 
-// readMetadata checks a request's metadata; raw is nil where the request has none.
+// readMetadata checks a request's metadata; raw is nil if the request has none.
 func readMetadata(raw json.RawMessage) (metadata, error) {
 	var m metadata
 	if raw == nil {
@@ -169,7 +169,7 @@ func (r *record) metadata() obj {
 	return obj{"labels": copyOf(r.labels), "annotations": copyOf(r.annotations)}
 }
 
-// copyOf: answers are written after the lock is gone.
+// copyOf is for answers, which are written after the lock was released.
 func copyOf[V any](m map[string]V) map[string]V {
 	out := make(map[string]V, len(m))
 	for k, v := range m {
@@ -178,7 +178,7 @@ func copyOf[V any](m map[string]V) map[string]V {
 	return out
 }
 
-// present is what every resource's answer begins with.
+// present is the part that the answers of all resources have.
 func (r *record) present() obj {
 	return obj{
 		"guid": r.guid, "created_at": stamp(r.created), "updated_at": stamp(r.updated),
@@ -186,7 +186,7 @@ func (r *record) present() obj {
 	}
 }
 
-// patchMetadata answers a PATCH that may change nothing but metadata.
+// patchMetadata handles a PATCH that may change only metadata.
 func (c *call) patchMetadata(r *record) error {
 	var body struct{ Metadata json.RawMessage }
 	if _, err := c.bind(&body, "metadata"); err != nil {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"slices"
 	"time"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 )
 
 // obj is a JSON object as it goes over the wire.
@@ -145,7 +147,7 @@ type (
 		health     healthCheck
 		readiness  healthCheck
 		version    string
-		lrp        *lrp
+		lrp        *diego.LRP // nil: it is stopped
 		revision   *revision
 		deployment string // GUID of the deployment that made it, else ""
 	}

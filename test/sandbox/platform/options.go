@@ -7,22 +7,23 @@ import (
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 )
 
-// Options say what a platform is made of and how slow it is. Every duration is in the real platform's proportion and
-// is scaled by the clock; zero means the default, which is what the real one takes; negative means none.
+// Options are the parts of a platform, and how slow it is. Durations are scaled by the clock. Zero means the default, which
+// is how long the real platform takes; negative means none.
 type Options struct {
 	Clock    *clock.Clock
-	Faults   *faults.Engine // none: nothing is recorded, nothing fails
-	Programs Programs
+	Faults   *faults.Engine // nil: nothing is recorded, nothing fails
+	Programs diego.Programs
 	Broker   Broker
 	Routers  int        // router replicas; default 2
 	Rand     *rand.Rand // GUIDs and the spread of delays; default seeded with 1
 	URL      string     // the API's own address in links; default: the Host of each request
 
-	// RegistryAuth says whether the registry lets these credentials pull an image; none: everybody may.
+	// RegistryAuth reports whether these credentials may pull an image from the registry; nil: all may.
 	RegistryAuth func(image, username, password string) bool
-	// RouteService judges a request that passes a route service. Status 0 passes it on; none: all pass.
+	// RouteService judges a request that passes a route service. Status 0 passes the request on; nil passes all on.
 	RouteService func(url string, r *http.Request) (status int, body string)
 
 	JobTime                  time.Duration // a job of the Cloud Controller takes between one and three of it; default 1 s
@@ -34,17 +35,17 @@ type Options struct {
 	TaskTime                 time.Duration // a task; default 5 s
 	RouteLagMin              time.Duration // from a change of routes to one router replica's table; default 0.5 s
 	RouteLagMax              time.Duration // default 5 s
-	RouteLoss                float64       // share of withdrawals that a router never hears of: it prunes them after 120 to 150 s; default 0
+	RouteLoss                float64       // share of withdrawals that do not reach a router, which prunes after 120 to 150 s; default 0
 	LogLag                   time.Duration // a log line can be read between 0 and this later; default 2 s
 	LogLoss                  float64       // share of log lines that never arrive; default 0
 	LogKeep                  int           // lines kept for each app; default 20,000
 	EmptyPool503             bool          // a route that has lost its last container answers 503 no_endpoints instead of 404
 	AsyncUnbind              bool          // the broker unbinds asynchronously: the first job that deletes what is bound fails
-	RateLimit                int           // requests an hour of a user; 0: no limit, as is usual
-	RateLimitUnauthenticated int           // and of an address without a token
+	RateLimit                int           // requests of a user in an hour; 0: no limit, as is usual
+	RateLimitUnauthenticated int           // and of an address, without a token
 
 	IdleTimeout time.Duration // the routers close a kept connection that is idle for so long; default 15 min
-	TokenLife   time.Duration // of access tokens; default 10 min, never under 2 min on the wall
+	TokenLife   time.Duration // of access tokens; default 10 min, never under 2 min in real time
 }
 
 func (o *Options) defaults() {

@@ -2,11 +2,15 @@ package platform
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/logcache"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/router"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
 )
 
 // Platform is one Cloud Foundry. Its methods are safe for use by several goroutines.
@@ -14,11 +18,12 @@ type Platform struct {
 	opts   Options
 	ctx    context.Context
 	cancel context.CancelFunc
-	key    []byte // signs the tokens
 	api    http.Handler
-	logs   *logCache
+	uaa    *uaa.UAA
+	logs   *logcache.Cache
 	limits *rateLimiter // guarded by mu
-	router []*routerReplica
+	router *router.Router
+	diego  *diego.Diego // uses mu
 
 	// mu guards everything below, and is never held while a program or the broker provisions, or while anything waits.
 	mu        sync.Mutex
@@ -47,35 +52,17 @@ type Platform struct {
 	roles     table[*role]
 	policies  []policy
 	flags     map[string]bool
-	accounts  map[string]*account // by name; clients too
-	refresh   map[string]*account
-	tokens    map[string]claims // that were read
-	lrps      map[*lrp]bool
-	manifests map[string]App            // what releases apply, by app
-	wanted    map[endpointKey]*endpoint // what the routers have been told last
-	version   uint64
 }
 
 // New makes an empty platform; Seed fills it. Close ends its containers.
 func New(opts Options) *Platform {
 	opts.defaults()
-	p := &Platform{
-		opts:      opts,
-		key:       make([]byte, 32),
-		flags:     defaultFlags(),
-		accounts:  map[string]*account{},
-		refresh:   map[string]*account{},
-		tokens:    map[string]claims{},
-		lrps:      map[*lrp]bool{},
-		manifests: map[string]App{},
-		wanted:    map[endpointKey]*endpoint{},
-	}
-	_, _ = rand.Read(p.key)
+	p := &Platform{opts: opts, flags: defaultFlags()}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
-	p.logs = newLogCache(p)
-	for i := range opts.Routers {
-		p.router = append(p.router, newRouterReplica(i, opts.EmptyPool503))
-	}
+	p.uaa = uaa.New(uaa.Options{Clock: opts.Clock, TokenLife: opts.TokenLife, URL: p.baseOf})
+	p.logs = logcache.New(logcache.Options{Clock: opts.Clock, Lag: opts.LogLag, Loss: opts.LogLoss, Keep: opts.LogKeep})
+	p.router = router.New(p.routerOptions())
+	p.diego = diego.New(p.diegoOptions())
 	p.api = p.newAPI()
 	return p
 }
@@ -88,11 +75,7 @@ func (p *Platform) Close() {
 	p.cancel()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for l := range p.lrps {
-		for _, in := range l.all {
-			in.kill()
-		}
-	}
+	p.diego.Close()
 }
 
 // newGUID must be called with the lock held.
@@ -145,6 +128,14 @@ func (p *Platform) ServiceInstance(name string) (guid string, ok bool) {
 	return s.guid, true
 }
 
+// appExists takes the lock.
+func (p *Platform) appExists(guid string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, ok := p.apps.get(guid)
+	return ok
+}
+
 // App is the GUID of the app of that name, in whatever space.
 func (p *Platform) App(name string) (guid string, ok bool) {
 	p.mu.Lock()
@@ -159,26 +150,9 @@ func (p *Platform) App(name string) (guid string, ok bool) {
 // Crash ends one of an app's containers as if its program had been killed. Another takes its place, with the
 // environment that the app was started with.
 func (p *Platform) Crash(app string, index int) error {
-	in := p.container(app, index)
-	if in == nil {
+	guid, _ := p.App(app)
+	if !p.diego.Crash(guid, index, "APP/PROC/WEB: Exited with status 137 (out of memory)", 137) {
 		return fmt.Errorf("crash %s/%d: no such container runs", app, index)
-	}
-	in.crash("APP/PROC/WEB: Exited with status 137 (out of memory)", 137)
-	return nil
-}
-
-func (p *Platform) container(app string, index int) *instance {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for l := range p.lrps {
-		if l.stopped || l.process.app.name != app {
-			continue
-		}
-		for _, in := range l.instances {
-			if in.index == index && in.state == "RUNNING" {
-				return in
-			}
-		}
 	}
 	return nil
 }

@@ -67,7 +67,7 @@ func changePolicies(change func(*Platform, policy)) handler {
 	}
 }
 
-// dropPolicies: the policy server forgets apps that are gone.
+// dropPolicies removes the policies of an app that was deleted.
 func (p *Platform) dropPolicies(app string) {
 	p.policies = slices.DeleteFunc(p.policies, func(v policy) bool { return v.From == app || v.To == app })
 }

@@ -9,25 +9,25 @@ import (
 	"strings"
 )
 
-// listing says which query parameters a list, or a single resource, knows.
+// listing is the query parameters that a list, or a single resource, accepts.
 type listing struct {
-	filters  []string // of its own, in the order in which the real one names them
-	order    []string // beside created_at and updated_at
+	filters  []string // its own, in the order of the real one's messages
+	order    []string // in addition to created_at and updated_at
 	includes []string
 	fields   []fieldset
-	plain    bool // knows no label_selector
-	single   bool // a resource, not a list: neither pages nor the filters that all lists have
-	// nested lists are filtered by their path, and do not know these of their filters.
+	plain    bool // without label_selector
+	single   bool // a single resource: without pages and the filters of all lists
+	// without is the filters that a nested list does not accept, since its path filters already.
 	without []string
 }
 
-// fieldset is a resource that fields[…] may ask for, with the keys of it that may be asked for.
+// fieldset is a resource that fields[…] can request, with the keys that can be requested.
 type fieldset struct {
 	resource string
 	keys     []string
 }
 
-// query is a list's or a resource's query, checked.
+// query is the checked query of a list or a resource.
 type query struct {
 	listing
 	values        map[string][]string
@@ -43,13 +43,13 @@ type query struct {
 // ccng: app/messages/list_message.rb
 var commonParameters = []string{"page", "per_page", "order_by", "created_ats", "updated_ats", "guids"}
 
-// operators are of parameters that may have a key in brackets.
+// operators are the keys in brackets that parameters may have.
 var operators = map[string][]string{
 	"created_ats": {"lt", "gt", "lte", "gte"}, "updated_ats": {"lt", "gt", "lte", "gte"}, "target_guids": {"not"}, "fields": nil,
 }
 
-// query checks the request's query, and names all that is wrong with it in one 400 (ccng: app/messages/list_message.rb,
-// base_message.rb and app/messages/validators.rb; of a parameter that comes twice the last one counts, as in Rack).
+// query checks the request's query, and reports all that is wrong with it in one 400 (ccng: app/messages/list_message.rb,
+// base_message.rb and app/messages/validators.rb; the last of several equal parameters counts, as in Rack).
 func (c *call) query(l listing) (*query, error) {
 	known := l.filters
 	if !l.single {
@@ -93,7 +93,7 @@ func (c *call) query(l listing) (*query, error) {
 	return q, nil
 }
 
-// only checks the query of a single resource, which knows nothing but these.
+// only checks the query of a single resource that accepts no other parameters than these.
 func (c *call) only(known ...string) (*query, error) {
 	return c.query(listing{filters: known, single: true})
 }
@@ -137,7 +137,7 @@ func (q *query) positive(name string, normal, most int) int {
 
 var timestamp = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$`)
 
-// checkTimes wants whole seconds in UTC, and one of four operators if any.
+// checkTimes accepts whole seconds in UTC, with none or one of four operators.
 func (q *query) checkTimes() {
 	const form = "%s has an invalid timestamp format. Timestamps should be formatted as 'YYYY-MM-DDThh:mm:ssZ'"
 	for _, name := range []string{"created_ats", "updated_ats"} {
@@ -175,7 +175,7 @@ func (q *query) checkIncludes() {
 	}
 }
 
-// checkFields judges what has a key in brackets and is no time.
+// checkFields checks the parameters with a key in brackets that are not times.
 func (q *query) checkFields() {
 	if q.asked("fields") {
 		q.wrong("Fields must be an object")
@@ -204,7 +204,7 @@ func (q *query) checkFields() {
 	}
 }
 
-// splitList is ccng's to_array!: at commas, each part unescaped once more, so that a name may hold one.
+// splitList is ccng's to_array!: it splits at commas and then unescapes each part again, so that a name may have a comma.
 func splitList(s string) []string {
 	if s == "" {
 		return []string{""}
@@ -218,7 +218,7 @@ func splitList(s string) []string {
 	return parts
 }
 
-// has says whether a filter lets one of these values pass; a filter that was not asked for lets everything pass.
+// has reports whether one of these values passes a filter. Everything passes a filter that is not in the query.
 func (q *query) has(filter string, values ...string) bool {
 	want, asked := q.values[filter]
 	if !asked {

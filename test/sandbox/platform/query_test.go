@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// Cloud Foundry v3 API docs, "Filters", "Pagination", "Timestamps", "Include", "Fields", "Label selector"; the words are
-// those of ccng: app/messages/list_message.rb, base_message.rb, validators.rb and label_selector_requirement_validator.rb.
-func TestAWrongQueryIsA400InTheRealWords(t *testing.T) {
+// Cloud Foundry v3 API docs, "Filters", "Pagination", "Timestamps", "Include", "Fields", "Label selector"; the messages
+// are those of ccng: app/messages/list_message.rb, base_message.rb, validators.rb and label_selector_requirement_validator.rb.
+func TestAWrongQueryIsA400WithTheRealMessage(t *testing.T) {
 	w := start(t)
 	app := "/v3/apps/" + w.app("search-api")
 	process := app + "/processes/web"
@@ -58,9 +58,9 @@ func TestAWrongQueryIsA400InTheRealWords(t *testing.T) {
 	}
 }
 
-// Cloud Foundry v3 API docs, "Get an app", "Get a process", "Get a space", "Get a service plan": a resource takes the
-// includes of its list; of a parameter that is there twice the last counts.
-func TestAResourceTakesTheIncludesOfItsList(t *testing.T) {
+// Cloud Foundry v3 API docs, "Get an app", "Get a process", "Get a space", "Get a service plan": a resource accepts
+// the includes of its list; the last of several equal parameters counts.
+func TestAResourceAcceptsTheIncludesOfItsList(t *testing.T) {
 	w := start(t)
 	app := "/v3/apps/" + w.app("search-api")
 	for path, included := range map[string]string{
@@ -83,9 +83,9 @@ func TestAResourceTakesTheIncludesOfItsList(t *testing.T) {
 }
 
 // Cloud Foundry v3 API docs, "Create an app", "Create a route", "Create a service instance", "Update a process", "Scale a
-// process", "Share a service instance to other spaces"; the words are ccng's: app/messages/validators.rb,
+// process", "Share a service instance to other spaces"; the messages are ccng's: app/messages/validators.rb,
 // route_create_message.rb, process_update_message.rb, service_instance_create_user_provided_message.rb, errors/v2.yml.
-func TestAWrongBodyIsRefusedInTheRealWords(t *testing.T) {
+func TestAWrongBodyIsRefusedWithTheRealMessage(t *testing.T) {
 	w := start(t)
 	app := "/v3/apps/" + w.app("search-api")
 	es := "/v3/service_instances/" + w.service("search_api_elasticsearch")
@@ -103,12 +103,18 @@ func TestAWrongBodyIsRefusedInTheRealWords(t *testing.T) {
 	}{
 		{status: 422, code: 10008, method: "POST", path: "/v3/apps", body: obj{"name": "x"}, detail: "Relationships 'relationships' is not an object"},
 		{status: 422, code: 10008, method: "POST", path: "/v3/apps", body: obj{"relationships": obj{}}, detail: "Relationships 'relationships' must include one or more valid relationships, Name must be a string"},
-		{status: 422, code: 10008, method: "POST", path: "/v3/apps", body: obj{"name": "x", "relationships": obj{"space": obj{"guid": "y"}}},
-			detail: `Relationships Space must be structured like this: "space: {"data": {"guid": "valid-guid"}}"`},
-		{status: 422, code: 10008, method: "POST", path: "/v3/apps", body: obj{"name": "x", "relationships": obj{"org": toOne("y")}},
-			detail: `Relationships Unknown field(s): 'org', Relationships Space can't be blank, Relationships Space must be structured like this: "space: {"data": {"guid": "valid-guid"}}"`},
-		{status: 422, code: 10008, method: "POST", path: "/v3/apps", body: obj{"name": "x", "relationships": obj{"space": toOne("none")}},
-			detail: "Invalid space. Ensure that the space exists and you have access to it."},
+		{
+			status: 422, code: 10008, method: "POST", path: "/v3/apps", body: obj{"name": "x", "relationships": obj{"space": obj{"guid": "y"}}},
+			detail: `Relationships Space must be structured like this: "space: {"data": {"guid": "valid-guid"}}"`,
+		},
+		{
+			status: 422, code: 10008, method: "POST", path: "/v3/apps", body: obj{"name": "x", "relationships": obj{"org": toOne("y")}},
+			detail: `Relationships Unknown field(s): 'org', Relationships Space can't be blank, Relationships Space must be structured like this: "space: {"data": {"guid": "valid-guid"}}"`,
+		},
+		{
+			status: 422, code: 10008, method: "POST", path: "/v3/apps", body: obj{"name": "x", "relationships": obj{"space": toOne("none")}},
+			detail: "Invalid space. Ensure that the space exists and you have access to it.",
+		},
 		{status: 422, code: 10008, method: "POST", path: "/v3/routes", body: route("bad host", ""), detail: `Host must be either "*" or contain only alphanumeric characters, "_", or "-"`},
 		{status: 422, code: 10008, method: "POST", path: "/v3/routes", body: route("x", "y?z"), detail: "Path must begin with /, Path cannot contain ?"},
 		{status: 422, code: 10008, method: "POST", path: "/v3/routes", body: route("x", "/"), detail: "Path cannot be exactly /"},
@@ -120,12 +126,16 @@ func TestAWrongBodyIsRefusedInTheRealWords(t *testing.T) {
 		{status: 422, code: 10008, method: "POST", path: "/v3/service_instances", body: provided("parameters", "x"), detail: "Unknown field(s): 'parameters'"},
 		{status: 422, code: 10008, method: "PATCH", path: es, body: obj{"relationships": obj{"service_plan": toOne(w.guid("/v3/service_plans?names=small-ha-7.x"))}}, detail: "The service does not support changing plans."},
 		{status: 403, code: 330002, method: "POST", path: es + "/relationships/shared_spaces", body: obj{"data": []obj{{"guid": w.space}}}, detail: "Feature Disabled: service_instance_sharing"},
-		{status: 422, code: 10008, method: "PATCH", path: app + "/processes/web", body: health(obj{"endpoint": "nope", "timeout": 0}),
-			detail: "Health check timeout must be greater than or equal to 1, Health check endpoint must be a valid URI path"},
+		{
+			status: 422, code: 10008, method: "PATCH", path: app + "/processes/web", body: health(obj{"endpoint": "nope", "timeout": 0}),
+			detail: "Health check timeout must be greater than or equal to 1, Health check endpoint must be a valid URI path",
+		},
 		{status: 422, code: 10008, method: "PATCH", path: app + "/processes/web", body: obj{"readiness_health_check": obj{"type": "tcp"}}, detail: `Readiness health check type must be "port", "process", or "http"`},
 		{status: 422, code: 10008, method: "POST", path: app + "/processes/web/actions/scale", body: obj{"memory_in_mb": 0}, detail: "Memory in mb must be greater than 0"},
-		{status: 422, code: 10008, method: "PATCH", path: app + "/environment_variables", body: obj{"var": obj{"VMC_X": "1", "vcap_x": "1", "PORT": "1"}},
-			detail: "Environment variables cannot set PORT, Environment variables cannot start with VMC_, Environment variables cannot start with VCAP_"},
+		{
+			status: 422, code: 10008, method: "PATCH", path: app + "/environment_variables", body: obj{"var": obj{"VMC_X": "1", "vcap_x": "1", "PORT": "1"}},
+			detail: "Environment variables cannot set PORT, Environment variables cannot start with VMC_, Environment variables cannot start with VCAP_",
+		},
 	} {
 		out := w.must(c.status, c.method, c.path, c.body)
 		e := out["errors"].([]any)[0].(obj)
@@ -135,9 +145,9 @@ func TestAWrongBodyIsRefusedInTheRealWords(t *testing.T) {
 	}
 }
 
-// Cloud Foundry v3 API docs, "Update a process"; ccng: app/actions/process_update.rb: what is not named stays, the
-// endpoint of a check that is not http goes, and nothing changes while a deployment is in flight.
-func TestAProcessUpdateChangesWhatItNames(t *testing.T) {
+// Cloud Foundry v3 API docs, "Update a process"; ccng: app/actions/process_update.rb: values that are not given stay,
+// the endpoint of a check that is not http is removed, and nothing changes while a deployment is in flight.
+func TestAProcessUpdateChangesOnlyTheGivenValues(t *testing.T) {
 	w := start(t)
 	blue := w.app("search-api")
 	at := "/v3/apps/" + blue + "/processes/web"
@@ -151,7 +161,7 @@ func TestAProcessUpdateChangesWhatItNames(t *testing.T) {
 		t.Errorf("after a new type: %v", got)
 	}
 	if got := check(obj{"type": "http"}); got["data"].(obj)["endpoint"] != "/" {
-		t.Errorf("back at http: %v, want the endpoint gone", got)
+		t.Errorf("back at http: %v, want the default endpoint", got)
 	}
 	w.must(201, "POST", "/v3/deployments", obj{"relationships": obj{"app": toOne(blue)}})
 	w.refused(422, 10008, "Cannot update this process while a deployment is in flight.", "PATCH", at, obj{"health_check": obj{"type": "process"}})

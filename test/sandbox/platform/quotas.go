@@ -127,7 +127,7 @@ func (p *Platform) usage(in func(*space) bool) obj {
 	}
 }
 
-// memoryFits answers as a process that would exceed a quota (ccng: app/models/runtime/constraints/max_memory_policy.rb).
+// memoryFits fails if the instances would exceed a quota (ccng: app/models/runtime/constraints/max_memory_policy.rb).
 func (p *Platform) memoryFits(s *space, more, instances int) error {
 	check := func(q *quota, used obj, memory, count string) error {
 		if q == nil {

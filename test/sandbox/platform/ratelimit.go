@@ -2,43 +2,44 @@ package platform
 
 import (
 	"encoding/json"
+	"net"
 	"net/http"
 	"regexp"
 	"strconv"
 	"time"
 )
 
-// rateLimiter counts requests for each user, and for each address of who has not logged in, in windows of an hour
+// rateLimiter counts the requests of each user, and of each address without a token, in windows of an hour
 // (ccng: middleware/base_rate_limiter.rb, middleware/rate_limiter.rb). The real one is off unless an operator turns it
-// on, with 20,000 requests for a user and 1,000 for an address, and counts in each of its processes for itself: there is
-// one process here.
+// on, with 20,000 requests for a user and 1,000 for an address, and each of its processes counts separately: here
+// there is one.
 type rateLimiter struct {
-	user, address int // 0 of both: off
+	user, address int // limits; off if both are 0
 	windows       map[string]*rateWindow
 	refused       int
 }
 
-// LimitRate grants each user so many requests in an hour from now on; 0 grants any number. It forgets what was counted.
+// LimitRate limits each user to so many requests in an hour from now on; 0 removes the limit. The counts start at zero.
 func (p *Platform) LimitRate(requests int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	*p.limits = rateLimiter{user: requests, address: p.limits.address, windows: map[string]*rateWindow{}}
 }
 
-// RateLimit is that limit, and how many requests were refused because of it.
+// RateLimit is the limit for a user, and how many requests were refused because of it.
 func (p *Platform) RateLimit() (requests, refused int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.limits.user, p.limits.refused
 }
 
-// rateWindow ends with a whole second, so that there is always one left at least.
+// rateWindow ends at a whole second, so that there is always at least one second left.
 type rateWindow struct {
 	count int
 	ends  int64
 }
 
-// count is how many requests there were in this window, and how many seconds are left of it.
+// count counts a request. It returns how many there were in this window, and how many seconds of the window are left.
 func (l *rateLimiter) count(key string, now, lasts int64) (requests int, left int64) {
 	window := l.windows[key]
 	if window == nil || now >= window.ends {
@@ -51,11 +52,11 @@ func (l *rateLimiter) count(key string, now, lasts int64) (requests int, left in
 
 const rateInterval = time.Hour
 
-// freeOfLimits are counted for nobody.
+// freeOfLimits are the paths that are not counted.
 var freeOfLimits = regexp.MustCompile(`^(?:/v3|/|/healthz)$`)
 
-// admit counts a request and tells whether it may pass; if not, it has been refused. The headers tell a client how much is
-// left, in tenths of the limit, since the real one only estimates it.
+// admit counts a request and reports whether it may pass. If not, it has been answered. The headers say how many are left,
+// in tenths of the limit, because the real one only estimates it.
 func (l *rateLimiter) admit(p *Platform, w http.ResponseWriter, r *http.Request) bool {
 	now := p.now()
 	p.mu.Lock()
@@ -63,10 +64,11 @@ func (l *rateLimiter) admit(p *Platform, w http.ResponseWriter, r *http.Request)
 		p.mu.Unlock()
 		return true
 	}
-	key, limit, code, title, words := hostWithoutPort(r.RemoteAddr), l.address, 10014, "CF-IPBasedRateLimitExceeded",
+	address, _, _ := net.SplitHostPort(r.RemoteAddr)
+	key, limit, code, title, words := address, l.address, 10014, "CF-IPBasedRateLimitExceeded",
 		"Rate Limit Exceeded: Unauthenticated requests from this IP address have exceeded the limit. Please log in."
-	if a, err := p.authenticate(r.Header.Get("Authorization"), now); err == nil {
-		key, limit, code, title, words = a.guid, l.user, 10013, "CF-RateLimitExceeded", "Rate Limit Exceeded"
+	if a, err := p.uaa.Authenticate(r.Header.Get("Authorization"), now); err == nil {
+		key, limit, code, title, words = a.GUID, l.user, 10013, "CF-RateLimitExceeded", "Rate Limit Exceeded"
 	}
 	if limit == 0 {
 		p.mu.Unlock()
@@ -86,7 +88,7 @@ func (l *rateLimiter) admit(p *Platform, w http.ResponseWriter, r *http.Request)
 		return true
 	}
 	h.Set("Retry-After", strconv.FormatInt(left, 10))
-	h.Set("Content-Type", "text/plain; charset=utf-8") // the body is JSON all the same
+	h.Set("Content-Type", "text/plain; charset=utf-8") // although the body is JSON
 	w.WriteHeader(http.StatusTooManyRequests)
 	body, _ := json.Marshal(presentErrors(apiErrors{{http.StatusTooManyRequests, code, title, words}}))
 	_, _ = w.Write(body)

@@ -26,7 +26,7 @@ func (w *world) head(path, token string) (*http.Response, string) {
 }
 
 // ccng: middleware/base_rate_limiter.rb: the headers on every answer, 429 with Retry-After for the rest of the window,
-// JSON that says it is text; a user's requests are not an address's; the root and /v3 are free.
+// JSON with the content type of text; requests with a token do not count for the address; the root and /v3 are not counted.
 func TestRequestsBeyondTheLimitAre429UntilTheWindowEnds(t *testing.T) {
 	c := clock.New(1)
 	w := start(t, func(o *Options, _ *World) {

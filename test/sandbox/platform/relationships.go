@@ -20,8 +20,8 @@ func (r relationship) guid() string {
 	return r.Data.GUID
 }
 
-// relationshipProblems is what is wrong with the relationships of a request that creates something, all of which must be
-// named (ccng: app/messages/validators.rb, RelationshipValidator and ToOneRelationshipValidator).
+// relationshipProblems is what is wrong with the relationships of a request that creates a resource. All of them are
+// required (ccng: app/messages/validators.rb, RelationshipValidator and ToOneRelationshipValidator).
 func relationshipProblems(f fields, names ...string) []string {
 	var given map[string]json.RawMessage
 	if json.Unmarshal(f["relationships"], &given) != nil || given == nil {

@@ -5,10 +5,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
 )
 
 // revision is what an app was started with: its droplet, environment and commands. A start, a restart and a deployment
-// make one, unless nothing has changed since the last (ccng: app/actions/revision_resolver.rb); sidecars there are none.
+// make one, unless nothing has changed since the last (ccng: app/actions/revision_resolver.rb). There are no sidecars.
 type revision struct {
 	record
 	app         *app
@@ -30,7 +32,7 @@ func (p *Platform) revisionRoutes(on func(string, handler)) {
 		return c.reply(200, presentRevision(c, v))
 	}))
 	on("GET /v3/revisions/{guid}/environment_variables", withRevision(func(c *call, v *revision) error {
-		if c.user.readOnly {
+		if c.user.ReadOnly {
 			return notAuthorized()
 		}
 		c.event("audit.app.revision.environment_variables.show", "app", &v.app.record, v.app.space, obj{"revision_guid": v.guid})
@@ -62,7 +64,7 @@ func listRevisions(c *call, a *app) error {
 	return c.reply(200, out)
 }
 
-// listDeployedRevisions are those that started processes run.
+// listDeployedRevisions lists the revisions that started processes run.
 func listDeployedRevisions(c *call, a *app) error {
 	q, err := c.query(listing{})
 	if err != nil {
@@ -98,8 +100,8 @@ func (p *Platform) latestRevision(a *app) *revision {
 	return all[len(all)-1]
 }
 
-// revise notes what the app is about to run, if that is new. Where it goes back to a revision, words say so.
-func (p *Platform) revise(by *account, a *app, words ...string) {
+// revise makes a revision of what the app is about to run, if that has changed. Words are more reasons, such as a rollback.
+func (p *Platform) revise(by *uaa.Account, a *app, words ...string) {
 	if !a.features["revisions"] || a.droplet == nil {
 		return
 	}
@@ -124,7 +126,7 @@ func (p *Platform) commands(a *app) map[string]*string {
 	return out
 }
 
-// changes are why the next one is another.
+// changes are the differences to the next revision, in the words of its description.
 func (v *revision) changes(next *revision) []string {
 	var reasons []string
 	if next.droplet != v.droplet {
@@ -134,13 +136,13 @@ func (v *revision) changes(next *revision) []string {
 		reasons = append(reasons, "New environment variables deployed.")
 	}
 	for _, kind := range sortedKeys(next.commands) {
-		old, new := v.commands[kind], next.commands[kind]
+		was, is := v.commands[kind], next.commands[kind]
 		switch {
-		case old == nil && new != nil:
+		case was == nil && is != nil:
 			reasons = append(reasons, "Custom start command added for '"+kind+"' process.")
-		case old != nil && new == nil:
+		case was != nil && is == nil:
 			reasons = append(reasons, "Custom start command removed for '"+kind+"' process.")
-		case old != nil && *old != *new:
+		case was != nil && *was != *is:
 			reasons = append(reasons, "Custom start command updated for '"+kind+"' process.")
 		}
 	}
@@ -148,7 +150,7 @@ func (v *revision) changes(next *revision) []string {
 	return reasons
 }
 
-// revisionAsked is the revision that a deployment shall go back to; nil if it names none.
+// revisionAsked is the revision to which a deployment rolls back; nil if the request names none.
 func revisionAsked(c *call, a *app, raw json.RawMessage) (*revision, error) {
 	var asked struct {
 		GUID string `json:"guid"`

@@ -3,8 +3,8 @@ package platform
 import "testing"
 
 // Cloud Foundry v3 API docs, "Revisions"; ccng: app/actions/revision_resolver.rb, and db/migrations: apps have them unless
-// somebody turns them off. A start that changes nothing makes none, and a deployment goes back to one with its
-// environment, but not with its bindings.
+// they are turned off. A start without changes makes none, and a deployment to an old one restores its environment, but not
+// its bindings.
 func TestAStartThatChangesSomethingMakesARevision(t *testing.T) {
 	w := start(t)
 	blue := w.app("search-api")

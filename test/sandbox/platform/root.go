@@ -5,7 +5,7 @@ import "strings"
 // CC API version whose behaviour is modelled.
 const apiVersion = "3.228.0"
 
-// root is what every client reads first (ccng: app/controllers/runtime/root_controller.rb).
+// root is the first answer that every client reads (ccng: app/controllers/runtime/root_controller.rb).
 func root(c *call) error {
 	ws := "ws" + strings.TrimPrefix(c.base, "http")
 	return c.reply(200, obj{"links": obj{
@@ -41,7 +41,7 @@ func rootV3(c *call) error {
 	return c.reply(200, obj{"links": links})
 }
 
-// info is of ccng: app/presenters/v3/info_presenter.rb.
+// info follows ccng: app/presenters/v3/info_presenter.rb.
 func info(c *call) error {
 	limits := obj{"enabled": false, "general_limit": "", "reset_interval_in_minutes": ""}
 	if n := c.p.limits.user; n > 0 {

@@ -82,7 +82,7 @@ func presentRouteBinding(c *call, b *routeBinding) obj {
 }
 
 // createRouteBinding binds a user-provided service to a route (ccng: app/actions/service_route_binding_create.rb).
-// Route services of brokers are not in the marketplace here.
+// There are no route services of brokers here.
 func createRouteBinding(c *call) error {
 	var body struct {
 		Parameters    json.RawMessage `json:"parameters"`

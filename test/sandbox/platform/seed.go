@@ -1,9 +1,14 @@
 package platform
 
-import "fmt"
+import (
+	"fmt"
 
-// Seed puts a world into the platform, without delays: its services are provisioned, its apps run and are routed when
-// it comes back. It may be called once.
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
+)
+
+// Seed creates a world in the platform, without delays: when it returns, services are provisioned, and apps run and are
+// routed. It may be called once.
 func (p *Platform) Seed(w World) error {
 	p.mu.Lock()
 	p.seedSpace(w)
@@ -13,14 +18,16 @@ func (p *Platform) Seed(w World) error {
 		p.mu.Unlock()
 		return err
 	}
-	var starting []*instance
+	var starting []*diego.LRP
 	for _, a := range w.Apps {
 		started, err := p.seedApp(s, a)
 		if err != nil {
 			p.mu.Unlock()
 			return fmt.Errorf("seed app %s: %w", a.Name, err)
 		}
-		starting = append(starting, started...)
+		if started != nil {
+			starting = append(starting, started)
+		}
 	}
 	if err := p.seedLinks(w); err != nil {
 		p.mu.Unlock()
@@ -29,18 +36,14 @@ func (p *Platform) Seed(w World) error {
 	p.events = table[*event]{}
 	p.mu.Unlock()
 
-	for _, in := range starting { // programs start without the lock
-		if err := in.start(); err != nil {
-			return fmt.Errorf("start %s/%d: %w", in.lrp.appName, in.index, err)
+	for _, l := range starting { // Boot takes the lock
+		if err := l.Boot(); err != nil {
+			return err
 		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, in := range starting {
-		in.state = "RUNNING"
-		go in.watch()
-	}
-	p.rerouteAfter(false)
+	p.router.SetNow(p.endpoints())
 	return nil
 }
 
@@ -59,13 +62,16 @@ func (p *Platform) seedSpace(w World) {
 		p.domains.add(&domain{record: p.newRecord(name)})
 	}
 	for _, u := range w.Users {
-		p.accounts[u.Name] = &account{guid: p.newGUID(), name: u.Name, secret: u.Password, readOnly: u.ReadOnly}
-		p.grantRole(s, p.accounts[u.Name])
+		p.seedAccount(s, &uaa.Account{GUID: p.newGUID(), Name: u.Name, Secret: u.Password, ReadOnly: u.ReadOnly})
 	}
 	for _, v := range w.Clients {
-		p.accounts[v.ID] = &account{guid: p.newGUID(), name: v.ID, secret: v.Secret, client: true}
-		p.grantRole(s, p.accounts[v.ID])
+		p.seedAccount(s, &uaa.Account{GUID: p.newGUID(), Name: v.ID, Secret: v.Secret, Client: true})
 	}
+}
+
+func (p *Platform) seedAccount(s *space, a *uaa.Account) {
+	p.uaa.Add(a)
+	p.grantRole(s, a)
 }
 
 func (p *Platform) seedMarket(offerings []Offering) {
@@ -112,13 +118,12 @@ func (p *Platform) seedServices(in *space, services []Service) error {
 	return nil
 }
 
-func (p *Platform) seedApp(in *space, w App) ([]*instance, error) {
+func (p *Platform) seedApp(in *space, w App) (*diego.LRP, error) {
 	a, err := p.newApp(nil, in, w.Name, "docker", metadata{})
 	if err != nil {
 		return nil, err
 	}
-	a.env, p.manifests[w.Name] = copyOf(w.Env), w
-	a.labels, a.annotations = copyOf(w.Labels), copyOf(w.Annotations)
+	a.env, a.labels, a.annotations = copyOf(w.Env), copyOf(w.Labels), copyOf(w.Annotations)
 	v := &pkg{record: p.newRecord(""), app: a, kind: "docker", state: "READY", image: w.Image, username: w.DockerUser, password: w.DockerPassword}
 	p.packages.add(v)
 	a.droplet = &droplet{record: p.newRecord(""), app: a, pkg: v, state: "STAGED", image: w.Image, lifecycle: "docker"}
@@ -155,15 +160,8 @@ func (p *Platform) seedApp(in *space, w App) ([]*instance, error) {
 	p.revise(nil, a)
 	a.started = true
 	web.version, web.revision = p.newGUID(), p.latestRevision(a)
-	l := &lrp{
-		p: p, process: web, appGUID: a.guid, appName: a.name, image: w.Image, env: p.runningEnv(a, web), health: web.health, desired: w.Instances,
-	}
-	web.lrp = l
-	p.lrps[l] = true
-	for i := range w.Instances {
-		l.newInstance(i, 0)
-	}
-	return l.instances, nil
+	web.lrp = p.diego.Place(p.desired(web), w.Instances)
+	return web.lrp, nil
 }
 
 func (p *Platform) seedLinks(w World) error {

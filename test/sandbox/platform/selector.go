@@ -13,7 +13,7 @@ type requirement struct {
 	values []string
 }
 
-// The forms of a requirement, to the blank (ccng: app/models/helpers/metadata_helpers.rb).
+// The forms of a requirement, with the spaces that they allow (ccng: app/models/helpers/metadata_helpers.rb).
 var (
 	selectorParts = regexp.MustCompile(`(?:\(.*?\)|[^,])+`)
 	setForm       = regexp.MustCompile(`^(.*?) (in|notin) \((.*)\)$`)

@@ -5,9 +5,11 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
 )
 
-// serviceBody is what a creation or an update of a service instance may say.
+// serviceBody is the body of a request that creates or updates a service instance.
 type serviceBody struct {
 	Type            string          `json:"type"`
 	Name            *string         `json:"name"`
@@ -60,7 +62,7 @@ func createService(c *call) error {
 	return createUserProvided(c, body, meta, in)
 }
 
-// problems: ccng: app/messages/service_instance_create_managed_message.rb, service_instance_create_user_provided_message.rb.
+// problems follows ccng: app/messages/service_instance_create_managed_message.rb, service_instance_create_user_provided_message.rb.
 func (b serviceBody) problems(f fields, keys []string) []string {
 	to := []string{"space"}
 	if b.Type == "managed" {
@@ -79,7 +81,7 @@ func (b serviceBody) problems(f fields, keys []string) []string {
 	return append(problems, b.addressProblems()...)
 }
 
-// addressProblems are of the addresses of a user-provided service.
+// addressProblems is what is wrong with the addresses of a user-provided service.
 func (b serviceBody) addressProblems() []string {
 	var problems []string
 	wrong := func(address *string) bool {
@@ -129,7 +131,7 @@ func (p *Platform) serviceNameFree(in *space, name string, but *service) error {
 	return nil
 }
 
-// createManaged makes the instance at once, and provisions it by a job (ccng: app/actions/v3/service_instance_create_managed.rb).
+// createManaged creates the instance at once, and provisions it in a job (ccng: app/actions/v3/service_instance_create_managed.rb).
 func createManaged(c *call, body serviceBody, meta metadata, in *space) error {
 	v, ok := c.p.plans.get(body.Relationships.ServicePlan.guid())
 	if !ok {
@@ -139,7 +141,7 @@ func createManaged(c *call, body serviceBody, meta metadata, in *space) error {
 		return unprocessable("Invalid service plan. The service plan '%s' with guid '%s' has been removed from the service broker's catalog. "+
 			"It is not possible to create new service instances using this plan.", v.name, v.guid)
 	}
-	// A managed instance whose creation failed gives its name free.
+	// A managed instance whose creation failed does not occupy its name.
 	if old, found := c.p.services.find(func(s *service) bool { return s.space == in && s.name == *body.Name }); found &&
 		old.plan != nil && old.last.kind == "create" && old.last.state == "failed" {
 		c.p.services.delete(old.guid)
@@ -175,8 +177,8 @@ func (p *Platform) servicesFit(in *space) error {
 	return nil
 }
 
-// provision asks the broker, which works asynchronously: the job polls until it is done.
-func (p *Platform) provision(by *account, s *service, j *job) {
+// provision calls the broker, which works asynchronously: the job polls until it has finished.
+func (p *Platform) provision(by *uaa.Account, s *service, j *job) {
 	p.after(p.jobTime(), func() {
 		s.last.state, s.last.updated = "in progress", p.now()
 		s.last.description = "Provision operation in progress"
@@ -192,7 +194,7 @@ func (p *Platform) provision(by *account, s *service, j *job) {
 	})
 }
 
-func (p *Platform) provisioned(by *account, s *service, j *job, err error) {
+func (p *Platform) provisioned(by *uaa.Account, s *service, j *job, err error) {
 	s.last.updated, s.updated = p.now(), p.now()
 	if err != nil {
 		s.last.state, s.last.description = "failed", err.Error()

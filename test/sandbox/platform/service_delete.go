@@ -1,6 +1,10 @@
 package platform
 
-// deleteService takes the bindings, keys and route bindings with it (ccng: app/actions/v3/service_instance_delete.rb).
+import (
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
+)
+
+// deleteService deletes the bindings, keys and route bindings, too (ccng: app/actions/v3/service_instance_delete.rb).
 func deleteService(c *call, s *service) error {
 	if s.last.inProgress() && !(s.last.kind == "create" && s.last.state == "in progress") {
 		return unprocessable("There is an operation in progress for the service instance.")
@@ -23,7 +27,7 @@ func (p *Platform) cascade(s *service) {
 	p.reroute()
 }
 
-func (p *Platform) deprovision(by *account, s *service, j *job) {
+func (p *Platform) deprovision(by *uaa.Account, s *service, j *job) {
 	now := p.now()
 	bound := p.bindings.where(func(b *binding) bool { return b.service == s })
 	if err := p.unbindLater(bound); err != nil {
@@ -51,8 +55,8 @@ func (p *Platform) deprovision(by *account, s *service, j *job) {
 	})
 }
 
-// unbindLater is a broker that unbinds asynchronously: the bindings go after a while, and whoever wanted to delete what
-// they belong to has failed, and may try again (ccng: app/actions/mixins/bindings_delete.rb).
+// unbindLater is a broker that unbinds asynchronously: the job that deletes an app or a service fails, the bindings
+// disappear after a while, and then a second deletion succeeds (ccng: app/actions/mixins/bindings_delete.rb).
 func (p *Platform) unbindLater(bindings []*binding) error {
 	var first error
 	for _, b := range bindings {

@@ -26,9 +26,9 @@ func updateService(c *call, s *service) error {
 	return updateManaged(c, s, f, body, meta)
 }
 
-// updateUserProvided: whatever is named is stored, null too, and reaches the bindings
-// (ccng: app/actions/service_instance_update_user_provided.rb). Metadata alone is judged against its limits first,
-// since the real one rolls the whole transaction back.
+// updateUserProvided stores every value that is given, null too, and updates the bindings
+// (ccng: app/actions/service_instance_update_user_provided.rb). The limits of metadata are checked first, because
+// the real one rolls the whole transaction back.
 func updateUserProvided(c *call, s *service, f fields, body serviceBody, meta metadata) error {
 	if f.has("name") {
 		if err := c.p.serviceNameFree(s.space, *body.Name, s); err != nil {
@@ -72,8 +72,8 @@ func updateUserProvided(c *call, s *service, f fields, body serviceBody, meta me
 	return c.reply(200, presentService(c, s))
 }
 
-// updateManaged is a job only if the broker has to hear of it (ccng: app/actions/v3/service_instance_update_managed.rb).
-// Metadata alone may change while an operation is in progress, unless that is a deletion.
+// updateManaged starts a job only if the broker must be called (ccng: app/actions/v3/service_instance_update_managed.rb).
+// Only metadata may change while an operation is in progress, unless that is a deletion.
 func updateManaged(c *call, s *service, f fields, body serviceBody, meta metadata) error {
 	if s.last.kind == "create" && s.last.state == "failed" {
 		return &apiError{404, 60004, "CF-ServiceInstanceNotFound", "The service instance could not be found: " + s.name}
@@ -97,7 +97,7 @@ func updateManaged(c *call, s *service, f fields, body serviceBody, meta metadat
 	}
 	if f.has("name") {
 		if c.p.serviceNameFree(s.space, *body.Name, s) != nil {
-			return unprocessable("The service instance name is taken: %s", *body.Name) // without the full stop, here
+			return unprocessable("The service instance name is taken: %s", *body.Name) // here without the full stop
 		}
 	}
 	apply := func() error {
@@ -107,7 +107,7 @@ func updateManaged(c *call, s *service, f fields, body serviceBody, meta metadat
 		if f.has("name") {
 			s.name = *body.Name
 		}
-		if f.has("tags") { // null too: it wipes them
+		if f.has("tags") { // null, too: it removes them
 			s.tags = body.Tags
 		}
 		s.plan, s.updated = to, c.p.now()

@@ -14,7 +14,7 @@ func (p *Platform) serviceRoutes(on func(string, handler)) {
 		if s.plan != nil {
 			return notFound("Service instance")
 		}
-		if c.user.readOnly {
+		if c.user.ReadOnly {
 			return notAuthorized()
 		}
 		c.event("audit.user_provided_service_instance.show", "user_provided_service_instance", &s.record, s.space, nil)
@@ -27,9 +27,9 @@ func (p *Platform) serviceRoutes(on func(string, handler)) {
 		return &apiError{400, 120004, "CF-ServiceFetchInstanceParametersNotSupported", "This service does not support fetching service instance parameters."}
 	}))
 	on("GET /v3/service_instances/{guid}/permissions", withService(func(c *call, _ *service) error {
-		return c.reply(200, obj{"manage": !c.user.readOnly, "read": true})
+		return c.reply(200, obj{"manage": !c.user.ReadOnly, "read": true})
 	}))
-	// Sharing is off, as it is on a platform whose operator has not turned it on (ccng: app/models/runtime/feature_flag.rb).
+	// Sharing is off, which is the default (ccng: app/models/runtime/feature_flag.rb).
 	on("POST /v3/service_instances/{guid}/relationships/shared_spaces", func(*call) error {
 		return &apiError{403, 330002, "CF-FeatureDisabled", "Feature Disabled: service_instance_sharing"}
 	})
@@ -61,7 +61,8 @@ func listServices(c *call) error {
 		filters: []string{"type", "fields", "names", "space_guids", "organization_guids", "service_plan_guids", "service_plan_names"},
 		order:   []string{"name"},
 		fields: []fieldset{
-			{"space", []string{"guid", "name", "relationships.organization"}}, {"space.organization", []string{"name", "guid"}},
+			{"space", []string{"guid", "name", "relationships.organization"}},
+			{"space.organization", []string{"name", "guid"}},
 			{"service_plan", []string{"guid", "name", "relationships.service_offering"}},
 			{"service_plan.service_offering", []string{"name", "guid", "description", "documentation_url", "tags", "relationships.service_broker"}},
 			{"service_plan.service_offering.service_broker", []string{"name", "guid"}},
@@ -90,7 +91,9 @@ func showService(c *call, s *service) error {
 	q, err := c.query(listing{
 		single: true, filters: []string{"fields"},
 		fields: []fieldset{
-			{"space", []string{"name", "guid"}}, {"space.organization", []string{"name", "guid"}}, {"service_plan", []string{"name", "guid"}},
+			{"space", []string{"name", "guid"}},
+			{"space.organization", []string{"name", "guid"}},
+			{"service_plan", []string{"name", "guid"}},
 			{"service_plan.service_offering", []string{"name", "guid", "description", "tags", "documentation_url"}},
 			{"service_plan.service_offering.service_broker", []string{"name", "guid"}},
 		},
@@ -105,7 +108,7 @@ func showService(c *call, s *service) error {
 	return c.reply(200, out)
 }
 
-// includeServiceFields answers the fields[…] of service instances (ccng: app/decorators/field_service_instance_*.rb).
+// includeServiceFields adds what fields[…] requests of service instances (ccng: app/decorators/field_service_instance_*.rb).
 func includeServiceFields(c *call, q *query, page []*service) obj {
 	managed := slices.DeleteFunc(slices.Clone(page), func(s *service) bool { return s.plan == nil })
 	out := obj{}

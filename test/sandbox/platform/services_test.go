@@ -57,7 +57,7 @@ func TestAManagedServiceIsProvisionedByAJob(t *testing.T) {
 
 // Cloud Foundry v3 API docs, "Create a service instance"; ccng: app/actions/v3/service_instance_create_managed.rb,
 // app/jobs/v3/create_service_instance_job.rb, and service_instance_update_managed.rb: raise_if_invalid_state!
-func TestAFailedCreationKeepsTheBrokersWordsAndGivesTheNameFree(t *testing.T) {
+func TestAFailedCreationKeepsTheBrokersMessageAndFreesTheName(t *testing.T) {
 	w := start(t)
 	w.broker.refuse = "no capacity in eu-west-1"
 	out := w.job("POST", "/v3/service_instances", w.managed("new", "small-ha-7.x"))
@@ -73,12 +73,12 @@ func TestAFailedCreationKeepsTheBrokersWordsAndGivesTheNameFree(t *testing.T) {
 	w.broker.refuse = ""
 	w.done("POST", "/v3/service_instances", w.managed("new", "small-ha-7.x"))
 	if w.service("new") == failed["guid"] {
-		t.Error("the failed instance came back to life")
+		t.Error("the failed instance exists again")
 	}
 }
 
-// ccng: app/messages/service_instance_update_managed_message.rb: a key with null is requested
-func TestATagsKeyWithNullWipesTheTags(t *testing.T) {
+// ccng: app/messages/service_instance_update_managed_message.rb: a key with null counts as given
+func TestATagsKeyWithNullRemovesTheTags(t *testing.T) {
 	w := start(t)
 	body := w.managed("new", "small-ha-7.x")
 	body["tags"] = []string{"a"}
@@ -93,7 +93,7 @@ func TestATagsKeyWithNullWipesTheTags(t *testing.T) {
 }
 
 // ccng: app/actions/service_instance_update_user_provided.rb
-func TestAUserProvidedServicesNullsReachItsBindings(t *testing.T) {
+func TestAUserProvidedServicesNullsAreInItsBindings(t *testing.T) {
 	w := start(t)
 	splunk := w.service("digitalmarketplace_splunk")
 	b := w.guid("/v3/service_credential_bindings?service_instance_guids=" + splunk)
@@ -101,7 +101,7 @@ func TestAUserProvidedServicesNullsReachItsBindings(t *testing.T) {
 		return w.must(200, "GET", "/v3/service_credential_bindings/"+b+"/details", nil)["syslog_drain_url"]
 	}
 	if details() == nil {
-		t.Fatal("no drain to begin with")
+		t.Fatal("no drain before the update")
 	}
 	w.must(200, "PATCH", "/v3/service_instances/"+splunk, obj{"name": "renamed", "syslog_drain_url": nil})
 	if got := details(); got != nil {
@@ -110,7 +110,7 @@ func TestAUserProvidedServicesNullsReachItsBindings(t *testing.T) {
 }
 
 // ccng: app/actions/v3/service_instance_delete.rb
-func TestDeletingAServiceTakesItsBindingsAndKeysWithIt(t *testing.T) {
+func TestDeletingAServiceDeletesItsBindingsAndKeys(t *testing.T) {
 	w := start(t)
 	es := w.service("search_api_elasticsearch")
 	w.done("POST", "/v3/service_credential_bindings", obj{"type": "key", "name": "k", "relationships": obj{"service_instance": toOne(es)}})
@@ -134,7 +134,7 @@ func TestBindingNamesAreUniqueForAnAppAndFixed(t *testing.T) {
 	w.must(201, "POST", "/v3/service_instances", w.userProvided("ups"))
 	w.refused(422, 10008, "The app already has a binding with name 'mine'.", "POST", "/v3/service_credential_bindings", w.bind(blue, w.service("ups"), "mine"))
 	w.must(201, "POST", "/v3/service_credential_bindings", w.bind(blue, w.service("ups"), ""))
-	// apply_manifest skips a binding that is there, whatever name it wants (ccng: app/actions/app_apply_manifest.rb).
+	// apply_manifest skips a service that is bound, even under another name (ccng: app/actions/app_apply_manifest.rb).
 	w.done("POST", "/v3/spaces/"+w.space+"/actions/apply_manifest", manifestFor("search-api", "  services: [{name: new, binding_name: yours}]\n"))
 	if b := w.one("/v3/service_credential_bindings?app_guids=" + blue + "&service_instance_guids=" + es); b["name"] != "mine" {
 		t.Errorf("binding: %v", b["name"])

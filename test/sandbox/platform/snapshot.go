@@ -57,8 +57,8 @@ func (p *Platform) snapshotApp(a *app) obj {
 	for _, v := range p.processesOf(a) {
 		one := obj{"type": v.kind, "instances": v.instances, "memory_in_mb": v.memory, "disk_in_mb": v.disk, "health_check": v.health.kind, "endpoint": v.health.endpoint}
 		running := []string{}
-		for _, row := range p.instanceRows(v) {
-			running = append(running, row.state)
+		for _, row := range p.rows(v) {
+			running = append(running, row.State)
 		}
 		one["states"] = running
 		processes = append(processes, one)

@@ -66,7 +66,7 @@ func (p *Platform) spaceRoutes(on func(string, handler)) {
 		return c.reply(200, presentSpaceQuota(c, q))
 	})
 	for _, path := range []string{"buildpacks", "stacks", "isolation_segments", "security_groups"} {
-		on("GET /v3/"+path, func(c *call) error { return emptyList(c, nil) }) // not modelled: there are none
+		on("GET /v3/"+path, func(c *call) error { return emptyList(c, nil) }) // not modelled, always empty
 	}
 	on("GET /v3/feature_flags", listFlags)
 	on("GET /v3/feature_flags/{guid}", showFlag)
@@ -143,7 +143,7 @@ func listSpaces(c *call) error {
 	return c.reply(200, out)
 }
 
-// uniquely presents what rows refer to, each once.
+// uniquely presents the resources to which rows refer, each once.
 func uniquely[T row, U row](c *call, rows []T, of func(T) U, present func(*call, U) obj) []obj {
 	seen := map[string]bool{}
 	out := []obj{}
@@ -182,7 +182,7 @@ func listDomains(c *call) error {
 		return err
 	}
 	_, out := list(c, q, c.p.domains.where(func(d *domain) bool {
-		return q.has("names", d.name) && !q.asked("organization_guids") // shared domains belong to none
+		return q.has("names", d.name) && !q.asked("organization_guids") // shared domains belong to no organisation
 	}), presentDomain)
 	return c.reply(200, out)
 }

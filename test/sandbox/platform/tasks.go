@@ -61,9 +61,9 @@ func presentTask(c *call, t *task) obj {
 	return out
 }
 
-// createTask runs a command. Nothing really runs here: "false" and "exit N" fail, "sleep N" takes N seconds, "env" writes
-// the task's environment to the log, which is the app's as of now (ccng: lib/cloud_controller/diego/task_environment.rb),
-// and anything else succeeds after TaskTime.
+// createTask simulates a command: "false" and "exit N" fail, "sleep N" takes N seconds, "env" writes the task's environment
+// to the log, which is the app's of now (ccng: lib/cloud_controller/diego/task_environment.rb), and everything else succeeds
+// after TaskTime.
 func createTask(c *call, a *app) error {
 	var body struct {
 		Name     string          `json:"name"`
@@ -133,12 +133,12 @@ func (p *Platform) runTask(t *task) {
 		t.updated = p.now()
 		t.state = "SUCCEEDED"
 		for _, line := range lines {
-			p.logs.write(t.app.guid, "APP/TASK/"+t.name, "0", false, line)
+			p.logs.Write(t.app.guid, "APP/TASK/"+t.name, "0", false, line)
 		}
 		if len(words) > 0 && (words[0] == "false" || words[0] == "exit" && len(words) > 1 && words[1] != "0") {
 			t.state, t.reason = "FAILED", "APP/TASK/"+t.name+": Exited with status 1"
 		}
-		p.logs.write(t.app.guid, "APP/TASK/"+t.name, "0", false, "Exit status "+map[string]string{"SUCCEEDED": "0", "FAILED": "1"}[t.state])
+		p.logs.Write(t.app.guid, "APP/TASK/"+t.name, "0", false, "Exit status "+map[string]string{"SUCCEEDED": "0", "FAILED": "1"}[t.state])
 	})
 }
 

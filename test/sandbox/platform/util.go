@@ -13,7 +13,7 @@ func contains(list []string, s string) bool { return slices.Contains(list, s) }
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
 
-// capital is a field's name as the Cloud Controller's messages write it: "health_check" becomes "Health check".
+// capital is a field's name as it is in the Cloud Controller's messages: "health_check" becomes "Health check".
 func capital(s string) string {
 	if i := strings.LastIndex(s, "."); i >= 0 {
 		s = s[i+1:]
@@ -41,7 +41,7 @@ func article(kind string) string {
 
 func ptr[T any](v T) *T { return &v }
 
-// orNull is the value, or nothing where there is none.
+// orNull is the value, or nil if it is empty.
 func orNull(s string) any {
 	if s == "" {
 		return nil

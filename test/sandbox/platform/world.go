@@ -1,6 +1,6 @@
 package platform
 
-// World is what stands in the space before anything is asked of it.
+// World is the content of a platform at its start.
 type World struct {
 	Org, Space string
 	Users      []User
@@ -16,13 +16,14 @@ type World struct {
 	Policies      []Policy
 }
 
-// User may log in with a password. Who is read-only has the role of an auditor: no write, no environment, no secrets.
+// User may log in with a password. ReadOnly is the role of an auditor, who may neither write nor see environments and
+// secrets.
 type User struct {
 	Name, Password string
 	ReadOnly       bool
 }
 
-// Client may ask for a token with its own credentials.
+// Client gets a token with its own credentials.
 type Client struct{ ID, Secret string }
 
 // Quota limits; 0 means unlimited.
@@ -32,16 +33,16 @@ type Quota struct {
 	Services, ServiceKeys, Routes, AppTasks int
 }
 
-// Offering is one of the marketplace's, with its plans.
+// Offering is a service offering of the marketplace, with its plans.
 type Offering struct {
 	Name, Description string
 	Tags              []string
 	Plans             []Plan
 	// AllowContextUpdates makes a rename a job that calls the broker (ccng: service_instance_update_managed.rb).
 	AllowContextUpdates bool
-	// PlansFixed refuses to change an instance's plan (ccng: service_instance_update_managed.rb).
+	// PlansFixed refuses changes of an instance's plan (ccng: service_instance_update_managed.rb).
 	PlansFixed bool
-	// BindingsHidden keeps the parameters of bindings to itself (ccng: app/actions/v2/services/service_binding_read.rb).
+	// BindingsHidden refuses to show the parameters of bindings (ccng: app/actions/v2/services/service_binding_read.rb).
 	BindingsHidden bool
 }
 
@@ -49,10 +50,10 @@ type Offering struct {
 type Plan struct {
 	Name, Description string
 	Free              bool
-	Unavailable       bool // withdrawn from the catalogue: existing instances stay
+	Unavailable       bool // withdrawn from the marketplace; existing instances stay
 }
 
-// Service is an instance: managed if it names an offering and plan, user-provided if not.
+// Service is a service instance: managed if it has an offering and a plan, otherwise user-provided.
 type Service struct {
 	Name, Offering, Plan            string
 	Tags                            []string
@@ -60,7 +61,7 @@ type Service struct {
 	SyslogDrainURL, RouteServiceURL string
 }
 
-// App is an app that runs, together with the manifest that its releases apply.
+// App is an app, as its manifest describes it.
 type App struct {
 	Name, Image                 string
 	DockerUser, DockerPassword  string
@@ -68,25 +69,25 @@ type App struct {
 	Env                         map[string]string
 	Services                    []Bound
 	Routes                      []string // "host.domain/path"
-	HealthCheckType             string   // default http where there is an endpoint, else port
+	HealthCheckType             string   // default http if there is an endpoint, otherwise port
 	HealthCheckEndpoint         string
 	Labels, Annotations         map[string]string
 	Stopped                     bool
 }
 
-// Bound is a service of an app's manifest.
+// Bound is a service in an app's manifest.
 type Bound struct{ Name, BindingName string }
 
 // RouteService binds a route to a service that judges its requests.
 type RouteService struct{ Route, Service string }
 
-// Policy lets one app's containers reach another's.
+// Policy allows the containers of one app to connect to those of another.
 type Policy struct {
 	From, To, Protocol  string
 	FirstPort, LastPort int
 }
 
-// DigitalMarketplace is the house's own space of one stage: search-api with its Elasticsearch, its two routes behind an
+// DigitalMarketplace is the Digital Marketplace's space of one stage: search-api with its Elasticsearch, its two routes behind an
 // allow-list, metrics and logs.
 func DigitalMarketplace(stage, user, password string) World {
 	live := "dm-search-api-" + stage + ".cloudapps.digital"
@@ -98,7 +99,7 @@ func DigitalMarketplace(stage, user, password string) World {
 		OrgQuota: Quota{Name: "large", MemoryMB: 102400, Services: 100, Routes: 1000},
 		Offerings: []Offering{{
 			Name: "elasticsearch", Description: "Elasticsearch instances provisioned via Aiven", Tags: []string{"elasticsearch"},
-			PlansFixed: true, // alphagov/paas-cf#1472: an update would seem to succeed and do nothing
+			PlansFixed: true, // alphagov/paas-cf#1472: otherwise an update seems to succeed and does nothing
 			Plans: []Plan{
 				{Name: "tiny-7.x", Description: "NOT suitable for production. 1 node, 1 vCPU, 2GB RAM, 10GB disk", Free: false},
 				{Name: "small-ha-5.x", Description: "3 dedicated VMs, 1 CPU per VM, 4GB RAM per VM, 240GB disk space"},

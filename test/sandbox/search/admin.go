@@ -18,7 +18,7 @@ func (c *call) root() {
 	}
 	k := c.cluster()
 	for range 2 { // get_mapping, cat.aliases
-		err, ok := c.engine(k, false)
+		ok, err := c.engine(k, false)
 		if !ok {
 			return
 		}
@@ -47,12 +47,12 @@ func (c *call) root() {
 	}
 	names := []string{}
 	for name := range c.program.mappings {
-		names = append(names, name) // in no order, as os.scandir has none
+		names = append(names, name) // unordered, like os.scandir
 	}
 	c.json(http.StatusOK, map[string]any{"links": links, "field-mappings": names})
 }
 
-// putIndex is PUT /<name>: makes an index or sets an alias (views/admin.py: create).
+// putIndex is PUT /<name>: it makes an index or sets an alias (views/admin.py: create).
 func (c *call) putIndex(name string) {
 	body, ok := c.jsonBody()
 	if !ok {
@@ -104,13 +104,13 @@ func (c *call) createAlias(name, target string) {
 	c.change(func(k *cluster) error { return k.setAlias(name, target) })
 }
 
-// change does one call to the engine that changes its indices.
+// change makes one call to the engine that changes its indices.
 func (c *call) change(f func(*cluster) error) {
 	if !c.read() {
 		return
 	}
 	k := c.cluster()
-	err, ok := c.engine(k, false) // indices can be made and dropped on a full disk
+	ok, err := c.engine(k, false) // indices can be made and deleted on a full disk
 	if !ok {
 		return
 	}
@@ -124,15 +124,15 @@ func (c *call) change(f func(*cluster) error) {
 	c.acknowledged()
 }
 
-// deleteIndex is DELETE /<name> (views/admin.py: delete). What the status of an alias or of a wildcard is empty of, it
-// calls an alias. The status of _all has no key "aliases" (unless an index is called so), so _all reaches the engine, and
-// every index is gone, aliased or not.
+// deleteIndex is DELETE /<name> (views/admin.py: delete). The real one takes a name
+// whose status is empty for an alias, wildcards too. The status of _all has no key "aliases" (unless an index has that
+// name), so _all reaches the engine and deletes every index, aliased or not.
 func (c *call) deleteIndex(name string) {
 	if !c.read() {
 		return
 	}
 	k := c.cluster()
-	status, err, ok := c.statusFor(k, name)
+	status, ok, err := c.statusFor(k, name)
 	if !ok {
 		return
 	}
@@ -156,7 +156,7 @@ func (c *call) getIndex(name string) {
 	if !c.read() {
 		return
 	}
-	status, err, ok := c.statusFor(c.cluster(), name)
+	status, ok, err := c.statusFor(c.cluster(), name)
 	switch {
 	case !ok:
 	case err != nil:
@@ -167,29 +167,29 @@ func (c *call) getIndex(name string) {
 }
 
 // statusFor is status_for_index: two calls, stats and get.
-func (c *call) statusFor(k *cluster, name string) (map[string]any, error, bool) {
+func (c *call) statusFor(k *cluster, name string) (status map[string]any, ok bool, err error) {
 	for range 2 {
-		err, ok := c.engine(k, false)
+		ok, err := c.engine(k, false)
 		if err != nil || !ok {
-			return nil, err, ok
+			return nil, ok, err
 		}
 	}
 	list, err := k.lookup(name)
 	if err != nil {
-		return nil, err, true
+		return nil, true, err
 	}
 	all := map[string]any{}
 	for _, x := range list {
 		all[x.name] = indexStatus(k, x)
 	}
 	if name == "_all" {
-		return all, nil, true
+		return all, true, nil
 	}
-	status, _ := all[name].(map[string]any)
+	status, _ = all[name].(map[string]any)
 	if status == nil {
 		status = map[string]any{}
 	}
-	return status, nil, true
+	return status, true, nil
 }
 
 // indexStatus is _convert_es_index_status.
@@ -217,8 +217,8 @@ func human(bytes int) string {
 	return strings.TrimSuffix(strconv.FormatFloat(size, 'f', 1, 64), ".0") + "gb"
 }
 
-// getStatus is GET /_status (app/status/views.py, dmutils/status.py): no token, and ignore-dependencies leaves out the
-// version only; the engine is asked all the same.
+// getStatus is GET /_status (app/status/views.py, dmutils/status.py): it needs no token. With ignore-dependencies, only
+// the version is missing; the engine is called nevertheless.
 func (c *call) getStatus() {
 	if !c.read() {
 		return
@@ -230,7 +230,7 @@ func (c *call) getStatus() {
 			body["version"] = v
 		}
 	}
-	status, err, ok := c.statusFor(c.cluster(), "_all")
+	status, ok, err := c.statusFor(c.cluster(), "_all")
 	if !ok {
 		return
 	}
@@ -251,7 +251,7 @@ func (c *call) getStatus() {
 	c.json(code, body)
 }
 
-// getMetrics is the Prometheus endpoint; its path is a setting.
+// getMetrics is the Prometheus endpoint, whose path is a setting.
 func (c *call) getMetrics() {
 	c.w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	_, _ = c.w.Write([]byte("# HELP http_server_requests_total Number of HTTP requests\n# TYPE http_server_requests_total counter\n" +

@@ -6,15 +6,15 @@ import (
 	"time"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
-	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 )
 
-// digitalmarketplace-search-api: app/__init__.py, get_service_by_name_from_vcap_services: no service of that name is a
-// crash at start.
+// digitalmarketplace-search-api: app/__init__.py, get_service_by_name_from_vcap_services: without a service of that
+// name it crashes at start.
 func TestBootFindsItsServiceByName(t *testing.T) {
 	c := NewClusters(nil)
 	boot := func(env map[string]string) error {
-		_, err := New(Options{Clusters: c}).Boot(platform.Instance{Env: env})
+		_, err := New(Options{Clusters: c}).Boot(diego.Instance{Env: env})
 		return err
 	}
 	env := environment(t, c, "search_api_elasticsearch")
@@ -35,8 +35,8 @@ func TestBootFindsItsServiceByName(t *testing.T) {
 	}
 }
 
-// digitalmarketplace-search-api: app/authentication.py: the 403's text is the offered token. /_status and the metrics
-// want none, an unknown path neither.
+// digitalmarketplace-search-api: app/authentication.py: the 403's text is the token of the request. /_status, the metrics
+// and unknown paths need none.
 func TestARefusedTokenIsEchoed(t *testing.T) {
 	a := start(t, Options{}, plan)
 	no := a.do("GET", "/_all", "", "Authorization", "")
@@ -53,7 +53,7 @@ func TestARefusedTokenIsEchoed(t *testing.T) {
 
 // digitalmarketplace-search-api: app/main/views/admin.py, create; app/mapping.py, load_mapping_definition;
 // Elasticsearch 7.10 docs, "Create index API" for its refusals.
-func TestAnIndexIsMadeOnceFromAMappingThatIsKnown(t *testing.T) {
+func TestAnIndexIsMadeOnceFromAKnownMapping(t *testing.T) {
 	a := start(t, Options{}, plan)
 	a.services("g-cloud-12-2026-11-23")
 	create := func(name, mapping string) answer {
@@ -92,9 +92,9 @@ func TestTheContentTypeIsComparedAsAString(t *testing.T) {
 	a.do("PUT", "/x", `[1]`).is(t, "a list", 500, `{"error":"Internal error"}`)
 }
 
-// digitalmarketplace-search-api: app/main/services/search_service.py, create_alias: one atomic update, away from
-// wherever it was; Elasticsearch 7.10 docs, "Update index alias API".
-func TestAnAliasMovesInOneStepAndItsRefusalsAreTheEngines(t *testing.T) {
+// digitalmarketplace-search-api: app/main/services/search_service.py, create_alias: one atomic update, which removes it
+// everywhere else; Elasticsearch 7.10 docs, "Update index alias API".
+func TestAnAliasMovesInOneStepAndErrorsAreTheEngines(t *testing.T) {
 	a := start(t, Options{}, plan)
 	a.alias("g-cloud-12", "x").fails(t, "empty cluster", 404, "index_not_found_exception: no such index [null] and no indices exist")
 	a.services("one")
@@ -125,9 +125,9 @@ func TestAnIndexThatHasAnAliasIsNotDeleted(t *testing.T) {
 	want(t, "gone", a.get("/two").status, 404)
 }
 
-// digitalmarketplace-search-api: app/main/views/admin.py hands the name on as it is: DELETE /_all erases everything,
-// aliased indices too, as seen on the real one.
-func TestDeleteAllErasesEverything(t *testing.T) {
+// digitalmarketplace-search-api: app/main/views/admin.py passes the name on unchanged: DELETE /_all deletes everything,
+// aliased indices too, as the real one does.
+func TestDeleteAllDeletesEverything(t *testing.T) {
 	a := start(t, Options{}, plan)
 	a.services("one")
 	a.services("two")
@@ -137,7 +137,7 @@ func TestDeleteAllErasesEverything(t *testing.T) {
 	want(t, "the alias too", a.get("/g-cloud-12").status, 404)
 }
 
-// Elasticsearch 7.10 docs, "Multi-target syntax": wildcards and lists reach the engine; only one name at a time has a
+// Elasticsearch 7.10 docs, "Multi-target syntax": wildcards and lists reach the engine; only a single name has a
 // status.
 func TestWildcardsReachTheEngine(t *testing.T) {
 	a := start(t, Options{}, plan)
@@ -151,7 +151,7 @@ func TestWildcardsReachTheEngine(t *testing.T) {
 }
 
 // digitalmarketplace-search-api: app/status/views.py, app/main/services/response_formatters.py.
-func TestStatusSaysWhatEachIndexHolds(t *testing.T) {
+func TestStatusHasTheCountsOfEachIndex(t *testing.T) {
 	a := start(t, Options{Version: "release-1234"}, plan)
 	a.services("g-cloud-12-2026-11-23")
 	m := a.object("/_status")
@@ -184,10 +184,10 @@ func TestRootListsIndicesAliasesAndMappings(t *testing.T) {
 	want(t, "rel", links[1].(map[string]any)["rel"], any("query.gdm.alias"))
 }
 
-// digitalmarketplace-search-api: app/status/views.py asks the engine whatever is ignored; elasticsearch-py docs,
+// digitalmarketplace-search-api: app/status/views.py calls the engine even with ignore-dependencies; elasticsearch-py docs,
 // "Exceptions", for N/A and TIMEOUT; Elasticsearch 7.10 docs, "Disk-based shard allocation", for the flood stage: each
-// way to fail has its words.
-func TestEachOutageOfTheEngineHasItsWords(t *testing.T) {
+// outage has its message.
+func TestEachOutageOfTheEngineHasItsMessage(t *testing.T) {
 	a := start(t, Options{}, plan)
 	a.services("x")
 	a.put("x", "1")
@@ -239,7 +239,7 @@ func TestEachOutageOfTheEngineHasItsWords(t *testing.T) {
 }
 
 // elasticsearch-py docs, "Connection", timeout: a call to an engine that does not answer ends after ten seconds.
-func TestAnEngineThatHangsIsGivenTenSeconds(t *testing.T) {
+func TestAnEngineThatHangsTimesOutAfterTenSeconds(t *testing.T) {
 	c := clock.New(0.01)
 	a := start(t, Options{Clock: c}, plan)
 	a.clusters.Break("instance", Hanging)
@@ -250,8 +250,8 @@ func TestAnEngineThatHangsIsGivenTenSeconds(t *testing.T) {
 	}
 }
 
-// digitalmarketplace-utils: dmutils/status.py, get_disk_space_status: an app whose own disk is full says so in /_status,
-// with what the engine holds beside it, and goes on serving.
+// digitalmarketplace-utils: dmutils/status.py, get_disk_space_status: an app whose own disk is full reports it in /_status,
+// beside the indices, and goes on serving.
 func TestALowDiskIsAStatusErrorBesideTheIndices(t *testing.T) {
 	a := start(t, Options{}, plan)
 	a.services("x")
@@ -263,7 +263,7 @@ func TestALowDiskIsAStatusErrorBesideTheIndices(t *testing.T) {
 	want(t, "PUT", a.do("PUT", "/x/services/1", body("1")).status, 200)
 }
 
-// Open Service Broker API, "Deprovisioning": a service instance that is deleted leaves its app without an engine.
+// Open Service Broker API, "Deprovisioning": after its service instance was deleted, an app has no engine.
 func TestDeprovisionedClusterIsGone(t *testing.T) {
 	a := start(t, Options{}, plan)
 	a.services("x")

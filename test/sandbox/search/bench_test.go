@@ -12,10 +12,10 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
 	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
-	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 )
 
-// BenchmarkConvert is what a document costs without HTTP.
+// BenchmarkConvert is the time for a document without HTTP.
 func BenchmarkConvert(b *testing.B) {
 	s := data.New(data.Options{Seed: 1, Services: 1000}).PublishedServices("g-cloud-12")
 	m := mappings(NewBuild())["services-g-cloud-12"]
@@ -43,8 +43,8 @@ func BenchmarkConvert(b *testing.B) {
 	})
 }
 
-// BenchmarkHTTP is the whole way on kept connections, client and server on the same processors: PUTs of all documents
-// in turn, and /_status, beside a cluster and a data API of full size. It reports the memory of all of them.
+// BenchmarkHTTP is whole requests on kept connections, client and server on the same processors: PUTs of all documents
+// in turn, and /_status, beside a cluster and a data API of full size. It reports the memory of all together.
 func BenchmarkHTTP(b *testing.B) {
 	c := clock.New(0)
 	api := data.New(data.Options{Clock: c, Seed: 1, Services: 36311, Briefs: 1192})
@@ -58,8 +58,9 @@ func BenchmarkHTTP(b *testing.B) {
 		b.Fatal(err)
 	}
 	vcap, _ := json.Marshal(map[string]any{"es": []any{map[string]any{"name": "search_api_elasticsearch", "credentials": clusters.Credentials("green", "x")}}})
-	h, err := New(Options{Clock: c, Clusters: clusters, Slots: 8}).Boot(platform.Instance{
-		Env: map[string]string{"VCAP_SERVICES": string(vcap), "DM_SEARCH_API_AUTH_TOKENS": token}})
+	h, err := New(Options{Clock: c, Clusters: clusters, Slots: 8}).Boot(diego.Instance{
+		Env: map[string]string{"VCAP_SERVICES": string(vcap), "DM_SEARCH_API_AUTH_TOKENS": token},
+	})
 	if err != nil {
 		b.Fatal(err)
 	}

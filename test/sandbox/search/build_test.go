@@ -8,9 +8,9 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 )
 
-// digitalmarketplace-search-api: the build before fba39ef puts the index behind the engine's words, and Elasticsearch
-// 6.8 does not name it in them.
-func TestTheOldBuildNamesTheIndexBehindTheEnginesWords(t *testing.T) {
+// digitalmarketplace-search-api: the build before fba39ef puts the index after the engine's message, which does not
+// have it in Elasticsearch 6.8.
+func TestTheOldBuildNamesTheIndexAfterTheEnginesMessage(t *testing.T) {
 	a := start(t, Options{Build: OldBuild()}, "small-ha-5.x")
 	a.get("/none/services/2").is(t, "no index", 404, `{"error":"index_not_found_exception: no such index (none)"}`)
 	a.services("x")
@@ -23,7 +23,7 @@ func TestTheOldBuildNamesTheIndexBehindTheEnginesWords(t *testing.T) {
 }
 
 // digitalmarketplace-search-api: app/mapping.py, app/main/views/search.py of the older release.
-func TestTheOldBuildLooksAtTheType(t *testing.T) {
+func TestTheOldBuildChecksTheType(t *testing.T) {
 	a := start(t, Options{Build: OldBuild()}, "small-ha-5.x")
 	a.services("x")
 	a.put("x", "1")
@@ -32,9 +32,9 @@ func TestTheOldBuildLooksAtTheType(t *testing.T) {
 	a.do("PUT", "/x/briefs/1", body("1")).is(t, "wrong type", 400, `{"error": "Document type 'briefs' is not valid in index 'x' - no mapping found."}`)
 }
 
-// elasticsearch-py 6.8.1: transport.py, retries on a refused connection after 0, 1, 3 and 7 s. The new one gives up at
-// once (facts seen against Elasticsearch 6.8.23 and 7.10.2).
-func TestTheOldBuildHoldsAWorkerWhileTheEngineRefuses(t *testing.T) {
+// elasticsearch-py 6.8.1: transport.py, retries on a refused connection after 0, 1, 3 and 7 s. The new one does
+// not retry (measured with Elasticsearch 6.8.23 and 7.10.2).
+func TestTheOldBuildKeepsAWorkerBusyWhileTheEngineRefuses(t *testing.T) {
 	const pace = 0.02
 	for _, c := range []struct {
 		build Build

@@ -13,7 +13,7 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 )
 
-// cluster is one Elasticsearch: what the engine behind a service instance does.
+// cluster is one Elasticsearch, the engine behind a service instance.
 type cluster struct {
 	instance string
 	plan     string
@@ -27,7 +27,7 @@ type cluster struct {
 	outage  Outage
 }
 
-// engine is how a version of the engine differs from others.
+// engine is what differs between versions of the engine.
 type engine struct {
 	typeName string // in raw bodies; "" on OpenSearch
 	idles    bool
@@ -49,7 +49,7 @@ func engineOf(plan string) engine {
 	return engine{"_doc", true, 429}
 }
 
-// call is one request to the engine. write tells whether it changes documents or indices.
+// call is one request to the engine. Write reports whether it changes documents or indices.
 func (c *cluster) call(ctx context.Context, write bool) error {
 	if c == nil {
 		return refused()
@@ -57,15 +57,15 @@ func (c *cluster) call(ctx context.Context, write bool) error {
 	return c.broken().apply(ctx, c, write)
 }
 
-// broken is how it fails at present.
+// broken is how the engine fails now; None if it works.
 func (c *cluster) broken() Outage {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.outage
 }
 
-// resolve is the indices that an expression names: a name, an alias, a list, wildcards, _all. A plain name that is
-// nothing is an error; a wildcard that matches nothing is not. The caller holds mu.
+// resolve returns the indices that an expression names: a name, an alias, a list, wildcards, _all. A plain name that does
+// not exist is an error; a wildcard that matches nothing is not. The caller holds mu.
 func (c *cluster) resolve(expression string) ([]*index, error) {
 	found := map[string]*index{}
 	for part := range strings.SplitSeq(expression, ",") {
@@ -104,7 +104,7 @@ func sortedIndices(m map[string]*index) []*index {
 	return list
 }
 
-// named is the index of that name, or those that an alias stands for. The caller holds mu.
+// named is the index with that name, or those of the alias with that name. The caller holds mu.
 func (c *cluster) named(name string) []*index {
 	if x, ok := c.indices[name]; ok {
 		return []*index{x}
@@ -146,7 +146,7 @@ func (c *cluster) create(name string, m *mapping) error {
 	return nil
 }
 
-// add makes an index without asking; the caller holds mu, or is the only one to know the cluster.
+// add makes an index without a call to the engine. The caller holds mu, or nothing else uses the cluster yet.
 func (c *cluster) add(name string, m *mapping) *index {
 	c.made++
 	x := newIndex(name, uuidOf(c.instance, c.made), m, c.clock, c.engine.idles)
@@ -175,7 +175,7 @@ func invalidName(name string) string {
 	return ""
 }
 
-// setAlias takes the alias from all indices and gives it to the target, at once.
+// setAlias removes the alias from all indices and adds it to the target, in one step.
 func (c *cluster) setAlias(alias, target string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -204,7 +204,7 @@ func (c *cluster) setAlias(alias, target string) error {
 	return nil
 }
 
-// drop deletes the indices that an expression names: with _all every one, aliased or not.
+// drop deletes the indices that an expression names; with _all, every index, aliased or not.
 func (c *cluster) drop(expression string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -221,14 +221,14 @@ func (c *cluster) drop(expression string) error {
 	return nil
 }
 
-// lookup is resolve for reading.
+// lookup is resolve for a request that reads.
 func (c *cluster) lookup(expression string) ([]*index, error) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.resolve(expression)
 }
 
-// single is the one index that a document's request goes to.
+// single is the one index to which a request about a document goes.
 func (c *cluster) single(expression string, write bool) (*index, error) {
 	list, err := c.lookup(expression)
 	switch {
@@ -250,7 +250,7 @@ func (c *cluster) single(expression string, write bool) (*index, error) {
 		strings.Join(names, ", ")+"]], can't execute a single index op")
 }
 
-// aliasesOf are an index's aliases, in no particular order as there; sorted here.
+// aliasesOf are an index's aliases. They are sorted here, and unordered in reality.
 func (c *cluster) aliasesOf(x *index) []string {
 	c.mu.RLock()
 	defer c.mu.RUnlock()

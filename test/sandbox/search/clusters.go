@@ -16,7 +16,7 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 )
 
-// Clusters is the offering's side of the broker: one Elasticsearch in memory for each service instance.
+// Clusters is the service broker of Elasticsearch: one cluster in memory for each service instance.
 type Clusters struct {
 	clock *clock.Clock
 	known known
@@ -26,7 +26,7 @@ type Clusters struct {
 	failWords string
 }
 
-// NewClusters has none yet.
+// NewClusters returns a broker without clusters.
 func NewClusters(c *clock.Clock) *Clusters {
 	if c == nil {
 		c = clock.New(0)
@@ -34,7 +34,7 @@ func NewClusters(c *clock.Clock) *Clusters {
 	return &Clusters{clock: c, clusters: map[string]*cluster{}}
 }
 
-// Provision makes an empty cluster of that plan. It fails with the words given to FailNext, once.
+// Provision makes an empty cluster of that plan. It fails once with the text that FailNext was given.
 func (c *Clusters) Provision(instance, plan string, _ json.RawMessage) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -48,14 +48,14 @@ func (c *Clusters) Provision(instance, plan string, _ json.RawMessage) error {
 	return nil
 }
 
-// FailNext makes the next Provision fail with these words.
+// FailNext makes the next Provision fail with this text.
 func (c *Clusters) FailNext(words string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.failWords = words
 }
 
-// Deprovision erases the cluster. An instance that there is not is no error, as for a broker it is 410 and so gone.
+// Deprovision deletes the cluster. It succeeds, too, if there is none: a broker answers 410, which counts as deleted.
 func (c *Clusters) Deprovision(instance string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -63,7 +63,7 @@ func (c *Clusters) Deprovision(instance string) error {
 	return nil
 }
 
-// Credentials are those of one binding: the same cluster for all bindings of an instance, a user for each.
+// Credentials are those of one binding. All bindings of an instance have the same cluster, each with its own user.
 func (c *Clusters) Credentials(instance, binding string) map[string]any {
 	user := "u" + digits(binding+"user", 16)
 	password := digits(binding+instance, 32)
@@ -74,7 +74,8 @@ func (c *Clusters) Credentials(instance, binding string) map[string]any {
 	}
 }
 
-// Break makes an instance's engine fail in that way until it is called with None; false if there is no such instance.
+// Break makes an instance's engine fail in that way until it is called with None. It returns false if there is no such
+// instance.
 func (c *Clusters) Break(instance string, o Outage) bool {
 	k := c.of(instance)
 	if k == nil {
@@ -86,7 +87,7 @@ func (c *Clusters) Break(instance string, o Outage) bool {
 	return true
 }
 
-// Instances are those that have a cluster.
+// Instances are the GUIDs of the instances that have a cluster.
 func (c *Clusters) Instances() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -99,7 +100,7 @@ func (c *Clusters) of(instance string) *cluster {
 	return c.clusters[instance]
 }
 
-// at is the cluster that a uri of credentials leads to, nil if there is none any more.
+// at is the cluster at the uri of some credentials; nil if it was deleted.
 func (c *Clusters) at(uri string) *cluster {
 	u, err := url.Parse(uri)
 	if err != nil {
@@ -115,7 +116,7 @@ func (c *Clusters) at(uri string) *cluster {
 	return nil
 }
 
-// host is where the marketplace's provider would run the instance.
+// host is the host name of an instance, in the form of the real provider's.
 func host(instance string) string {
 	return "prod-es-" + strings.ToLower(digits(instance, 12)) + ".elasticsearch.internal"
 }

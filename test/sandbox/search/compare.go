@@ -6,18 +6,18 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
 )
 
-// Difference is how far an index is from what it ought to hold. The lists are in order, and complete.
+// Difference is the difference between an index and its source. The lists are sorted and complete.
 type Difference struct {
 	Index   string   `json:"index"`   // its name; "" if no index has the alias
 	Docs    int      `json:"docs"`    // in the index
-	Source  int      `json:"source"`  // that ought to be in it
-	Missing []string `json:"missing"` // ought to be in it, and are not
-	Extra   []string `json:"extra"`   // are in it, and ought not to be
-	Stale   []string `json:"stale"`   // are in it with other contents than their source has now
+	Source  int      `json:"source"`  // in the source
+	Missing []string `json:"missing"` // in the source, not in the index
+	Extra   []string `json:"extra"`   // in the index, not in the source
+	Stale   []string `json:"stale"`   // in both, with different contents
 }
 
 // Compare compares the index behind an alias of an instance's cluster (or of that name) with its source, document by
-// document, refreshed or not; only fields that the mapping names count.
+// document, refreshed or not. Fields that are not in the mapping are ignored.
 func (c *Clusters) Compare(instance, alias string, source Source) Difference {
 	d := Difference{Source: source.Len(), Missing: []string{}, Extra: []string{}, Stale: []string{}}
 	x := c.behind(instance, alias)
@@ -69,7 +69,7 @@ func (c *Clusters) behind(instance, alias string) *index {
 	return nil
 }
 
-// ids are those of all documents, in no order.
+// ids are the ids of all documents, unordered.
 func (x *index) ids() []string {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -14,9 +14,9 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
 )
 
-// document is what an index holds under an id. Its source is kept once, without prefixes: each prefixed field of the
-// real _source is a verbatim copy of the field, so project makes it again when it is asked for. Where it is what the data
-// API's own document was at the start, it is not kept at all.
+// document is a document in an index. Its source is stored once, without prefixes: each prefixed field of the real _source
+// is a copy of the field, which project makes when it is needed. A source that is the same as the data API's document at
+// the start is not stored.
 type document struct {
 	source  []byte // the fields that the mapping names, keys sorted; nil where it is the origin's
 	origin  *originals
@@ -26,10 +26,10 @@ type document struct {
 	digest  [16]byte
 	version int
 	seq     int
-	facts   *facts // made when a query first asks
+	facts   *facts // made for the first query
 }
 
-// text is the source, made anew where it is not kept.
+// text is the source, generated again if it is not stored.
 func (d *document) text() []byte {
 	if d.source != nil {
 		return d.source
@@ -41,8 +41,9 @@ func (d *document) text() []byte {
 // to put them in a set.
 var errUnhashable = errors.New("unhashable type")
 
-// convert is convert_request_json_into_index_json (process_request_json.py) with the engine's own parsing of the fields
-// after it: the transformations, then only what the mapping names. An *engineError is the engine's refusal.
+// convert is convert_request_json_into_index_json (process_request_json.py) followed by the engine's parsing of the
+// fields: the transformations are applied, and then only the fields in the mapping are kept. An *engineError means that the
+// engine refuses the document.
 func (m *mapping) convert(id string, members []flask.Member) (*document, error) {
 	values := make([][]byte, len(m.fields))
 	scratch := make([]byte, 0, 4096)
@@ -116,8 +117,8 @@ func (m *mapping) render(values [][]byte) []byte {
 	return append(b, '}')
 }
 
-// sortKey is the dm_sort_clause as bytes that sort in its order: services by serviceIdHash, descending (the score comes
-// before it where there is one); briefs by statusOrder, then publishedAt descending, then idHash.
+// sortKey is the dm_sort_clause as bytes that sort in its order: services by serviceIdHash, descending (after the
+// score, if there is one); briefs by statusOrder, then publishedAt descending, then idHash.
 func (m *mapping) sortKey(values [][]byte, hash [sha256.Size]byte) string {
 	if !m.byStatus {
 		for i := range hash {
@@ -187,7 +188,7 @@ func extend(v []byte, more []string) []byte {
 	return append(b, ']')
 }
 
-// pythonString is str() of a value, which is what is hashed.
+// pythonString is str() of a value, which is hashed.
 func pythonString(v []byte) string {
 	switch flask.Kind(v) {
 	case '"':
@@ -202,7 +203,7 @@ func pythonString(v []byte) string {
 	return string(v)
 }
 
-// accepts tells whether the engine can parse a value for a field: keyword and text take scalars and lists of them.
+// accepts reports whether the engine can parse a value for a field: keyword and text take scalars and lists of them.
 func accepts(kind string, v []byte) bool {
 	for e := range flask.Elements(v) {
 		switch k := flask.Kind(e); {
@@ -242,13 +243,13 @@ func date(s string) (time.Time, bool) {
 	return time.UnixMilli(n), err == nil
 }
 
-// parsing is the engine's refusal of a value.
+// parsing is the engine's error for a value that it cannot parse.
 func parsing(p property, id string, v []byte) *engineError {
 	return refusal(400, "mapper_parsing_exception", fmt.Sprintf("failed to parse field [%s] of type [%s] in document with id '%s'. Preview of field's value: '%s'",
 		p.name, p.kind, id, preview(v)))
 }
 
-// preview is a value as Java prints it.
+// preview is a value as Java prints it in an error.
 func preview(v []byte) string {
 	switch flask.Kind(v) {
 	case '"':

@@ -10,7 +10,7 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
 )
 
-// describe is the words of a failed status check.
+// describe is the message of a failed status check.
 func describe(err error) string {
 	var e *engineError
 	if !errors.As(err, &e) {
@@ -23,10 +23,11 @@ func describe(err error) string {
 	return fmt.Sprintf("(status_code: %s, message: %v)", e.statusCode(), message)
 }
 
-// checkMapping is get_mapping (mapping.py), the first of a document's two calls to the engine. Its errors are nobody's to
-// catch on a PUT or DELETE, so they become "Internal error"; a wrong type is a 400. nil: it has answered.
+// checkMapping is get_mapping (mapping.py), the first of a document's two calls to the engine. Nothing
+// catches its errors on a PUT or DELETE, so they become "Internal error"; a wrong type is a 400. If it returns nil, it has
+// answered.
 func (c *call) checkMapping(k *cluster, name, docType string) *index {
-	err, ok := c.engine(k, false)
+	ok, err := c.engine(k, false)
 	if !ok {
 		return nil
 	}
@@ -88,7 +89,7 @@ func (c *call) putDocument(name, docType, id string) {
 	if !work(c.w, c.r, takes/4) {
 		return
 	}
-	err, ok := c.engine(k, true)
+	ok, err := c.engine(k, true)
 	if !ok {
 		return
 	}
@@ -106,7 +107,7 @@ func (c *call) putDocument(name, docType, id string) {
 		x.put(id, d)
 	}
 	if !work(c.w, c.r, takes/4) {
-		return // applied, and nobody is told
+		return // applied, but not answered
 	}
 	if err != nil {
 		c.apiResponse(err)
@@ -115,7 +116,7 @@ func (c *call) putDocument(name, docType, id string) {
 	c.acknowledged()
 }
 
-// payload is payload.get('document') or payload.get('service'): what is empty counts as missing.
+// payload is payload.get('document') or payload.get('service'): an empty value counts as missing.
 func payload(body []byte) []byte {
 	var document, service []byte
 	for _, m := range flask.Members(nil, body) {
@@ -152,13 +153,13 @@ func falsy(v []byte) bool {
 	return false
 }
 
-// getDocument is GET /<index>/<type>/<id> (views/search.py: fetch_service): only the old build looks at the type.
+// getDocument is GET /<index>/<type>/<id> (views/search.py: fetch_service). Only the old build checks the type.
 func (c *call) getDocument(name, docType, id string) {
 	if !c.read() {
 		return
 	}
 	k := c.cluster()
-	err, ok := c.engine(k, false)
+	ok, err := c.engine(k, false)
 	if !ok {
 		return
 	}
@@ -197,7 +198,7 @@ func (c *call) deleteDocument(name, docType, id string) {
 	if !work(c.w, c.r, takes/4) {
 		return
 	}
-	err, ok := c.engine(k, true)
+	ok, err := c.engine(k, true)
 	if !ok {
 		return
 	}

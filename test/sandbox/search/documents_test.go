@@ -10,7 +10,7 @@ import (
 )
 
 // digitalmarketplace-search-api: app/main/views/update.py, index_document, and Elasticsearch's answers.
-func TestADocumentThatDoesNotFitIsRefusedInTheRealWords(t *testing.T) {
+func TestADocumentThatDoesNotFitIsRefusedWithTheRealMessage(t *testing.T) {
 	a := start(t, Options{}, plan)
 	a.services("x")
 	put := func(index, docType, b string) answer { return a.do("PUT", "/"+index+"/"+docType+"/1", b) }
@@ -31,8 +31,8 @@ func TestADocumentThatDoesNotFitIsRefusedInTheRealWords(t *testing.T) {
 }
 
 // digitalmarketplace-search-api: app/mapping.py, app/main/services/process_request_json.py: every prefix gets a copy,
-// what the mapping does not name is dropped, and the transformations have been applied.
-func TestAMappingKeepsWhatItNamesUnderEveryPrefix(t *testing.T) {
+// fields that are not in the mapping are dropped, and the transformations are applied.
+func TestAMappingKeepsItsFieldsUnderEveryPrefix(t *testing.T) {
 	a := start(t, Options{}, plan)
 	a.services("x")
 	a.put("x", "123", "lot", `"cloud-software"`, "serviceCategories", `["Payroll"]`, "emailOrTicketingSupport", `"yes_extra_cost"`,

@@ -2,13 +2,13 @@ package search
 
 import "fmt"
 
-// engineError is what elasticsearch-py raises: an answer of the engine with an error, or none at all.
+// engineError is an exception of elasticsearch-py: an error that the engine has answered, or a missing answer.
 type engineError struct {
 	status int    // 0 if there was no answer
-	code   string // then "N/A" or "TIMEOUT"
-	// message is what _get_an_error_message makes of it: a string, an object, or nil for an answer that is not JSON.
+	code   string // "N/A" or "TIMEOUT" if there was no answer
+	// message is what _get_an_error_message returns: a string, an object, or nil if the answer is not JSON.
 	message any
-	// index is what the engine names beside its reason; the old build shows it.
+	// index is the index in the engine's error, which the old build shows.
 	index string
 }
 
@@ -23,7 +23,7 @@ func (e *engineError) statusCode() string {
 	return fmt.Sprint(e.status)
 }
 
-// refusal is an error whose root cause has a type and a reason.
+// refusal is an error that has a root cause with a type and a reason.
 func refusal(status int, kind, reason string) *engineError {
 	return &engineError{status: status, message: kind + ": " + reason}
 }
@@ -33,7 +33,7 @@ func (e *engineError) about(index string) *engineError {
 	return e
 }
 
-// noSuchIndex: the reason has the name from version 7 on.
+// noSuchIndex has the index's name in its reason from version 7 on.
 func (e engine) noSuchIndex(name string) *engineError {
 	reason := "no such index"
 	if !e.before7() {

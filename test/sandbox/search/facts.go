@@ -11,8 +11,8 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
 )
 
-// facts are what a query asks of a document, so that a scan of an index need not read it: the stems of its text, the
-// normalised values of its filters, and the values of its aggregations.
+// facts are what a query needs of a document, so that a scan of an index does not read the documents: the stems of its text,
+// the normalised values of its filters, and the values of its aggregations.
 type facts struct {
 	tokens []uint32 // hashes, sorted
 	values []uint32 // hashes of field and value, sorted
@@ -68,8 +68,8 @@ func has(sorted []uint32, h uint32) bool {
 	return ok
 }
 
-// originals are the documents of a source under a mapping: made when they are asked for, but for what scans and digests
-// need of all of them, which is made once and shared by all indices that they are in.
+// originals are the documents of a source under a mapping. They are made when they are needed, except for what scans and
+// digests need of all of them, which is made once and shared by all indices that have them.
 type originals struct {
 	source  Source
 	mapping *mapping
@@ -78,7 +78,7 @@ type originals struct {
 	ids    []string
 
 	once    sync.Once
-	done    atomic.Bool // the rest is there
+	done    atomic.Bool // facts and digests are made
 	facts   []*facts
 	orders  []string
 	digests [][16]byte
@@ -97,7 +97,7 @@ func (o *originals) convert(i int) (*document, error) {
 	return o.mapping.convert(o.source.ID(i), flask.Members(make([]flask.Member, 0, 64), o.source.Append(make([]byte, 0, 8<<10), i)))
 }
 
-// lighten leaves out of a document that is written what is the same in the source's own: a full index is then no larger
+// lighten removes from a written document what is the same in the source's document: a full index then needs no more memory
 // than a list of its ids.
 func (o *originals) lighten(id string, d *document) {
 	if o == nil {
@@ -112,7 +112,7 @@ func (o *originals) lighten(id string, d *document) {
 	}
 }
 
-// names are the ids of all of them.
+// names are the ids of all documents.
 func (o *originals) names() []string {
 	o.naming.Do(func() {
 		o.ids = make([]string, o.source.Len())
@@ -123,7 +123,7 @@ func (o *originals) names() []string {
 	return o.ids
 }
 
-// analyse makes every document once, on all processors.
+// analyse makes the facts and digests of every document, on all processors.
 func (o *originals) analyse() {
 	if o == nil {
 		return
@@ -146,8 +146,8 @@ func (o *originals) analyse() {
 	})
 }
 
-// analyse makes what a scan needs of the documents that are not kept. An index that was written and is nearly full is
-// better off with the facts of all of them, which are made outside of its lock.
+// analyse makes what a scan needs of the documents that are not stored. For an index that was written and is nearly full,
+// it is faster to make the facts of all documents, which needs no lock of the index.
 func (x *index) analyse() {
 	x.original.analyse()
 	if x.known == nil {
@@ -161,7 +161,7 @@ func (x *index) analyse() {
 	}
 }
 
-// factsOf are those of a document that was written.
+// factsOf are the facts of a document that was written.
 func (x *index) factsOf(d *document) *facts {
 	if d.origin != nil && d.origin.done.Load() {
 		return d.origin.facts[d.place]

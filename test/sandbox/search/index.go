@@ -1,18 +1,14 @@
 package search
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 )
 
-// Source makes the documents of an index that was there before the sandbox started. It must be safe for several
-// goroutines and always make the same.
+// Source makes the documents of an index that exists when the sandbox starts. It must be safe for use by several goroutines,
+// and always make the same documents.
 type Source interface {
 	Len() int
 	ID(i int) string
@@ -20,31 +16,32 @@ type Source interface {
 	Append(b []byte, i int) []byte
 }
 
-// index is one index of a cluster. What came from its source is made when it is asked for; what was written is kept.
+// index is one index of a cluster. Documents of its source are made when they are needed; documents that were written are
+// stored.
 type index struct {
 	name    string
 	uuid    string
 	mapping *mapping
 	aliases map[string]bool // guarded by the cluster's mu
 	clock   *clock.Clock
-	idles   bool // the engine stops refreshing what nobody searches
+	idles   bool // the engine does not refresh an index that is not searched
 
-	source   Source // may be nil: none was there before
+	source   Source // nil: the index was empty at the start
 	original *originals
 	excluded map[int]bool // of source
-	known    *originals   // what is likely to be written; may be nil
+	known    *originals   // documents that are likely to be written; may be nil
 
 	mu      sync.Mutex
-	touched []bool               // of source: what is written or hidden
-	written map[string]*document // nil: deleted, though the source has it
+	touched []bool               // of source: written or hidden
+	written map[string]*document // nil: deleted, although the source has it
 	count   int
 	bytes   int
 	seq     int
 
-	// What a search sees is the state at the last refresh: hidden are the writes since, with what was there before (nil:
-	// nothing).
+	// A search sees the state at the last refresh. hidden has the documents that were written since, as they were before (nil:
+	// they did not exist).
 	hidden      map[string]*document
-	visible     int // what num_docs says
+	visible     int // num_docs
 	refreshed   time.Time
 	searched    time.Time
 	generation  int // counts refreshes that changed something
@@ -53,7 +50,7 @@ type index struct {
 	insertedGen int
 }
 
-// entry is a visible document's place in the mapping's sort.
+// entry is a visible document's position in the mapping's sort.
 type entry struct{ order, id string }
 
 func newIndex(name, uuid string, m *mapping, c *clock.Clock, idles bool) *index {
@@ -64,7 +61,7 @@ func newIndex(name, uuid string, m *mapping, c *clock.Clock, idles bool) *index 
 	}
 }
 
-// fill makes the index hold the source's documents but for the excluded ones, all of them refreshed.
+// fill adds the source's documents, except for the excluded ones, as refreshed documents.
 func (x *index) fill(o *originals, excluded map[int]bool) {
 	s := o.source
 	x.source, x.original, x.known, x.excluded = s, o, o, excluded
@@ -75,7 +72,7 @@ func (x *index) fill(o *originals, excluded map[int]bool) {
 	x.bytes = x.count * 2100
 }
 
-// untouchedDocument is the source's document with that id, nil if it has none.
+// untouchedDocument is the source's document with that id; nil if there is none.
 func (x *index) untouchedDocument(id string) *document {
 	if x.source == nil {
 		return nil
@@ -111,7 +108,7 @@ func (x *index) hasOriginal(id string) bool {
 	return ok && !x.excluded[i]
 }
 
-// put writes a document, which no search sees before a refresh.
+// put writes a document. Searches do not see it before a refresh.
 func (x *index) put(id string, d *document) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -134,7 +131,7 @@ func (x *index) put(id string, d *document) {
 	x.written[id] = d
 }
 
-// remove deletes a document; false if there was none.
+// remove deletes a document. It returns false if there was none.
 func (x *index) remove(id string) (version, seq int, ok bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -159,7 +156,7 @@ func (x *index) remove(id string) (version, seq int, ok bool) {
 	return version, seq, true
 }
 
-// hide keeps what searches go on seeing under an id that is being written; it tells whether there is a document now.
+// hide keeps the document that searches go on seeing while its id is written. It reports whether there is a document now.
 func (x *index) hide(id string) bool {
 	if x.source != nil {
 		if i, ok := x.source.Find(id); ok {
@@ -179,10 +176,10 @@ func (x *index) hide(id string) bool {
 	return has
 }
 
-// untouched stands in hidden for the source's own document.
+// untouched means the source's document, in hidden.
 var untouched = &document{}
 
-// fetch is a realtime GET. One of a document that is not refreshed yet refreshes the index.
+// fetch is a realtime GET. It refreshes the index if the document is not refreshed yet.
 func (x *index) fetch(id string) *document {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -191,162 +188,4 @@ func (x *index) fetch(id string) *document {
 		x.refresh(x.clock.Now())
 	}
 	return x.get(id)
-}
-
-// seen is the document as searches see it, nil if they see none. The caller holds mu.
-func (x *index) seen(id string) *document {
-	if d, ok := x.hidden[id]; ok {
-		if d == untouched {
-			return x.untouchedDocument(id)
-		}
-		return d
-	}
-	return x.get(id)
-}
-
-// digest sums a hash of every id with its content, so that two indices of equal documents have equal digests.
-func (x *index) digest() string {
-	x.original.analyse()
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	var sum [16]byte
-	if x.source != nil {
-		for i, d := range x.original.digests {
-			if _, ok := x.written[x.source.ID(i)]; !ok && !x.excluded[i] {
-				sum = add(sum, d)
-			}
-		}
-	}
-	for _, d := range x.written {
-		if d != nil {
-			sum = add(sum, d.digest)
-		}
-	}
-	return hex.EncodeToString(sum[:])
-}
-
-func add(a, b [16]byte) [16]byte {
-	carry := 0
-	for i := range a {
-		carry += int(a[i]) + int(b[i])
-		a[i] = byte(carry)
-		carry >>= 8
-	}
-	return a
-}
-
-// sorted is every visible document's place, in the mapping's order. The caller holds mu; the list must not be changed.
-func (x *index) sorted() []entry {
-	if x.order != nil {
-		return x.order
-	}
-	x.order = make([]entry, 0, x.visible)
-	x.eachSeen(func(id string, d *document, i int) {
-		switch {
-		case d != nil:
-			x.order = append(x.order, entry{d.order, id})
-		case x.mapping.byStatus:
-			x.order = append(x.order, entry{x.original.make(i).order, id})
-		default:
-			x.order = append(x.order, entry{x.mapping.sortKey(nil, sha256.Sum256([]byte(id))), id})
-		}
-	})
-	slices.SortFunc(x.order, compareEntries)
-	return x.order
-}
-
-func compareEntries(a, b entry) int {
-	if c := strings.Compare(a.order, b.order); c != 0 {
-		return c
-	}
-	return strings.Compare(a.id, b.id)
-}
-
-// eachSeen calls f with every visible document: the source's in their order, then those written. The source's are not
-// made for it: d is nil and i their place. The caller holds mu.
-func (x *index) eachSeen(f func(id string, d *document, i int)) {
-	if x.source != nil {
-		for i, id := range x.original.names() {
-			if !x.touched[i] {
-				if !x.excluded[i] {
-					f(id, nil, i)
-				}
-				continue
-			}
-			if x.excluded[i] {
-				continue
-			}
-			if h, ok := x.hidden[id]; ok {
-				if h == untouched {
-					f(id, nil, i)
-				} else if h != nil {
-					f(id, h, -1)
-				}
-			} else if d, ok := x.written[id]; !ok {
-				f(id, nil, i)
-			} else if d != nil {
-				f(id, d, -1)
-			}
-		}
-	}
-	for id, d := range x.written {
-		if h, ok := x.hidden[id]; ok {
-			d = h
-		}
-		if d != nil && !x.hasOriginal(id) {
-			f(id, d, -1)
-		}
-	}
-	for id, h := range x.hidden {
-		if _, ok := x.written[id]; !ok && h != nil && h != untouched && !x.hasOriginal(id) {
-			f(id, h, -1)
-		}
-	}
-}
-
-// inserted is every visible document's id in the order in which the engine holds them, which is all the order that a
-// search without a sort has: a document that is written again moves to the end, so that pages shift and repeat while
-// anything writes. The caller holds mu; the list must not be changed.
-func (x *index) inserted() []string {
-	if x.insertions != nil && x.insertedGen == x.generation {
-		return x.insertions
-	}
-	list := make([]string, 0, x.visible)
-	if x.source != nil {
-		for i, id := range x.original.names() {
-			if x.excluded[i] {
-				continue
-			}
-			if !x.touched[i] {
-				list = append(list, id)
-			} else if h, hidden := x.hidden[id]; hidden {
-				if h == untouched {
-					list = append(list, id)
-				}
-			} else if _, ok := x.written[id]; !ok {
-				list = append(list, id)
-			}
-		}
-	}
-	type numbered struct {
-		seq int
-		id  string
-	}
-	var rest []numbered
-	for id, d := range x.written {
-		if _, hidden := x.hidden[id]; d != nil && !hidden {
-			rest = append(rest, numbered{d.seq, id})
-		}
-	}
-	for id, h := range x.hidden {
-		if h != nil && h != untouched {
-			rest = append(rest, numbered{h.seq, id})
-		}
-	}
-	slices.SortFunc(rest, func(a, b numbered) int { return a.seq - b.seq })
-	for _, r := range rest {
-		list = append(list, r.id)
-	}
-	x.insertions, x.insertedGen = list, x.generation
-	return list
 }

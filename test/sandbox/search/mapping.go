@@ -8,15 +8,15 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
 )
 
-// mapping is one of the search API's mapping files: what an index is created with.
+// mapping is one of the search API's mapping files, with which an index is created.
 type mapping struct {
 	name      string
 	version   string
 	framework string // generated_from_framework
 	docType   string
 	window    int    // max_result_window
-	refused   string // why every engine refuses it, "" if none does
-	byStatus  bool   // the sort clause of briefs, not that of services
+	refused   string // why every engine refuses it; "" if none does
+	byStatus  bool   // sorted like briefs, not like services
 
 	properties []property // by full name
 	fields     []fieldInfo
@@ -33,8 +33,8 @@ type property struct {
 // fieldInfo is a field without its prefixes.
 type fieldInfo struct {
 	name     string
-	mapped   bool  // in properties, not only read by a transformation
-	text     bool  // dmtext_: searched, and part of a search's result
+	mapped   bool  // in properties; otherwise only a transformation reads it
+	text     bool  // dmtext_: searched, and in the results
 	filter   bool  // dmfilter_
 	agg      bool  // dmagg_
 	prefixes []int // in properties
@@ -57,7 +57,7 @@ func quote(list ...string) []string {
 	return quoted
 }
 
-// define makes a mapping from lists of names: kinds maps "dmtext keyword" to the names that have it.
+// define makes a mapping from lists of names: kinds maps a prefix and a type, as "dmtext keyword", to names.
 func define(m mapping, kinds map[string]string, transforms []namedTransform) *mapping {
 	m.byName = map[string]int{}
 	at := func(name string) int {
@@ -121,7 +121,7 @@ type namedTransform struct {
 	anyOf, values       []string
 }
 
-// reads are the fields of a document that the mapping looks at: all others are dropped.
+// reads are the fields of a document that the mapping uses. All others are dropped.
 func (m *mapping) reads() []string {
 	var names []string
 	for _, f := range m.fields {

@@ -4,13 +4,12 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
 )
 
-// Build is a build of the search API: the mappings that its image holds, and how it speaks. Two builds may stand over
-// the same engine's data.
+// Build is a build of the search API: the mappings in its image, and how it answers. Two builds may use the same engine.
 type Build struct {
-	// Versions are the mapping versions by mapping name; a name that is missing has the newest one.
+	// Versions are the mapping versions by mapping name. A name that is missing has the newest version.
 	Versions map[string]string
-	// Old: it names the index behind the engine's words, sees an index without the type in a wrong type, looks at the
-	// type of a document that is fetched, and tries four times, over eleven seconds, to reach an engine that refuses.
+	// Old: errors of the engine have the index's name after them, a wrong type gets the error of an index without that type,
+	// fetching a document checks the type, and it tries four times, over eleven seconds, to connect to an engine that refuses.
 	Old bool
 }
 
@@ -30,7 +29,7 @@ const filters = `lot serviceCategories cloudDeploymentModel resellingType emailO
 	datacentreSecurityStandards staffSecurityClearanceChecks governmentSecurityClearances educationPricing
 	freeVersionTrialOption`
 
-// mappings are the files of the directory mappings: field names, prefixes, types and _meta as there.
+// mappings are the files of the directory mappings, with the same field names, prefixes, types and _meta.
 func mappings(b Build) map[string]*mapping {
 	services := map[string]string{
 		"dmtext keyword":   "id lot frameworkName",
@@ -49,13 +48,17 @@ func mappings(b Build) map[string]*mapping {
 		"sortonly byte":    "statusOrder",
 	}
 	list := []*mapping{
-		define(mapping{name: "services", version: "10.2.1", framework: "g-cloud-9", docType: "services", window: 20000,
-			refused: "unknown parameter [include_in_all] on mapper [dmtext_id] of type [keyword]"}, services, serviceTransforms()),
+		define(mapping{
+			name: "services", version: "10.2.1", framework: "g-cloud-9", docType: "services", window: 20000,
+			refused: "unknown parameter [include_in_all] on mapper [dmtext_id] of type [keyword]",
+		}, services, serviceTransforms()),
 		define(mapping{name: "services-g-cloud-10", version: "15.0.0", framework: "g-cloud-10", docType: "services", window: 50000}, services, serviceTransforms()),
 		define(mapping{name: "services-g-cloud-11", version: "16.1.2", framework: "g-cloud-11", docType: "services", window: 50000}, services, serviceTransforms()),
 		define(mapping{name: "services-g-cloud-12", version: "18.0.0", framework: "g-cloud-12", docType: "services", window: 50000}, services, serviceTransforms()),
-		define(mapping{name: "briefs-digital-outcomes-and-specialists-2", version: "18.0.0", framework: "digital-outcomes-and-specialists-4",
-			docType: "briefs", window: 10000, byStatus: true}, briefs, briefTransforms()),
+		define(mapping{
+			name: "briefs-digital-outcomes-and-specialists-2", version: "18.0.0", framework: "digital-outcomes-and-specialists-4",
+			docType: "briefs", window: 10000, byStatus: true,
+		}, briefs, briefTransforms()),
 	}
 	byName := map[string]*mapping{}
 	for _, m := range list {
@@ -72,9 +75,14 @@ func serviceTransforms() []namedTransform {
 	for _, c := range data.Categories() {
 		list = append(list, namedTransform{"append_conditionally", "serviceCategories", "", quote(c.Children...), quote(c.Parent)})
 	}
-	for _, c := range [][2]string{{"planningService", "Planning"}, {"setupAndMigrationService", "Setup and migration"},
-		{"QAAndTesting", "Quality assurance and performance testing"}, {"securityTesting", "Security services"},
-		{"training", "Training"}, {"ongoingSupport", "Ongoing support"}} {
+	for _, c := range [][2]string{
+		{"planningService", "Planning"},
+		{"setupAndMigrationService", "Setup and migration"},
+		{"QAAndTesting", "Quality assurance and performance testing"},
+		{"securityTesting", "Security services"},
+		{"training", "Training"},
+		{"ongoingSupport", "Ongoing support"},
+	} {
 		list = append(list, namedTransform{"append_conditionally", c[0], "serviceCategories", []string{"true"}, quote(c[1])})
 	}
 	for _, field := range []string{"emailOrTicketingSupport", "webChatSupport", "onsiteSupport"} {

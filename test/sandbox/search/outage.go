@@ -9,24 +9,26 @@ import (
 type Outage string
 
 const (
+	// None means that the engine is well.
 	None Outage = ""
-	// Down: nothing listens. Every call ends at once, with the status "N/A".
+	// Down means that nothing listens. Every call fails at once, with the status "N/A".
 	Down Outage = "down"
-	// Hanging: it takes the connection and never answers. Every call ends after ten seconds, with the status "TIMEOUT".
+	// Hanging means that the engine accepts connections and never answers. Every call fails after ten seconds, with the status "TIMEOUT".
 	Hanging Outage = "hanging"
-	// Unavailable: it answers 503 to everything.
+	// Unavailable means that the engine answers 503 to everything.
 	Unavailable Outage = "unavailable"
-	// Full: the disk has passed the flood stage; nothing is written any more: 429, on version 6 and before 403.
+	// Full means that the disk has passed the flood stage. Writes are refused with 429, up to version 6 with 403.
 	Full Outage = "full"
-	// ReadOnly: the whole cluster is blocked for writes, deletes included: 403 everywhere.
+	// ReadOnly means that the whole cluster refuses writes, deletes included, with 403.
 	ReadOnly Outage = "read-only"
-	// BadGateway: something in front of it answers 502 with a page of HTML.
+	// BadGateway means that a proxy in front of the engine answers 502 with an HTML page.
 	BadGateway Outage = "bad-gateway"
-	// LowDisk is the app's own: less than five percent of it is free, which /_status says with a 500, and nothing else does.
+	// LowDisk is of the app's disk, not the engine's: less than five percent is free. Then /_status answers 500; nothing else
+	// changes.
 	LowDisk Outage = "low-disk"
 )
 
-// Outages are all that there are.
+// Outages are all kinds of outage.
 func Outages() []Outage {
 	return []Outage{Down, Hanging, Unavailable, Full, ReadOnly, BadGateway, LowDisk}
 }

@@ -7,14 +7,14 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
 )
 
-// Preload fills an instance's cluster with what a live one holds: for each of the two aliases a dated index with every
-// document of the data API, and an older index with the alias "-old". drift documents are missing in the newest index of
-// services, as some always are. Nothing is read or stored: a document is made when somebody asks for it.
+// Preload fills an instance's cluster like a live one: for each of the two aliases there is a dated index with every
+// document of the data API, and an older index with the alias "-old". In the newest index of services, drift documents are
+// missing, as some always are. Documents are made when they are needed.
 func Preload(c *Clusters, instance string, api *data.API, drift int) error {
 	return PreloadBuild(c, instance, api, drift, NewBuild())
 }
 
-// PreloadBuild is Preload with indices made by another build of the search API.
+// PreloadBuild is Preload with indices that another build of the search API has made.
 func PreloadBuild(c *Clusters, instance string, api *data.API, drift int, b Build) error {
 	k := c.of(instance)
 	if k == nil {
@@ -45,7 +45,7 @@ func PreloadBuild(c *Clusters, instance string, api *data.API, drift int, b Buil
 	return nil
 }
 
-// known are the data API's documents as they were at the start, which is what most of those are that will be written.
+// known are the data API's documents as they were at the start. Most documents that are written are the same.
 type known struct {
 	mu               sync.Mutex
 	services, briefs *data.Frozen
@@ -58,7 +58,7 @@ func (k *known) learn(services, briefs *data.Frozen) {
 	k.services, k.briefs, k.made = services, briefs, nil
 }
 
-// under is what a mapping makes of those of its kind; nil where none are known.
+// under are the documents of a mapping's kind, under the mapping; nil if none are known.
 func (k *known) under(m *mapping) *originals {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -79,7 +79,7 @@ func (k *known) under(m *mapping) *originals {
 	return k.made[name]
 }
 
-// spread are n of total places, far from each other.
+// spread are n of total positions, far from each other.
 func spread(total, n int) map[int]bool {
 	set := map[int]bool{}
 	for i := range min(n, total) {

@@ -7,8 +7,8 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
 )
 
-// A document that is written as the data API has it is not kept, and is the same as one that is.
-func TestWhatTheDataAPIHasIsNotKept(t *testing.T) {
+// A document that is written as the data API has it is not stored, and reads the same as one that is.
+func TestDocumentsThatTheDataAPIHasAreNotStored(t *testing.T) {
 	api := data.New(data.Options{Seed: 1, Services: 3, Clock: clock.New(0)})
 	k, m := &known{}, mappings(NewBuild())["services-g-cloud-12"]
 	k.learn(api.PublishedServices("g-cloud-12"), api.PublishedBriefs())

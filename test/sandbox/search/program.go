@@ -1,6 +1,6 @@
-// Package search is the Digital Marketplace's search API as a program that an app instance runs, and the clusters that
-// it stands on: every answer, error body and quirk of the real one over real HTTP, an engine that refreshes late, worker
-// slots with a queue, and ways to break all of it.
+// Package search is the Digital Marketplace's search API as a program that an app instance runs, and the Elasticsearch
+// clusters behind it: with every answer, error body and quirk of the real one over real HTTP, an engine that refreshes late,
+// workers with a queue, and ways to make all of it fail.
 //
 // Modelled: digitalmarketplace-search-api, app/; dmutils; its image's nginx and uwsgi; Elasticsearch 7.10.2 (plans
 // …-7.x) and 6.8 (plans …-5.x) under it.
@@ -19,32 +19,33 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 )
 
 var (
-	_ platform.Program = (*Program)(nil)
-	_ platform.Broker  = (*Clusters)(nil)
+	_ diego.Program   = (*Program)(nil)
+	_ platform.Broker = (*Clusters)(nil)
 )
 
-// Options say which build runs, and how slow it is.
+// Options are which build runs, and how slow it is.
 type Options struct {
 	Clock    *clock.Clock
 	Faults   *faults.Engine // may be nil
 	Clusters *Clusters
 	Build    Build
-	// Version is the label of the release in /_status, "" for none.
+	// Version is the label of the release in /_status; "" for none.
 	Version string
-	// Slots are the worker processes of each instance; 4 if zero (uwsgi's processes in the image).
+	// Slots is how many workers each instance has; 4 if zero (uwsgi's processes in the image).
 	Slots int
-	// PutTime is what a document's PUT or DELETE takes in its slot, in real time, whatever the pace: two calls to the
-	// engine. ReadTime is what any other request takes.
+	// PutTime is how long a PUT or DELETE of a document keeps a worker busy, in real time, not scaled. ReadTime is the same
+	// for all other requests.
 	PutTime, ReadTime time.Duration
-	// MinHarakiri is the least real time after which a worker is killed: at a quick pace 60 s may be less than the work
-	// itself takes here.
+	// MinHarakiri is the least real time after which a worker is killed: at a quick pace the scaled 60 s may be less than
+	// the request takes here.
 	MinHarakiri time.Duration
 }
 
-// Program is what the image of the search API runs.
+// Program is the program in the image of the search API.
 type Program struct {
 	opts     Options
 	mappings map[string]*mapping
@@ -55,7 +56,7 @@ type Program struct {
 	running map[*instance]bool
 }
 
-// New is the program of one build.
+// New makes the program of one build.
 func New(o Options) *Program {
 	if o.Clock == nil {
 		o.Clock = clock.New(0)
@@ -69,12 +70,12 @@ func New(o Options) *Program {
 	return p
 }
 
-// Boot starts one instance. An error is a crash: the last line of a traceback, whose other lines go to the log.
+// Boot starts one instance. An error is a crash. Its text is the last line of a traceback; the other lines go to the log.
 //
 // The service is the first entry of VCAP_SERVICES, in the order in which it is written, whose name is
 // DM_ELASTICSEARCH_SERVICE_NAME; without one the application raises (app/__init__.py). The tokens are
 // DM_SEARCH_API_AUTH_TOKENS, joined by colons.
-func (p *Program) Boot(in platform.Instance) (http.Handler, error) {
+func (p *Program) Boot(in diego.Instance) (http.Handler, error) {
 	env := in.Env
 	name := env["DM_ELASTICSEARCH_SERVICE_NAME"]
 	if name == "" {
@@ -116,7 +117,7 @@ func (p *Program) Boot(in platform.Instance) (http.Handler, error) {
 	return i, nil
 }
 
-// serviceURI is get_service_by_name_from_vcap_services; the order of a JSON object's keys counts, as it does in Python.
+// serviceURI is get_service_by_name_from_vcap_services; the order of a JSON object's keys matters, as in Python.
 func serviceURI(vcap, name string) (string, error) {
 	d := json.NewDecoder(strings.NewReader(vcap))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
@@ -171,5 +172,5 @@ func (i *instance) Close() error {
 	return nil
 }
 
-// cluster is the engine that the instance's credentials lead to, nil once it is gone.
+// cluster is the engine of the instance's credentials; nil if it was deleted.
 func (i *instance) cluster() *cluster { return i.program.opts.Clusters.at(i.uri) }

@@ -13,6 +13,7 @@ import (
 
 // hundred is an index x with services 1000 to 1000+n.
 func hundred(t *testing.T, n int) *app {
+	t.Helper()
 	a := start(t, Options{}, plan)
 	a.services("x")
 	for i := range n {
@@ -32,7 +33,7 @@ func ids(m map[string]any) []string {
 }
 
 // digitalmarketplace-search-api: app/main/services/query_builder.py, response_formatters.py: pages of 30, of 300 with
-// idOnly though results_per_page says 30.
+// idOnly although results_per_page is 30.
 func TestPagesAreOfThirtyAndOfThreeHundredWithIDOnly(t *testing.T) {
 	a := hundred(t, 100)
 	var all []string
@@ -52,7 +53,7 @@ func TestPagesAreOfThirtyAndOfThreeHundredWithIDOnly(t *testing.T) {
 	want(t, "idOnly", len(m["documents"].([]any)), 100)
 	want(t, "results_per_page", m["meta"].(map[string]any)["results_per_page"], any(30.0))
 	if len(m["documents"].([]any)[0].(map[string]any)) != 1 {
-		t.Error("idOnly says more than ids")
+		t.Error("idOnly has more than ids")
 	}
 }
 
@@ -72,10 +73,10 @@ func TestPagesPastTheEndOrTheWindowAreRefused(t *testing.T) {
 	want(t, "nothing found", a.total("/empty/services/search"), 0)
 }
 
-// digitalmarketplace-search-api: app/main/services/query_builder.py: several values of a filter are all wanted, a list
-// with commas is any; the normaliser drops case and punctuation; filters that the mapping does not know are ignored,
-// unless one that it knows stands beside them.
-func TestAllFiltersAreWantedAndAListIsAny(t *testing.T) {
+// digitalmarketplace-search-api: app/main/services/query_builder.py: several values of a filter must all match, of a
+// list with commas one; the normaliser drops case and punctuation; filters that are not in the mapping are ignored, unless
+// there is one that is.
+func TestAllFiltersMustMatchAndOneOfAList(t *testing.T) {
 	a := hundred(t, 60)
 	for query, n := range map[string]int{
 		"filter_lot=cloud-hosting": 20, "filter_lot=CLOUD+hosting": 20, "filter_lot=cloud-hosting,cloud-support": 40,
@@ -88,7 +89,7 @@ func TestAllFiltersAreWantedAndAListIsAny(t *testing.T) {
 
 // digitalmarketplace-search-api: app/main/services/query_builder.py; Elasticsearch 7.10 docs, "Simple query string
 // query", with AND, OR, NOT, PHRASE over the text fields.
-func TestEveryWordIsWanted(t *testing.T) {
+func TestEveryWordMustMatch(t *testing.T) {
 	a := hundred(t, 30)
 	for query, n := range map[string]int{
 		"secure": 30, "SECURE hosting": 30, "secure nothing": 0, "council": 30, "7": 1, "7|8": 2, "secure -7": 29,
@@ -104,8 +105,8 @@ func TestEveryWordIsWanted(t *testing.T) {
 	}
 }
 
-// digitalmarketplace-search-api: app/main/views/search.py, aggregations: counts by value, links to the search; what is
-// missing is a 500.
+// digitalmarketplace-search-api: app/main/views/search.py, aggregations: counts by value, links to the search; a missing
+// argument is a 500.
 func TestAggregationsCountByValue(t *testing.T) {
 	a := hundred(t, 60)
 	m := a.object("/x/services/aggregations?aggregations=lot&aggregations=serviceCategories&filter_phoneSupport=true")
@@ -116,10 +117,10 @@ func TestAggregationsCountByValue(t *testing.T) {
 	a.get("/x/services/aggregations").is(t, "none", 500, `{"error":"Internal error"}`)
 }
 
-// digitalmarketplace-search-api: app/main/services/query_builder.py leaves the sort out of idOnly: documents come as
-// the engine holds them, one that is written again moves to the end, so that pages read while anything writes repeat
-// and skip (elastic/elasticsearch#65450). The sorted search stays complete.
-func TestIDOnlyRepeatsAndSkipsWhileAnythingWrites(t *testing.T) {
+// digitalmarketplace-search-api: app/main/services/query_builder.py leaves the sort out of idOnly: documents come in
+// the engine's order, and one that is written again moves to the end, so that pages repeat and skip during writes
+// (elastic/elasticsearch#65450). The sorted search stays complete.
+func TestIDOnlyRepeatsAndSkipsDuringWrites(t *testing.T) {
 	a := hundred(t, 400)
 	read := func(path string, pages int) map[string]int {
 		seen := map[string]int{}
@@ -127,7 +128,7 @@ func TestIDOnlyRepeatsAndSkipsWhileAnythingWrites(t *testing.T) {
 			for _, id := range ids(a.object(fmt.Sprintf("%s&page=%d", path, page))) {
 				seen[id]++
 			}
-			for i := range 40 { // somebody edits what was on the first page
+			for i := range 40 { // edits of documents on the first page
 				a.put("x", fmt.Sprint(1000+i), "serviceName", fmt.Sprintf(`"edit %d"`, page))
 			}
 		}
@@ -146,7 +147,7 @@ func TestIDOnlyRepeatsAndSkipsWhileAnythingWrites(t *testing.T) {
 	want(t, "sorted", len(read("/x/services/search?sorted", 14)), 400)
 }
 
-// The two clusters of a migration hold equal documents in equal order, whichever way they got them.
+// Two clusters with equal documents have them in the same order, however they got them.
 func TestSameDocumentsHaveTheSameOrderAndDigest(t *testing.T) {
 	c := clock.New(0)
 	api := data.New(data.Options{Clock: c, Seed: 3, Services: 120, Briefs: 60, Tokens: []string{token}})

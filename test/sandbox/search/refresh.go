@@ -11,13 +11,13 @@ const (
 	// mappings set neither (Elasticsearch 7.10, index modules).
 	refreshInterval = time.Second
 	searchIdle      = 30 * time.Second
-	// forced is how long a search waits for the refresh that it asks for on an idle index (0.8 to 0.9 s as seen).
+	// forced is how long a search waits for the refresh of an idle index (0.8 to 0.9 s were measured).
 	forced = 850 * time.Millisecond
 )
 
-// tick does the refreshes that the engine has done by itself by now: one each second, but from 30 s after the last
-// search (or the creation) on none at all, so that num_docs stands still although documents are written. Elasticsearch 6
-// never goes idle. The caller holds mu.
+// tick does the refreshes that the engine would have done by itself by now: one each second, but none from 30 s after the
+// last search (or the creation) on, so that num_docs does not change although documents are written. Elasticsearch 6 never
+// goes idle. The caller holds mu.
 func (x *index) tick() {
 	interval := x.clock.Scale(refreshInterval)
 	now := x.clock.Now()
@@ -41,7 +41,7 @@ func (x *index) refresh(at time.Time) {
 		return
 	}
 	x.generation++
-	if len(x.hidden) > 100 { // sorting anew is less work then
+	if len(x.hidden) > 100 { // then sorting again is faster
 		x.order = nil
 	}
 	if x.order != nil {
@@ -51,9 +51,9 @@ func (x *index) refresh(at time.Time) {
 	clear(x.hidden)
 }
 
-// reorder changes the sorted list by what was hidden, which is less work than sorting it anew.
+// reorder updates the sorted list with what was hidden, which is faster than sorting it again.
 func (x *index) reorder() {
-	order := slices.Clone(x.order) // a search may still be reading the old one
+	order := slices.Clone(x.order) // a search may still read the old list
 	for id, before := range x.hidden {
 		if before == untouched {
 			before = x.untouchedDocument(id)
@@ -72,7 +72,7 @@ func (x *index) reorder() {
 	x.order = order
 }
 
-// numDocs is what _status says: the documents of refreshed segments.
+// numDocs is the number in _status: the documents of refreshed segments.
 func (x *index) numDocs() (docs, bytes int) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -80,7 +80,7 @@ func (x *index) numDocs() (docs, bytes int) {
 	return x.visible, x.bytes
 }
 
-// beforeSearch is what a search does to the index: an idle one is refreshed first, and the search waits for that.
+// beforeSearch is called before a search. An idle index is refreshed first, and the search waits for that.
 func (x *index) beforeSearch(ctx context.Context) error {
 	x.mu.Lock()
 	x.tick()

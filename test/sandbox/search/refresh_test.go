@@ -9,16 +9,17 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
 )
 
-// idle is an index x whose refreshes have stopped: for thirty seconds after its creation nobody has searched it. The
-// clock is moved, not waited for; its pace is so slow that none of its delays passes in a test, but the one that is moved.
+// idle is an index x that is not refreshed any more: it was not searched for thirty seconds after its creation. The clock is
+// moved; its pace is so slow that no other delay passes during a test.
 func idle(t *testing.T, plan string) *app {
+	t.Helper()
 	a := start(t, Options{Clock: clock.New(1)}, plan)
 	a.services("x")
 	return a
 }
 
-// Elasticsearch 7.10, index modules: index.search.idle.after; as seen: the count refreshes each second for about 30 s
-// after the creation, then stands still.
+// Elasticsearch 7.10, index modules: index.search.idle.after; in reality the count refreshes each second for about
+// 30 s after the creation, and then does not change.
 func TestNumDocsLags(t *testing.T) {
 	a := idle(t, plan)
 	a.put("x", "1")
@@ -44,15 +45,15 @@ func TestSearchForcesARefresh(t *testing.T) {
 		t.Errorf("it took %v", d)
 	}
 	want(t, "after", a.numDocs("x"), 1)
-	// It is not idle now: the next document is seen with the next second.
+	// The index is not idle now: the next document is counted a second later.
 	a.put("x", "2")
 	want(t, "not yet searchable", a.total("/x/services/search"), 1)
 	a.clock.Move(time.Second)
 	want(t, "searchable", a.total("/x/services/search"), 2)
 }
 
-// Elasticsearch 7.10 docs, "Get API", Realtime: a GET by id of a document that was just written lifts the count at
-// once; of another it does not, as seen.
+// Elasticsearch 7.10 docs, "Get API", Realtime: a GET by id of a document that was just written refreshes at
+// once; in reality a GET of another document does not.
 func TestGetByIDForcesARefresh(t *testing.T) {
 	a := idle(t, plan)
 	a.put("x", "1")
@@ -84,7 +85,7 @@ func TestDeletesLagToo(t *testing.T) {
 	want(t, "new", a.total("/x/services/search?q=new"), 1)
 }
 
-// Elasticsearch 6.8 docs, "Index modules": index.refresh_interval knows no idle index.
+// Elasticsearch 6.8 docs, "Index modules": index.refresh_interval has no exception for idle indices.
 func TestVersionSixNeverGoesIdle(t *testing.T) {
 	a := idle(t, "small-ha-5.x")
 	a.clock.Move(time.Hour)
@@ -94,7 +95,7 @@ func TestVersionSixNeverGoesIdle(t *testing.T) {
 	want(t, "a second later", a.numDocs("x"), 1)
 }
 
-// What is there at the start counts at once, but for the drift, and can be overwritten and deleted like any other.
+// The documents at the start are visible at once, except for the drift, and can be overwritten and deleted like any other.
 func TestAPreloadedIndexIsLikeAnyOther(t *testing.T) {
 	c := clock.New(0)
 	api := data.New(data.Options{Clock: c, Seed: 3, Services: 400, Briefs: 60, Tokens: []string{token}})
@@ -133,6 +134,6 @@ func TestAPreloadedIndexIsLikeAnyOther(t *testing.T) {
 	}
 	want(t, "ids", len(seen), 396)
 	if Preload(a.clusters, "other", api, 0) == nil {
-		t.Error("an instance that is not was filled")
+		t.Error("an instance that does not exist was filled")
 	}
 }

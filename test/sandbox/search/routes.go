@@ -18,8 +18,8 @@ type call struct {
 	body []byte
 }
 
-// route is the url map of the blueprints metrics, status and main. Only what the last matches wants a token: an unknown
-// path is a 404 without one.
+// route is the url map of the blueprints metrics, status and main. Only what main matches needs a token: an unknown path is
+// a 404 without one.
 func (i *instance) route(w http.ResponseWriter, r *http.Request, body []byte) {
 	c := &call{i, w, r, body}
 	path := r.URL.Path
@@ -77,28 +77,30 @@ func (i *instance) route(w http.ResponseWriter, r *http.Request, body []byte) {
 	view()
 }
 
-// json answers; all bodies may be compressed (app/__init__.py: compress_by_default).
+// json answers with JSON. All bodies may be compressed (app/__init__.py: compress_by_default).
 func (c *call) json(status int, v any) { flask.JSON(c.w, c.r, status, v, true) }
 
-// read is the time that a request takes which writes no document.
+// read spends the time of a request that writes no document.
 func (c *call) read() bool { return work(c.w, c.r, time.Duration(c.program.readTime.Load())) }
 
-// engine makes one call to the engine; false if the worker is no more. The error is an *engineError or nil.
-func (c *call) engine(k *cluster, write bool) (error, bool) {
-	err := k.call(c.r.Context(), write)
-	if e, is := err.(*engineError); is && e.code == "N/A" && c.program.opts.Build.Old {
+// engine makes one call to the engine. ok is false if the worker was killed. The error is an *engineError or nil.
+func (c *call) engine(k *cluster, write bool) (ok bool, err error) {
+	err = k.call(c.r.Context(), write)
+	var e *engineError
+	if errors.As(err, &e) && e.code == "N/A" && c.program.opts.Build.Old {
 		if ended := c.program.opts.Clock.Sleep(c.r.Context(), oldRetries); ended != nil {
 			err = ended
 		}
 	}
-	return err, alive(c.w, c.r, err)
+	return alive(c.w, c.r, err), err
 }
 
-// oldRetries is how long the old build's client (elasticsearch-py 6.8.1) holds a worker while an engine refuses: it waits
-// 0, 1, 3 and 7 seconds between its tries; the new one does not wait.
+// oldRetries is how long the old build's client (elasticsearch-py 6.8.1) keeps a worker busy while an engine refuses: it waits
+// 0, 1, 3 and 7 seconds between its tries. The new one does not wait.
 const oldRetries = 11 * time.Second
 
-// apiResponse is response_formatters.py: api_response. A status that is not a number becomes a 500 that names it.
+// apiResponse is response_formatters.py: api_response. A status that is not a number becomes a 500 with the status in its
+// text.
 func (c *call) apiResponse(err error) {
 	var e *engineError
 	if !errors.As(err, &e) {
@@ -118,8 +120,8 @@ func (c *call) apiResponse(err error) {
 
 func (c *call) acknowledged() { c.json(http.StatusOK, map[string]any{"message": "acknowledged"}) }
 
-// jsonBody is check_json_from_request: the content type is compared as a string, and what is not JSON is a bad request
-// without a word about it.
+// jsonBody is check_json_from_request: the content type is compared as a string, and a body that is not JSON is a bad
+// request without an explanation.
 func (c *call) jsonBody() ([]byte, bool) {
 	switch c.r.Header.Get("Content-Type") {
 	case "application/json", "application/json; charset=UTF-8":

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
-	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
+	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
 )
 
 const token = "secret-token"
@@ -38,7 +38,7 @@ func start(t *testing.T, o Options, plan string) *app {
 	if err := o.Clusters.Provision("instance", plan, nil); err != nil {
 		t.Fatal(err)
 	}
-	h, err := New(o).Boot(platform.Instance{AppName: "search-api", Env: environment(t, o.Clusters, "search_api_elasticsearch")})
+	h, err := New(o).Boot(diego.Instance{AppName: "search-api", Env: environment(t, o.Clusters, "search_api_elasticsearch")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func (a answer) is(t *testing.T, what string, status int, body string) {
 	}
 }
 
-// has tells that the body is an error of that text.
+// has checks that the body is an error with that text.
 func (a answer) fails(t *testing.T, what string, status int, text string) {
 	t.Helper()
 	var b struct {

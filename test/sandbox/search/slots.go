@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// slots are the worker processes of an instance, and the queue before them: who comes first is served first.
+// slots are the workers of an instance, and the queue before them: first come, first served.
 type slots struct {
 	mu    sync.Mutex
 	all   int
@@ -18,12 +18,13 @@ type slots struct {
 	counted time.Time
 }
 
-// Tally is what an app's workers have done since its instances started. The times are sums over the slots: 8 slots that
-// were all busy for a second have been busy for 8.
+// Tally is what an app's workers have done since its instances started. Times are sums over the workers: 8 workers that are
+// busy for a second count as 8 s.
 type Tally struct {
 	Instances int `json:"instances"`
 	Slots     int `json:"slots"`
-	// Held, Writing and Queued are as of now: slots held, those of them by a document's PUT or DELETE, requests waiting.
+	// Held, Writing and Queued are of now: busy workers, those that are busy with a PUT or DELETE of a document, and requests
+	// that wait.
 	Held    int `json:"held"`
 	Writing int `json:"writing"`
 	Queued  int `json:"queued"`
@@ -32,7 +33,7 @@ type Tally struct {
 	WritingSeconds float64 `json:"writing_s"`
 	QueuedSeconds  float64 `json:"queued_s"`
 
-	// MostWriting and MostQueued are the most there were at once in one instance, since the last time they were forgotten.
+	// MostWriting and MostQueued are the peaks of one instance since the last ?forget.
 	MostWriting int `json:"most_writing"`
 	MostQueued  int `json:"most_queued"`
 
@@ -41,7 +42,7 @@ type Tally struct {
 	ServerErrors int `json:"server_errors"` // answers of 500 and more
 }
 
-// add puts the instances of an app together.
+// add adds the tally of another instance of the app.
 func (t Tally) add(u Tally) Tally {
 	return Tally{
 		Instances: t.Instances + u.Instances, Slots: t.Slots + u.Slots,
@@ -54,7 +55,7 @@ func (t Tally) add(u Tally) Tally {
 
 func newSlots(n int) *slots { return &slots{all: n, counted: time.Now()} }
 
-// count brings the sums up to now. The caller holds mu.
+// count adds the time since its last call to the sums. The caller holds mu.
 func (s *slots) count() {
 	now := time.Now()
 	d := now.Sub(s.counted).Seconds()
@@ -64,7 +65,7 @@ func (s *slots) count() {
 	s.tally.QueuedSeconds += d * float64(len(s.queue))
 }
 
-// take waits for a slot; false if the instance is killed meanwhile.
+// take waits for a slot. It returns false if the instance is killed meanwhile.
 func (s *slots) take(writes bool, killed <-chan struct{}) bool {
 	s.mu.Lock()
 	s.count()
@@ -78,7 +79,7 @@ func (s *slots) take(writes bool, killed <-chan struct{}) bool {
 	s.tally.MostQueued = max(s.tally.MostQueued, len(s.queue))
 	s.mu.Unlock()
 	select {
-	case <-turn: // next has counted the slot as held
+	case <-turn: // next has already counted the slot as held
 		s.mu.Lock()
 		s.count()
 		s.held--
@@ -115,7 +116,7 @@ func (s *slots) release(writes bool, status int) {
 	s.next()
 }
 
-// next lets in who waits, as far as there is room. The caller holds mu.
+// next gives free slots to the requests that wait longest. The caller holds mu.
 func (s *slots) next() {
 	for s.held < s.all && len(s.queue) > 0 {
 		close(s.queue[0])
@@ -124,7 +125,7 @@ func (s *slots) next() {
 	}
 }
 
-// resize changes how many slots there are; who holds one keeps it to the end.
+// resize changes how many slots there are. Requests that hold one keep it until they end.
 func (s *slots) resize(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,7 +134,7 @@ func (s *slots) resize(n int) {
 	s.next()
 }
 
-// view is the tally as of now. forget begins the peaks anew.
+// view is the tally of now. With forget, the peaks start again.
 func (s *slots) view(forget bool) Tally {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -146,8 +147,8 @@ func (s *slots) view(forget bool) Tally {
 	return t
 }
 
-// Workers tells of every running app what its workers have done, by the name that its container was started with.
-// forget begins the peaks anew.
+// Workers is the tally of every running app, by the name that the app had when its container started. With forget, the
+// peaks start again.
 func (p *Program) Workers(forget bool) map[string]Tally {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -158,8 +159,8 @@ func (p *Program) Workers(forget bool) map[string]Tally {
 	return all
 }
 
-// Change changes how many slots an instance has (0: leaves it), and how long a PUT and any other request take (negative:
-// leaves it), of all instances that run and that will be started.
+// Change changes how many slots an instance has (0: no change), and how long a PUT and any other request take (negative: no
+// change), for all instances that run and that will be started.
 func (p *Program) Change(n int, put, read time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// What the bench says of a client is what is counted here: busy time is slots held times how long, whoever holds them.
+// The bench reports this count: the busy time is the sum over the slots of how long each is held.
 func TestSlotsCountTheTimeTheyAreHeld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSlots(2)
@@ -35,13 +35,13 @@ func TestSlotsCountTheTimeTheyAreHeld(t *testing.T) {
 			t.Errorf("%+v, want %+v", got, want)
 		}
 		if again := s.view(false); again.MostQueued != 0 {
-			t.Errorf("the most that waited is %d after it was forgotten", again.MostQueued)
+			t.Errorf("the peak of the queue is %d after it was reset", again.MostQueued)
 		}
 	})
 }
 
-// Who came first is served first, and a change of the number holds from then on.
-func TestSlotsAreGivenInTurnAndCanBeFewer(t *testing.T) {
+// First come, first served; and a change of the number applies from then on.
+func TestSlotsAreGivenInOrderAndCanBeReduced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSlots(4)
 		s.resize(1)
@@ -71,7 +71,7 @@ func TestSlotsAreGivenInTurnAndCanBeFewer(t *testing.T) {
 		s.take(false, killed)
 		close(killed)
 		if s.take(false, killed) {
-			t.Error("a slot was given that nobody had released")
+			t.Error("a slot was given that was not released")
 		}
 	})
 }

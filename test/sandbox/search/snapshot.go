@@ -1,12 +1,12 @@
 package search
 
-// ClusterSnapshot is the state of one cluster, without anything that time alone changes.
+// ClusterSnapshot is the state of one cluster, without what changes with time alone.
 type ClusterSnapshot struct {
 	Plan    string          `json:"plan"`
 	Indices []IndexSnapshot `json:"indices"`
 }
 
-// IndexSnapshot is one index of it. Docs are all documents, refreshed or not; Digest is over ids and contents.
+// IndexSnapshot is one index of a cluster. Docs are all documents, refreshed or not; Digest is over ids and contents.
 type IndexSnapshot struct {
 	Name           string   `json:"name"`
 	Mapping        string   `json:"mapping"`
@@ -16,8 +16,8 @@ type IndexSnapshot struct {
 	Aliases        []string `json:"aliases"`
 }
 
-// Snapshot is the state of every cluster by instance. The first of a preloaded cluster takes a while: its documents
-// have to be made once.
+// Snapshot is the state of every cluster by instance. The first snapshot of a preloaded cluster is slow: its
+// documents must be made once.
 func (c *Clusters) Snapshot() map[string]ClusterSnapshot {
 	all := map[string]ClusterSnapshot{}
 	for _, instance := range c.Instances() {

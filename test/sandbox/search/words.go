@@ -9,8 +9,8 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
 )
 
-// term is one word or phrase of a query in simple_query_string's syntax, as far as a plain scan goes: words are all
-// wanted, "a phrase" too, -word must not occur, a|b is either.
+// term is one word or phrase of a query in simple_query_string's syntax, as far as a plain scan can find it: all
+// words and "a phrase" must occur, -word must not, and one of a|b must.
 type term struct {
 	any    [][]string // each a phrase
 	hashes [][]uint32 // of their words
@@ -76,7 +76,7 @@ func stem(w string) string {
 	return w
 }
 
-// mayMatch tells whether a document has all that the query wants, but for the order of words in phrases.
+// mayMatch reports whether a document matches the query, without the order of words in phrases.
 func (q *query) mayMatch(f *facts) bool {
 	for _, filter := range q.filters {
 		if !slices.ContainsFunc(filter.anyOf, func(h uint32) bool { return has(f.values, h) }) {
@@ -110,7 +110,7 @@ func (f *facts) hasAll(phrase []uint32) bool {
 	return true
 }
 
-// score is how many of the words occur: enough for an order that is the same wherever the documents are.
+// score is how many of the words occur, which is an order that does not depend on the index.
 func (q *query) score(f *facts) int {
 	n := 0
 	for _, t := range q.words {
@@ -158,8 +158,8 @@ func occurrences(text, phrase []string) int {
 	return n
 }
 
-// result is a document of a search: what the mapping has under dmtext, without prefix, and a highlight of each of these
-// fields, escaped, with the words that matched marked (response_formatters.py: convert_es_results).
+// result is a document in a search's answer: the fields that the mapping has under dmtext, without prefix, and a highlight
+// of each of them, escaped, with marks around the words that matched (response_formatters.py: convert_es_results).
 func (m *mapping) result(d *document, words []term) flask.Raw {
 	fields := map[string]flask.Raw{}
 	highlight := map[string][]string{}
@@ -182,7 +182,7 @@ func (m *mapping) result(d *document, words []term) flask.Raw {
 	return flask.Append(nil, fields)
 }
 
-// mark surrounds each word that the query asks for, and escapes the rest.
+// mark puts marks around each word of the query, and escapes the rest.
 func mark(text string, words []term) string {
 	wanted := map[string]bool{}
 	for _, t := range words {

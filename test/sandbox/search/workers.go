@@ -22,7 +22,7 @@ const (
 	bodyLimit = 40 << 20
 )
 
-// workers are an instance's uwsgi.
+// workers are an instance's nginx and uwsgi.
 type workers struct {
 	slots  *slots
 	killed chan struct{}
@@ -36,9 +36,9 @@ func newWorkers(n int) *workers {
 
 func (w *workers) close() { w.once.Do(func() { close(w.killed) }) }
 
-// serve is nginx and uwsgi: the body is read wholly, the request waits for a worker, the worker works. That its client
-// has left is noticed by nobody: a PUT in the queue is applied all the same, late. A worker that takes over 60 s is
-// killed, and nginx answers 502; what it has written until then stays written.
+// serve is nginx and uwsgi: the whole body is read, then the request waits for a worker, which handles it. Neither
+// notices that the client has left: a PUT in the queue is applied nevertheless, late. A worker that takes over 60 s is
+// killed, and nginx answers 502; what it has written until then stays.
 func (i *instance) serve(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength > bodyLimit {
 		flask.HTML(w, http.StatusRequestEntityTooLarge)
@@ -47,7 +47,7 @@ func (i *instance) serve(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, bodyLimit+1))
 	switch {
 	case err != nil:
-		panic(http.ErrAbortHandler) // the client left before its body was there
+		panic(http.ErrAbortHandler) // the client left in the middle of its body
 	case len(body) > bodyLimit:
 		flask.HTML(w, http.StatusRequestEntityTooLarge)
 		return
@@ -82,12 +82,12 @@ func (i *instance) serve(w http.ResponseWriter, r *http.Request) {
 	i.route(w, r, body)
 }
 
-// isDocument tells a PUT or DELETE of one document.
+// isDocument reports whether a request is a PUT or DELETE of one document.
 func isDocument(r *http.Request) bool {
 	return (r.Method == http.MethodPut || r.Method == http.MethodDelete) && strings.Count(r.URL.Path, "/") == 3
 }
 
-// answered notes the status of an answer.
+// answered remembers the status of an answer.
 type answered struct {
 	http.ResponseWriter
 	status int
@@ -100,12 +100,13 @@ func (a *answered) WriteHeader(status int) {
 
 var errKilled = errors.New("the instance was killed")
 
-// work is time that a worker spends. If the worker or its instance is killed meanwhile, nothing comes after it.
+// work spends a worker's time. It returns false if the worker is killed meanwhile; see alive.
 func work(w http.ResponseWriter, r *http.Request, d time.Duration) bool {
 	return alive(w, r, clock.Wait(r.Context(), d))
 }
 
-// alive answers for a worker that is no more: 502 if it was killed by harakiri, a cut connection if the instance was.
+// alive reports whether the worker still runs, by the error of what it was doing. A worker that was killed by harakiri has
+// been answered for with a 502; if the instance was killed, alive cuts the connection by a panic.
 func alive(w http.ResponseWriter, r *http.Request, err error) bool {
 	switch {
 	case !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded):

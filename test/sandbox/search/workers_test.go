@@ -27,8 +27,8 @@ func TestWorkersAreLimited(t *testing.T) {
 	}
 }
 
-// uWSGI docs, "Options", listen: what waits there is handed to a worker whether or not its client has left, so a PUT is
-// applied all the same.
+// uWSGI docs, "Options", listen: requests there get a worker even if their client has left, so a PUT is applied
+// nevertheless.
 func TestPutWhoseClientLeftIsAppliedLate(t *testing.T) {
 	a := start(t, Options{Slots: 1, PutTime: 300 * time.Millisecond}, plan)
 	a.services("x")
@@ -75,8 +75,8 @@ func TestHarakiriAnswers502AndKeepsWhatWasWritten(t *testing.T) {
 	want(t, "written", a.get("/x/services/1").status, 200)
 }
 
-// Cloud Foundry docs, "App container lifecycle", Shutdown: an instance that is killed cuts the requests in flight, in a
-// slot or in the queue.
+// Cloud Foundry docs, "App container lifecycle", Shutdown: an instance that is killed cuts the requests in flight, those
+// in a worker and those in the queue.
 func TestKilledInstanceCutsRequests(t *testing.T) {
 	a := start(t, Options{Slots: 1, PutTime: time.Minute}, plan)
 	a.services("x")

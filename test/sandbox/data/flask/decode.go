@@ -9,7 +9,7 @@ import (
 	"strconv"
 )
 
-// Decode reads one JSON value and keeps numbers as they are written, as a Python int of any length is kept.
+// Decode reads one JSON value and keeps numbers as they are written: Python has integers of any length.
 func Decode(raw []byte) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
@@ -29,8 +29,8 @@ type Member struct {
 	Value []byte
 }
 
-// Kind tells what a valid JSON value is by its first byte: '{', '[', '"', 't', 'f', 'n' or '0' for a number; 0 if there
-// is none.
+// Kind is the kind of a valid JSON value, by its first byte: '{', '[', '"', 't', 'f', 'n' or '0' for a number; 0 if there
+// is no value.
 func Kind(raw []byte) byte {
 	i := space(raw, 0)
 	if i == len(raw) {
@@ -44,7 +44,7 @@ func Kind(raw []byte) byte {
 	}
 }
 
-// Members appends the members of a valid JSON object to list, in their order. The caller has made sure of json.Valid.
+// Members appends the members of a valid JSON object to list, in their order. The caller has checked json.Valid.
 func Members(list []Member, raw []byte) []Member {
 	i := space(raw, 0) + 1
 	for {
@@ -96,8 +96,8 @@ func Elements(raw []byte) iter.Seq[[]byte] {
 	}
 }
 
-// AppendValue renders a valid JSON value in this package's way. Scalars and lists of them, the rule in documents, are
-// copied without being decoded.
+// AppendValue renders a valid JSON value in this package's way. Scalars and lists of scalars, which are most
+// values in documents, are copied without being decoded.
 func AppendValue(b, raw []byte) []byte {
 	raw = trim(raw)
 	switch Kind(raw) {
@@ -129,7 +129,7 @@ func AppendValue(b, raw []byte) []byte {
 	}
 }
 
-// Text is the string that a valid JSON string stands for.
+// Text decodes a valid JSON string.
 func Text(raw []byte) string { return unquote(trim(raw)) }
 
 func trim(raw []byte) []byte { return bytes.Trim(raw, " \t\r\n") }

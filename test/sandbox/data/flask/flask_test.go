@@ -27,7 +27,7 @@ func TestAppendRendersAsPythonDoes(t *testing.T) {
 	}
 }
 
-func TestValuesAreRenderedAlikeDecodedOrNot(t *testing.T) {
+func TestValuesAreRenderedTheSameDecodedOrNot(t *testing.T) {
 	for _, s := range []string{
 		`"a"`, ` "\u00a3 \"x\" \\" `, `["a" , "£",[ ], {"b":1, "a":"]}"}]`, `12.50`, `true`, `null`, `[]`, `{ }`, `"\\\\"`, `["\\", "\""]`,
 	} {

@@ -1,5 +1,5 @@
 // Package flask renders bodies, errors and headers as the Digital Marketplace's two Flask applications do: sorted keys,
-// ASCII only, gzip from 8192 bytes on, error bodies of one key, the offered token in the body of a 403.
+// ASCII only, gzip from 8192 bytes on, error bodies with one key, and the token of the request in the body of a 403.
 //
 // Source: Flask's jsonify (JSON_SORT_KEYS, JSON_AS_ASCII), dmutils/errors/api.py, dmutils/flask.py.
 package flask
@@ -16,7 +16,7 @@ import (
 // Raw is JSON that is already rendered in this package's way; Append copies it as it is.
 type Raw []byte
 
-// Append renders v as jsonify does: keys sorted, no spaces, everything that is not ASCII escaped.
+// Append renders v as jsonify does: keys sorted, no spaces, everything escaped that is not ASCII.
 func Append(b []byte, v any) []byte {
 	switch v := v.(type) {
 	case nil:

@@ -9,26 +9,26 @@ import (
 	"sync"
 )
 
-// MinimumSize is the body from which on a response is compressed (dmutils/flask.py: DMGzipMiddleware).
+// MinimumSize is the size in bytes from which a body is compressed (dmutils/flask.py: DMGzipMiddleware).
 const MinimumSize = 8192
 
 // NotFound is werkzeug's description of a 404.
 const NotFound = "The requested URL was not found on the server. If you entered the URL manually please check your spelling and try again."
 
-// BadRequest is werkzeug's description of a 400, all that is said of a body that is not JSON.
+// BadRequest is werkzeug's description of a 400. A body that is not JSON gets no other.
 const BadRequest = "The browser (or proxy) sent a request that this server could not understand."
 
 // MethodNotAllowed is werkzeug's description of a 405.
 const MethodNotAllowed = "The method is not allowed for the requested URL."
 
-// JSON answers with v as jsonify renders it, compressed if compress says that the data may be, the client takes it and
-// the body is long enough. There is no Vary header, as there is none from flask_gzip.
+// JSON answers with v as jsonify renders it. It is compressed if compress is true, the client accepts it and the body is
+// long enough. There is no Vary header, because flask_gzip sends none.
 func JSON(w http.ResponseWriter, r *http.Request, status int, v any, compress bool) {
 	body := append(Append(nil, v), '\n')
 	Body(w, r, status, body, compress)
 }
 
-// Body is JSON with a body that is rendered already.
+// Body is JSON for a body that is already rendered.
 func Body(w http.ResponseWriter, r *http.Request, status int, body []byte, compress bool) {
 	if compress && len(body) >= MinimumSize && status/100 == 2 && TakesGzip(r) {
 		Zipped(w, status, Zip(body))
@@ -37,12 +37,12 @@ func Body(w http.ResponseWriter, r *http.Request, status int, body []byte, compr
 	send(w, status, body)
 }
 
-// TakesGzip tells whether the client takes a compressed answer.
+// TakesGzip reports whether the client accepts a compressed answer.
 func TakesGzip(r *http.Request) bool {
 	return strings.Contains(strings.ToLower(r.Header.Get("Accept-Encoding")), "gzip")
 }
 
-// Zipped is Body with a body that is compressed already.
+// Zipped is Body for a body that is already compressed.
 func Zipped(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Encoding", "gzip")
 	send(w, status, body)
@@ -69,12 +69,12 @@ func Error(w http.ResponseWriter, status int, description string) {
 	_, _ = w.Write(body)
 }
 
-// InternalError answers what json_error_handler says of everything that is not an HTTP exception.
+// InternalError answers as json_error_handler does for everything that is not an HTTP exception.
 func InternalError(w http.ResponseWriter, r *http.Request) {
 	JSON(w, r, http.StatusInternalServerError, map[string]any{"error": "Internal error"}, false)
 }
 
-// HTML answers as nginx does when it speaks for itself.
+// HTML answers as nginx does with its own pages.
 func HTML(w http.ResponseWriter, status int) {
 	text := strconv.Itoa(status) + " " + http.StatusText(status)
 	if status == http.StatusRequestEntityTooLarge {
@@ -88,8 +88,8 @@ func HTML(w http.ResponseWriter, status int) {
 	_, _ = w.Write([]byte(body))
 }
 
-// Authenticated answers 401 or 403 and returns false unless the request offers one of the tokens. forbidden makes the
-// text of the 403 of the token that was offered: both applications echo it.
+// Authenticated answers 401 or 403 and returns false unless the request has one of the tokens. Forbidden is given the wrong
+// token and returns the text of the 403: both applications repeat the token.
 // The challenge is sent twice, as it is on the wire.
 func Authenticated(w http.ResponseWriter, r *http.Request, tokens []string, forbidden func(token string) string) bool {
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -107,7 +107,7 @@ func Authenticated(w http.ResponseWriter, r *http.Request, tokens []string, forb
 	return false
 }
 
-// Base is the address that absolute links begin with, as url_for(_external=True) makes it.
+// Base is the address with which absolute links begin, as url_for(_external=True) makes it.
 func Base(r *http.Request) string {
 	scheme := r.Header.Get("X-Forwarded-Proto")
 	if scheme == "" {

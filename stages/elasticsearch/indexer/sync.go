@@ -1,0 +1,158 @@
+package indexer
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dataapi"
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+const (
+	// maxRounds is how often one object is written if it has changed each time it is
+	// read again.
+	maxRounds = 20
+	// listedFailures is how many failures the error lists.
+	listedFailures = 10
+)
+
+// syncAll syncs objects concurrently and waits for all of them.
+func (c *catching) syncAll(all []object) error {
+	c.mu.Lock()
+	c.total += len(all)
+	c.report.Objects += len(all)
+	c.mu.Unlock()
+	for _, o := range all {
+		if !c.pool.start(func() { c.syncOne(o) }) {
+			break
+		}
+	}
+	c.pool.wait()
+	if err := c.pool.err(); err != nil {
+		return err
+	}
+	if len(c.report.Failed) == 0 {
+		return nil
+	}
+	var failures []error
+	for _, f := range c.report.Failed[:min(len(c.report.Failed), listedFailures)] {
+		failures = append(failures, f)
+	}
+	return fmt.Errorf("%d of %s failed: %w", len(c.report.Failed), runner.Count(len(all), "object", "objects"), errors.Join(failures...))
+}
+
+// syncOne syncs one object and records a failure and the progress.
+func (c *catching) syncOne(o object) {
+	err := c.sync(o)
+	c.mu.Lock()
+	if err != nil && c.pool.run.Err() == nil {
+		c.report.Failed = append(c.report.Failed, Failure{o.id, err})
+	}
+	c.done++
+	done, total := c.done, c.total
+	c.mu.Unlock()
+	c.meter.report(0, done, total, c.writer.note)
+}
+
+// sync writes one object as the data API has it, until it has not changed since.
+func (c *catching) sync(o object) error {
+	d, err := c.read(o)
+	if err != nil {
+		return err
+	}
+	for range maxRounds {
+		wrote, err := c.write(o, d)
+		if err != nil || !wrote {
+			return err
+		}
+		now, err := c.read(o)
+		if err != nil {
+			return err
+		}
+		if unchanged(d, now) {
+			return nil
+		}
+		d = now
+	}
+	return runner.Depend("it had changed again each of the %d times it was written", maxRounds)
+}
+
+// unchanged reports whether two readings of an object are the same; nil is an object
+// that does not exist.
+func unchanged(a, b *dataapi.Document) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return bytes.Equal(a.Raw, b.Raw)
+}
+
+func (c *catching) read(o object) (d *dataapi.Document, err error) {
+	err = c.o.retry(c.pool.run, func() error {
+		pass, err := c.reads.Enter(c.pool.run)
+		if err != nil {
+			return err
+		}
+		d, err = c.source.Document(c.pool.work, o.kind, o.id)
+		pass.Leave(outcome(err))
+		return err
+	}, nil)
+	return d, err
+}
+
+// write puts an object into the targets it belongs in and deletes it from those it no
+// longer belongs in. It returns false if the object concerns no target.
+func (c *catching) write(o object, d *dataapi.Document) (wrote bool, err error) {
+	for _, t := range c.o.Targets {
+		switch {
+		case t.Kind != o.kind || d != nil && !t.Has(d):
+			continue
+		case d != nil && d.IsIndexed():
+			err = c.put(t, d)
+		case c.o.keep[o.id]:
+			continue
+		default:
+			err = c.delete(t, o.id)
+		}
+		if err != nil {
+			return true, err
+		}
+		wrote = true
+	}
+	if d != nil && !isOf(c.o.Targets, d) {
+		c.count(&c.report.Foreign)
+	}
+	return wrote, nil
+}
+
+func (c *catching) put(t Target, d *dataapi.Document) error {
+	pass, err := c.writer.enter()
+	if err != nil {
+		return err
+	}
+	if err := c.writer.put(t, d, pass); err != nil {
+		return err
+	}
+	c.count(&c.report.Put)
+	return nil
+}
+
+func (c *catching) delete(t Target, id string) error {
+	found, err := c.writer.delete(t, id)
+	switch {
+	case err != nil:
+		return err
+	case found:
+		c.count(&c.report.Deleted)
+	default:
+		c.count(&c.report.Absent)
+	}
+	return nil
+}
+
+// count adds one to a counter of the report.
+func (c *catching) count(counter *int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	*counter++
+}

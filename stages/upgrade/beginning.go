@@ -1,0 +1,91 @@
+package upgrade
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/digitalmarketplace/cutover/stages/runner"
+)
+
+// Beginning begins a run: it records what is live as blue, and creates nothing else.
+type Beginning struct {
+	Run *Run
+	// App is the live app, after which the record is named; Version is the program's.
+	App, Version string
+	// Find reads what is live; Facts are what the run records with it, made from that.
+	Find  func(context.Context) (Blue, error)
+	Facts func(Blue) map[string]string
+}
+
+// Found is the check that what is live can be blue, and still is what the run began
+// with, where there is one.
+func (b *Beginning) Found() runner.Task {
+	return runner.Task{Name: "the live route leads to the live app", Do: func(ctx context.Context, o *runner.Observation) error {
+		now, err := b.Find(ctx)
+		if err != nil {
+			return err
+		}
+		if b.Run.Exists() {
+			was, err := b.Run.Blue()
+			if err == nil && was.App != now.App {
+				return runner.Refuse("run %s began with app %s, and the live route leads to %s now: somebody released since", b.Run.ID(), was.App, now.App)
+			}
+		}
+		service := ""
+		if now.ServiceName != "" {
+			service = ", service " + now.ServiceName
+		}
+		o.Say("%s, %s of %d MB, image %s, %s%s", now.Name, runner.Count(now.Instances, "instance", "instances"), now.MemoryMB, now.Image,
+			runner.Count(len(now.Routes), "route", "routes"), service)
+		o.Set("instances", now.Instances)
+		return nil
+	}}
+}
+
+// Tasks record the run; none where there is one.
+func (b *Beginning) Tasks(ctx context.Context) ([]runner.Task, error) {
+	if b.Run.Exists() {
+		return nil, nil
+	}
+	blue, err := b.Find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	run, err := b.Run.New(b.Version, blue, b.Facts(blue))
+	if err != nil {
+		return nil, err
+	}
+	return []runner.Task{{
+		Name: "record the run", Effect: runner.Creates, ByHand: "cf create-user-provided-service cutover-" + b.App,
+		Assume: func() { b.Run.Assume(run) },
+		Do: func(ctx context.Context, o *runner.Observation) error {
+			if err := b.Run.Begin(ctx, run); err != nil {
+				return err
+			}
+			o.Say("run %s", b.Run.ID())
+			return nil
+		},
+	}}, nil
+}
+
+// Recorded is the postcondition: the record can be read back.
+func (b *Beginning) Recorded() runner.Task {
+	return runner.Task{Name: "the run is recorded", Do: func(ctx context.Context, o *runner.Observation) error {
+		id := b.Run.ID()
+		exists, err := b.Run.Load(ctx)
+		if err != nil {
+			return err
+		}
+		if !exists || b.Run.ID() != id {
+			return fmt.Errorf("the run cannot be read back")
+		}
+		o.Say("run %s", id)
+		o.Set("run", id)
+		return nil
+	}}
+}
+
+// Undo has nothing to do: a rollback retires the record when all else is undone.
+func (b *Beginning) Undo() error {
+	return &runner.Irreversible{Why: "the record of the run is retired when all else is undone", Covered: true}
+}
