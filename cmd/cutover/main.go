@@ -31,8 +31,8 @@ func main() {
 }
 
 // interruptible returns a context that ends with the first SIGTERM or SIGINT.
-// Later ones are swallowed: Jenkins sends SIGTERM to each process of the build
-// and then again to the shell, so a second one is no wish to die faster.
+// Later ones are ignored: Jenkins sends SIGTERM to each process of the build and then
+// again to the shell, so a second one does not mean to stop faster.
 func interruptible(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 8)
@@ -76,11 +76,11 @@ func run(ctx context.Context, args []string, lookup environ.Lookup, stdout, stde
 	return p.exit(parsed.Run())
 }
 
-// exited carries kong's wish to exit (after --help) out of the parser.
+// exited carries the exit code that kong wants (after --help) out of the parser.
 type exited int
 
-// exit turns an error into the exit code. What a stage's failure means has been
-// said by its card; anything else is said here, once.
+// exit turns an error into the exit code. A stage's failure was reported by its card;
+// anything else is reported here, once.
 func (p *program) exit(err error) int {
 	if err == nil {
 		return 0

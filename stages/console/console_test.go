@@ -85,9 +85,9 @@ func TestWhatIsToldOutsideOfATaskIsALineOfTheSameKind(t *testing.T) {
 	var text bytes.Buffer
 	log := (&console.Log{To: &text, Now: func() time.Time { return time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC) }}).Logger()
 	log.With("run", "r").Info("the lease is held", "holder", "build 41", "waited", 3*time.Second)
-	log.Warn("it stood still")
+	log.Warn("it is stale")
 	log.Debug("nobody's business")
-	want := "2026-11-23T01:02:03Z …      the lease is held (run r; holder build 41; waited 3s)\n2026-11-23T01:02:03Z note   it stood still\n"
+	want := "2026-11-23T01:02:03Z …      the lease is held (run r; holder build 41; waited 3s)\n2026-11-23T01:02:03Z note   it is stale\n"
 	if diff := cmp.Diff(want, text.String()); diff != "" {
 		t.Errorf("the log (-want +got):\n%s", diff)
 	}

@@ -17,8 +17,7 @@ func (l *Log) Logger() *slog.Logger {
 	return slog.New(handler{log: l})
 }
 
-// handler writes a record as one line: the message, and what belongs to it behind
-// it in brackets.
+// handler writes a record as one line: the message, then its attributes in brackets.
 type handler struct {
 	log   *Log
 	attrs []slog.Attr

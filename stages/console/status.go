@@ -14,7 +14,7 @@ import (
 // traffic, lease, the stages, what others have done and leftovers; then the card.
 func Status(w io.Writer, s report.Status) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s · %s · %s\n", s.Environment, s.App, begun(s))
+	fmt.Fprintf(&b, "%s · %s · %s\n", s.Environment, s.App, run(s))
 	branches := []branch{
 		{head: "traffic: " + s.Traffic},
 		{head: "lease: " + lease(s.Lease)},
@@ -46,7 +46,7 @@ type branch struct {
 	leaves []string
 }
 
-func begun(s report.Status) string {
+func run(s report.Status) string {
 	switch {
 	case s.Run == "":
 		return "no run has begun"
@@ -77,8 +77,8 @@ func lease(l report.LeaseStatus) string {
 
 func seconds(n int) string { return (time.Duration(n) * time.Second).String() }
 
-// stages are the steps, those that are complete and those to come folded to a line
-// each as far as they follow one another.
+// stages are the steps, one a line; consecutive ones that are complete, or are still to
+// come, share a line.
 func stages(s report.Status) []string {
 	var lines []string
 	for i := 0; i < len(s.Stages); {
@@ -107,7 +107,7 @@ func fold(some []report.StageStatus) string {
 	return fmt.Sprintf("%2d. %s to %d. %s", first.Number, first.Name, last.Number, last.Name)
 }
 
-// when is from the begin of the first to the end of the last.
+// when is the time from the start of the first to the end of the last.
 func when(some []report.StageStatus) string {
 	from, to := some[0].Ended.Add(-some[0].Took).UTC(), some[len(some)-1].Ended.UTC()
 	if from.Format(time.DateOnly) == to.Format(time.DateOnly) {
@@ -123,7 +123,7 @@ const shown = 12
 
 func others(o report.OthersStatus) branch {
 	if o.Since.IsZero() {
-		return branch{head: "changes by others: not asked, no run is under way"}
+		return branch{head: "changes by others: not read, since no run is in progress"}
 	}
 	b := branch{head: fmt.Sprintf("changes by others: %d (%s cutover's own)", len(o.Changes), runner.Count(o.Ours, "event is", "events are"))}
 	from := max(len(o.Changes)-shown, 0)

@@ -9,11 +9,11 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-// Acquire takes the lease. It waits only to find out whether another holder is
-// alive; an error of class Refused says who that is.
+// Acquire acquires the lease. It waits only to find out whether another holder is alive;
+// an error of class Refused says who that is.
 func (l *Lease) Acquire(ctx context.Context, who Holder) error {
 	if err := l.acquire(ctx, who); err != nil {
-		return fmt.Errorf("take the lease of %s: %w", l.app, err)
+		return fmt.Errorf("acquire the lease of %s: %w", l.app, err)
 	}
 	return nil
 }
@@ -29,7 +29,7 @@ func (l *Lease) acquire(ctx context.Context, who Holder) error {
 			return err
 		}
 		if held == nil {
-			continue // It was released in this moment.
+			continue // It was released just now.
 		}
 		gone, err := l.outwait(ctx, *held)
 		if err != nil {
@@ -49,7 +49,7 @@ func (l *Lease) acquire(ctx context.Context, who Holder) error {
 		}
 		return runner.Refuse("another process was faster")
 	}
-	return runner.Refuse("it was taken and released by others again and again")
+	return runner.Refuse("other processes acquired and released it three times")
 }
 
 // create makes the lease and starts its heartbeat.
@@ -78,9 +78,9 @@ func (l *Lease) create(ctx context.Context, who Holder) error {
 	return nil
 }
 
-// outwait watches a lease that another process holds. It returns an error of class
-// Refused as soon as the heartbeat moves, true when the lease is gone, and false
-// when it has stood still for StaleAfter.
+// outwait watches a lease that another process holds. It returns an error of class Refused
+// as soon as the heartbeat changes, true when the lease is gone, and false when the
+// heartbeat has not changed for StaleAfter.
 func (l *Lease) outwait(ctx context.Context, held Held) (gone bool, err error) {
 	began, said := time.Now(), time.Time{}
 	for {
@@ -90,7 +90,7 @@ func (l *Lease) outwait(ctx context.Context, held Held) (gone bool, err error) {
 		}
 		if said.IsZero() || time.Since(said) >= 10*time.Second {
 			said = time.Now()
-			l.log.Info("the lease is held: waiting whether its holder is alive", "holder", held.String(),
+			l.log.Info("another process holds the lease: waiting for its heartbeat", "holder", held.String(),
 				"waited", waited.Round(time.Second), "taken over after", l.settings.StaleAfter)
 		}
 		select {
@@ -103,7 +103,7 @@ func (l *Lease) outwait(ctx context.Context, held Held) (gone bool, err error) {
 		case cloudfoundry.IsNotFound(err):
 			return true, nil
 		case runner.ClassOf(err) == runner.Unavailable && err != nil:
-			// What cannot be seen does not stand still.
+			// A heartbeat that cannot be read is not a stale one.
 			began = time.Now()
 		case err != nil:
 			return false, err
@@ -113,9 +113,9 @@ func (l *Lease) outwait(ctx context.Context, held Held) (gone bool, err error) {
 	}
 }
 
-// takeOver deletes a lease that stood still, unless it moved after all.
+// takeOver deletes a stale lease, unless its heartbeat changes after all.
 func (l *Lease) takeOver(ctx context.Context, stale Held) error {
-	l.log.Warn("the lease stood still: taking it over", "holder", stale.String())
+	l.log.Warn("the lease is stale: taking it over", "holder", stale.String())
 	ctx, me := writing(ctx), l.mine()
 	err := l.platform.SetMetadata(ctx, cloudfoundry.ServiceInstanceKind, stale.GUID, nil, map[string]*string{keyTaker: &me})
 	if cloudfoundry.IsNotFound(err) {

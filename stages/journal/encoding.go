@@ -14,7 +14,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-// NewRunID names a run by its start and four random characters:
+// NewRunID makes the id of a run from its start and four random characters:
 // "20261123-1542-k7wq". It fits into a label.
 func NewRunID(now time.Time) string {
 	const letters = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -90,7 +90,7 @@ func encode(run *Run) (map[string]string, error) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(run.Facts)) {
 		if reserved(key) {
-			return nil, fmt.Errorf("%q is a name of the journal's own", key)
+			return nil, fmt.Errorf("%q is reserved for the journal", key)
 		}
 		all[key] = run.Facts[key]
 	}
@@ -133,11 +133,11 @@ func decode(from *cloudfoundry.ServiceInstance) (*Run, error) {
 			run.Facts[key] = value
 		}
 		if err != nil {
-			return nil, runner.Refuse("its annotation %s cannot be read: %w", key, err)
+			return nil, runner.Refuse("its annotation %s is damaged: %w", key, err)
 		}
 	}
 	if run.ID == "" || from.Type != "user-provided" {
-		return nil, runner.Refuse("it holds no run, and is not ours")
+		return nil, runner.Refuse("it holds no run: this program did not create it")
 	}
 	return run, nil
 }

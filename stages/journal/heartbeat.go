@@ -17,7 +17,7 @@ type tenure struct {
 	lost chan struct{}
 	stop context.CancelFunc
 	done chan struct{}
-	// turn lets one renewal at a time; a channel, because waiting for it hears a context.
+	// turn allows one renewal at a time; a channel, because a context can end the wait for it.
 	turn chan struct{}
 
 	mu        sync.Mutex
@@ -45,8 +45,7 @@ func (l *Lease) keep(ctx context.Context, t *tenure) {
 	}
 }
 
-// renew sends one heartbeat, unless another goroutine has done so within the last
-// enough.
+// renew sends one heartbeat, unless another goroutine has done so within enough.
 func (l *Lease) renew(ctx context.Context, t *tenure, enough time.Duration) error {
 	select {
 	case t.turn <- struct{}{}:
@@ -66,9 +65,9 @@ func (l *Lease) renew(ctx context.Context, t *tenure, enough time.Duration) erro
 	beat, at := strconv.Itoa(t.next()), l.platform.Now().UTC().Format(time.RFC3339)
 	err := l.platform.SetMetadata(ctx, cloudfoundry.ServiceInstanceKind, t.guid, nil, map[string]*string{keyBeat: &beat, keyHeartbeatAt: &at})
 	if err == nil && !t.fresh(l.settings.StaleAfter*2/3) {
-		err = l.stillOurs(ctx, t)
+		err = l.stillHeld(ctx, t)
 	}
-	if cloudfoundry.IsNotFound(err) || errors.Is(err, errTaken) {
+	if cloudfoundry.IsNotFound(err) || errors.Is(err, errTakenOver) {
 		return l.lose(ctx, t)
 	}
 	if err != nil {
@@ -78,31 +77,31 @@ func (l *Lease) renew(ctx context.Context, t *tenure, enough time.Duration) erro
 	return nil
 }
 
-var errTaken = errors.New("another process takes the lease over")
+var errTakenOver = errors.New("another process is taking the lease over")
 
-// stillOurs reads a lease that was renewed late: another process may have written
-// its name on it, and then it is about to delete it.
-func (l *Lease) stillOurs(ctx context.Context, t *tenure) error {
+// stillHeld reads a lease that was renewed late: another process may have written its name
+// on it, and is then about to delete it.
+func (l *Lease) stillHeld(ctx context.Context, t *tenure) error {
 	now, err := l.look(ctx, t.guid)
 	if err != nil {
 		return err
 	}
 	if now.taker != "" {
-		return errTaken
+		return errTakenOver
 	}
 	return nil
 }
 
-// lose ends the tenure, and says who has the lease now.
+// lose ends the tenure, and says who holds the lease now.
 func (l *Lease) lose(ctx context.Context, t *tenure) error {
-	// The context of the renewal may be over: it took long to hear of the loss.
+	// The context of the renewal may have ended.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	by := "another process"
 	if now, err := l.Peek(ctx); err == nil && now != nil && now.GUID != t.guid {
 		by = now.String()
 	}
-	return t.lose(runner.Refuse("the lease was taken by %s", by))
+	return t.lose(runner.Refuse("the lease was taken over by %s", by))
 }
 
 func (t *tenure) lose(why error) error {
@@ -121,8 +120,8 @@ func (t *tenure) next() int { t.mu.Lock(); defer t.mu.Unlock(); t.beat++; return
 
 func (t *tenure) confirm(sent time.Time) { t.mu.Lock(); defer t.mu.Unlock(); t.confirmed = sent }
 
-// fresh tells whether the last renewal was sent less than d ago, by the monotonic
-// clock and by the wall clock: the former stands still while a machine is suspended.
+// fresh reports whether the last renewal was sent less than d ago, by the monotonic clock
+// and by the wall clock: the former stops while a machine is suspended.
 func (t *tenure) fresh(d time.Duration) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -26,7 +26,8 @@ type Held struct {
 	GUID      string
 	Since     time.Time
 	Heartbeat time.Time
-	// Rate is what an operator wrote there (see the annotation rate of a run): for work without a run.
+	// Rate is what an operator wrote there (see the annotation rate of a run), for work
+	// without a run.
 	Rate string
 
 	beat, taker string
@@ -51,7 +52,7 @@ const (
 	keyTaker       = "taken-over-by"
 )
 
-// Peek tells who holds the lease; nil where nobody does.
+// Peek returns who holds the lease; nil if nobody does.
 func (l *Lease) Peek(ctx context.Context) (*Held, error) {
 	found, err := l.platform.ServiceInstanceByName(ctx, l.name())
 	if err != nil || found == nil {
@@ -81,13 +82,13 @@ func heldOf(s *cloudfoundry.ServiceInstance) Held {
 	}
 }
 
-// Break deletes the lease whoever holds it, for a person who knows that its holder
-// is gone. The id of its run must be given as proof that the right one is meant. A
-// lease that was taken before its process began the run does not know that: then it
-// is the id of the run that has begun since, or "", or the name of the process. It
-// returns the lease that was broken, or nil where there was none.
+// Break deletes the lease, whoever holds it, for a person who knows that its holder is
+// gone. The id of its run must be given as proof that the right one is meant. A lease that
+// was acquired before its process started a run has none: then the id is that of begun,
+// the run that has started since, or the name of the process. It returns the lease that
+// was deleted, or nil if there was none.
 //
-// A holder that is alive all the same stops at its next heartbeat.
+// A holder that is still alive stops at its next heartbeat.
 func (l *Lease) Break(ctx context.Context, id, begun string) (*Held, error) {
 	held, err := l.Peek(ctx)
 	if err != nil || held == nil {
@@ -101,7 +102,7 @@ func (l *Lease) Break(ctx context.Context, id, begun string) (*Held, error) {
 		return held, runner.Refuse("the lease of %s is of %q, not %q: it is held by %s", l.app, known[0], id, held)
 	}
 	if err := l.platform.DeleteServiceInstance(writing(ctx), held.GUID); err != nil {
-		return held, fmt.Errorf("break the lease of %s: %w", l.app, err)
+		return held, fmt.Errorf("delete the lease of %s: %w", l.app, err)
 	}
 	return held, nil
 }

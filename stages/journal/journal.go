@@ -1,11 +1,10 @@
-// Package journal keeps the state of a run on the platform, where a later build
-// finds it on another agent, in an empty workspace: the run, and the lease.
+// Package journal keeps the state of a run on the platform, where a later build finds it on
+// another agent, in an empty workspace: the run, and the lease.
 //
-// Both are user-provided service instances, because their names are unique in a
-// space and the API has no other compare-and-swap (cloud_controller_ng:
-// the index si_space_id_name_index). All that they hold is in annotations, which
-// have no domain in their keys: those that have one are sent to service brokers
-// (CC API: Metadata).
+// Both are user-provided service instances, because their names are unique in a space and
+// the API has no other compare-and-swap (cloud_controller_ng: the index
+// si_space_id_name_index). Their content is in annotations without a domain in their keys:
+// those that have one are sent to service brokers (CC API: Metadata).
 package journal
 
 import (
@@ -45,14 +44,14 @@ const (
 	Back    = "back"
 )
 
-// Run is one migration, over all its builds.
+// Run is one upgrade over all its builds.
 type Run struct {
 	// GUID is of the object that keeps it.
 	GUID string
-	// ID is never made of a build's number: Jenkins may start to count anew.
+	// ID is never derived from a build's number: Jenkins may restart its count.
 	ID      string
 	Started time.Time
-	// Version is of the program that began it.
+	// Version is of the program that started it.
 	Version string
 	// Direction is Forward or Back.
 	Direction string
@@ -70,7 +69,7 @@ type Completion struct {
 	Started time.Time      `json:"started"`
 	Ended   time.Time      `json:"ended"`
 	Facts   map[string]any `json:"facts,omitempty"`
-	// LeftOut is the number of facts that had no room: an annotation is short.
+	// LeftOut is the number of facts that did not fit into the annotation.
 	LeftOut int `json:"left_out,omitempty"`
 }
 
@@ -107,9 +106,9 @@ func (j *Journal) load(ctx context.Context, name string) (*Run, error) {
 	return run, nil
 }
 
-// Create records a new run. ID, Started and Direction are filled in where they are
-// missing. All of it goes with the one POST, so that there is never half a run;
-// where it is not known whether that was carried out, a run with our own id is ours.
+// Create records a new run, and fills in ID, Started and Direction if they are missing. It
+// is one POST, so that there is never half a run; if its response is lost, the run is found
+// by its id.
 func (j *Journal) Create(ctx context.Context, run *Run) error {
 	if run.Started.IsZero() {
 		run.Started = j.platform.Now().UTC().Truncate(time.Second)
@@ -152,7 +151,7 @@ func (j *Journal) SetAll(ctx context.Context, run *Run, facts map[string]string)
 			return fmt.Errorf("record in run %s: %w", run.ID, err)
 		}
 		if reserved(key) {
-			return fmt.Errorf("record in run %s: %q is a name of the journal's own", run.ID, key)
+			return fmt.Errorf("record in run %s: %q is reserved for the journal", run.ID, key)
 		}
 		patch[key] = &value
 	}
@@ -166,12 +165,12 @@ func (j *Journal) SetAll(ctx context.Context, run *Run, facts map[string]string)
 	return nil
 }
 
-// Unset takes facts away.
+// Unset removes facts.
 func (j *Journal) Unset(ctx context.Context, run *Run, keys ...string) error {
 	patch := map[string]*string{}
 	for _, key := range keys {
 		if reserved(key) {
-			return fmt.Errorf("record in run %s: %q is a name of the journal's own", run.ID, key)
+			return fmt.Errorf("record in run %s: %q is reserved for the journal", run.ID, key)
 		}
 		patch[key] = nil
 	}
@@ -184,9 +183,8 @@ func (j *Journal) Unset(ctx context.Context, run *Run, keys ...string) error {
 	return nil
 }
 
-// Complete records that a stage is complete. Facts for which there is no room
-// are left out, the longest first, and counted: what was done must not stay
-// unrecorded because there was much to say about it.
+// Complete records that a stage is complete. Facts that do not fit are left out, the
+// longest first, and counted: the completion itself must always be recorded.
 func (j *Journal) Complete(ctx context.Context, run *Run, stage string, c Completion) error {
 	c, text, err := shorten(c)
 	if err == nil {
@@ -232,9 +230,9 @@ func (j *Journal) patch(ctx context.Context, run *Run, annotations map[string]*s
 	return nil
 }
 
-// Retire ends the run: it becomes the last run, in place of an earlier one. After a
-// crash at any point it can be done again: until the rename there is a run, and
-// after it there is none.
+// Retire ends the run: it becomes the last run, in place of an earlier one. It can be
+// repeated after a crash at any point: until the rename there is a run, and after it there
+// is none.
 func (j *Journal) Retire(ctx context.Context, run *Run) error {
 	earlier, err := j.platform.ServiceInstanceByName(ctx, j.last())
 	if err != nil {

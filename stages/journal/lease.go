@@ -15,8 +15,8 @@ import (
 
 // LeaseSettings are the times of a lease.
 type LeaseSettings struct {
-	Heartbeat  time.Duration `env:"LEASE_HEARTBEAT, default=30s" help:"How often the holder of the lease says that it is alive."`
-	StaleAfter time.Duration `env:"LEASE_STALE_AFTER, default=120s" help:"How long a lease must stand still before it is taken over."`
+	Heartbeat  time.Duration `env:"LEASE_HEARTBEAT, default=30s" help:"How often the holder of the lease renews it."`
+	StaleAfter time.Duration `env:"LEASE_STALE_AFTER, default=120s" help:"How long a lease must go without a heartbeat before it is taken over."`
 }
 
 // Problems says what is wrong with them. Three heartbeats must fit into
@@ -30,18 +30,18 @@ func (s LeaseSettings) Problems() environ.Problems {
 
 // Lease is the right to write, held by one process at a time.
 //
-// It is the service instance cutover-<app>-lease. Who makes it has it, and shows
-// that it lives by a heartbeat: a counter, with the platform's own time. Who finds
-// one waits for its heartbeat. If it moves, the lease is refused; if it stands
-// still for StaleAfter on the finder's own clock, it is taken over:
+// It is the service instance cutover-<app>-lease. The process that creates it holds it, and
+// shows that it is alive by a heartbeat: a counter, with the platform's own time. A process
+// that finds one waits for its heartbeat. If that changes, the lease is refused; if it does
+// not for StaleAfter on the finder's own clock, it is taken over:
 //
 //  1. the finder writes its name on it and reads it once more;
-//  2. if the heartbeat has still not moved, it deletes the object by its GUID, which
-//     cannot hit a lease that somebody else has made meanwhile;
-//  3. it makes one of its own by name, of which only one of many can succeed.
+//  2. if the heartbeat has still not changed, it deletes the object by its GUID, which
+//     cannot hit a lease that another process has created meanwhile;
+//  3. it creates one of its own by name, which only one of several processes can.
 //
-// A holder that was late reads its lease after renewing it, and stops if there is
-// a name on it. So either the finder sees the heartbeat, or the holder the name.
+// A holder that was late reads its lease after renewing it, and stops if there is a name
+// on it. So either the finder sees the heartbeat, or the holder the name.
 type Lease struct {
 	platform Platform
 	app      string
@@ -49,8 +49,8 @@ type Lease struct {
 	log      *slog.Logger
 
 	mu sync.Mutex
-	// owner tells this tenure from all others. It is the object's run label, so
-	// that a create whose answer was lost is known as ours, and nobody else's.
+	// owner identifies this tenure. It is the object's run label, so that a create whose
+	// response was lost is known as this process's own.
 	owner string
 	held  *tenure
 }
@@ -75,8 +75,8 @@ func (l *Lease) name() string { return "cutover-" + l.app + "-lease" }
 
 func (l *Lease) mine() string { l.mu.Lock(); defer l.mu.Unlock(); return l.owner }
 
-// writing is a context for the lease's own writes, which need no permit: they are
-// what gives it.
+// writing is a context for the lease's own writes, which need no permit: the lease is what
+// permits all others.
 func writing(ctx context.Context) context.Context {
 	return httpclient.WithPermit(ctx, func(context.Context) error { return nil })
 }
@@ -88,8 +88,8 @@ func (l *Lease) tenure() *tenure {
 	return l.held
 }
 
-// end stops the heartbeat. From here on the lease counts as another's, also to
-// this process: it may be about to be taken over.
+// end stops the heartbeat. From here on this process treats the lease as another's: it may
+// be about to be taken over.
 func (l *Lease) end() *tenure {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -117,11 +117,11 @@ func (l *Lease) Release(ctx context.Context) error {
 	return nil
 }
 
-// Abandon stops the heartbeat and leaves the lease to go stale, so that the next
-// process waits: a write of ours may still be carried out.
+// Abandon stops the heartbeat and leaves the lease to go stale, so that the next process
+// waits: a write of this one may still be carried out.
 func (l *Lease) Abandon() { l.end() }
 
-// Lost is closed when the lease is known to be lost. While none is held it is nil.
+// Lost is closed when the lease is known to be lost. It is nil while none is held.
 func (l *Lease) Lost() <-chan struct{} {
 	if t := l.tenure(); t != nil {
 		return t.lost
@@ -129,11 +129,11 @@ func (l *Lease) Lost() <-chan struct{} {
 	return nil
 }
 
-// ErrNotHeld is what Permit says while the lease is not held.
+// ErrNotHeld is the error of Permit while the lease is not held.
 var ErrNotHeld = errors.New("the lease is not held")
 
-// Permit is asked before each write. When the last heartbeat that was answered is
-// older than two thirds of StaleAfter, it renews the lease first.
+// Permit is called before each write. If the last successful heartbeat is older than two
+// thirds of StaleAfter, it renews the lease first.
 func (l *Lease) Permit(ctx context.Context) error {
 	t := l.tenure()
 	if t == nil {

@@ -90,7 +90,7 @@ func TestAHolderThatWasPausedCannotWriteAfterATakeover(t *testing.T) {
 		defer second.Abandon()
 		s.on(nil)
 		lost := paused.Lost()
-		refused(t, paused.Permit(t.Context()), "was taken by https://jenkins.invalid/42")
+		refused(t, paused.Permit(t.Context()), "was taken over by https://jenkins.invalid/42")
 		select {
 		case <-lost:
 		default:

@@ -122,7 +122,7 @@ func TestAHeartbeatThatArrivesAfterATakeoverHarmsNobodyOnTheRehearsalPlatform(t 
 		t.Fatal(err)
 	}
 	lost := first.Lost()
-	refused(t, first.Permit(t.Context()), "was taken by https://jenkins.invalid/42")
+	refused(t, first.Permit(t.Context()), "was taken over by https://jenkins.invalid/42")
 	<-lost
 	writes := engine.Count()
 	ctx := httpclient.WithPermit(t.Context(), first.Permit)

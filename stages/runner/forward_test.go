@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/httpclient"
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestStagesRunInOrderUnderOneLeaseAndAreMarkedAfterVerify(t *testing.T) {
@@ -228,4 +229,63 @@ func TestACheckCanSkipItsStage(t *testing.T) {
 
 func newRequest(ctx context.Context) (*http.Request, error) {
 	return http.NewRequestWithContext(ctx, http.MethodPut, "http://127.0.0.1:1/", nil)
+}
+
+// The verdict is known, and a person waits for it.
+func TestOnceOneTaskHasFailedTheOthersAreNotPolled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		a := &toy{w: w, name: "a"}
+		b := book(a)
+		b.Steps[0].Open = func() Stage { return twoProofs{a} }
+		began := time.Now()
+		if err := w.runner(b, false).Run(t.Context(), b.Steps); err == nil || time.Since(began) != 10*time.Second {
+			t.Errorf("after %s: %v", time.Since(began), err)
+		}
+	})
+}
+
+type twoProofs struct{ *toy }
+
+func (twoProofs) Verify() []Task {
+	return []Task{{Name: "one", Do: failing(errors.New("no"))}, {Name: "two", Wait: time.Hour, Do: failing(errors.New("no"))}}
+}
+
+func TestATaskThatTakesLongReportsWhyItDoesNotHoldYet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		tries := 0
+		b := book(&toy{w: w, name: "a", verify: func(_ context.Context, o *Observation) error {
+			if tries++; tries == 1 {
+				o.Set("instances", 1)
+				o.Detail("the first try")
+			}
+			if tries < 4 {
+				return errors.New("1 of 2 instances run")
+			}
+			o.Say("2 of 2 instances")
+			return nil
+		}})
+		said := &progress{}
+		r := w.runner(b, false)
+		r.ReportEvery, r.Observer = 1500*time.Millisecond, Observers{w, said}
+		if err := r.Run(t.Context(), b.Steps); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"a verify after 1.5s: 1 of 2 instances run", "a verify after 3s: 1 of 2 instances run"}, said.all); diff != "" {
+			t.Errorf("progress (-want +got):\n%s", diff)
+		}
+		if got := w.results[0].Tasks[2]; got.Said != "2 of 2 instances" || got.Detail != "" || len(got.Facts) > 0 {
+			t.Errorf("the result has what an earlier try measured: %+v", got)
+		}
+	})
+}
+
+// progress notes the progress of tasks.
+type progress struct{ all []string }
+
+func (p *progress) Observe(e Event) {
+	if e.Kind == TaskProgress {
+		p.all = append(p.all, fmt.Sprintf("%s after %s: %s", e.Task, e.Elapsed, e.Said))
+	}
 }

@@ -100,9 +100,6 @@ func (w *watch) during(ctx context.Context, step Step, do func(context.Context) 
 		return do(ctx)
 	}
 	working, cancel := context.WithCancelCause(ctx)
-	if w.breach != nil {
-		cancel(w.breach)
-	}
 	listened := make(chan struct{})
 	go func() {
 		defer close(listened)

@@ -122,3 +122,61 @@ func TestOnTheWayBackTheVerdictComesAfterTheTrafficAndStopsNothing(t *testing.T)
 		})
 	}
 }
+
+// Nothing is changed yet: the live address must be healthy before it is.
+func TestAStageDoesNotBeginWhereTheCompanionCannotStart(t *testing.T) {
+	w := newWorld()
+	book := book(&toy{w: w, name: "a"}, &toy{w: w, name: "b"})
+	r := w.runner(book, false)
+	r.Monitor = &Monitor{Range: Range{"a", "b"}, Companion: &companion{w: w, sick: errors.New("nobody answers")}}
+	if err := r.Run(t.Context(), book.Steps); ClassOf(err) != Failed {
+		t.Errorf("got %v", err)
+	}
+	wantLog(t, w, "acquire lease", "companion starts", "release lease")
+}
+
+// A breach that is reported when a stage has just ended stops the next one.
+func TestABreachBetweenTwoStagesIsNotLost(t *testing.T) {
+	for range 20 { // Which of two channels is read first is chance.
+		w := newWorld()
+		breach := make(chan error, 1)
+		book := book(&toy{w: w, name: "a", verify: func(context.Context, *Observation) error {
+			breach <- errors.New("a reader failed")
+			return nil
+		}}, &toy{w: w, name: "b", apply: func(ctx context.Context, _ *Observation) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}})
+		r := w.runner(book, false)
+		r.Monitor = &Monitor{Range: Range{"a", "b"}, Companion: &companion{w: w, breach: breach}, Revert: func(context.Context) ([]Task, error) {
+			return []Task{{Name: "revert", Effect: Changes, Do: func(context.Context, *Observation) error { w.say("revert"); return nil }}}, nil
+		}}
+		err := r.Run(t.Context(), book.Steps)
+		if err == nil || !strings.Contains(err.Error(), "a reader failed") || !slices.Contains(w.log, "revert") {
+			t.Fatalf("got %v, %v", err, w.log)
+		}
+	}
+}
+
+// A process that does not come to the end of the range gives the verdict all the same.
+func TestTheVerdictJoinsTheLastStageThatIsRun(t *testing.T) {
+	w := newWorld()
+	book := book(&toy{w: w, name: "a"}, &toy{w: w, name: "b"}, &toy{w: w, name: "c"})
+	r := w.runner(book, false)
+	r.Monitor = &Monitor{Range: Range{"a", "c"}, Companion: &companion{w: w, breach: make(chan error)}}
+	if err := r.Run(t.Context(), book.Steps[:2]); err != nil {
+		t.Fatal(err)
+	}
+	wantLog(t, w, "acquire lease", "companion starts", "apply a", "complete a", "apply b", "verdict", "complete b", "companion ends", "release lease")
+}
+
+func TestADryRunStartsNoCompanion(t *testing.T) {
+	w := newWorld()
+	book := book(&toy{w: w, name: "a"})
+	r := w.runner(book, true)
+	r.Monitor = &Monitor{Range: Range{"a", "a"}, Companion: &companion{w: w}}
+	if err := r.Run(t.Context(), book.Steps); err != nil {
+		t.Fatal(err)
+	}
+	wantLog(t, w)
+}

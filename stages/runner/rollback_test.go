@@ -55,3 +55,16 @@ func TestThereIsNoWayBackFromARunThatIsComplete(t *testing.T) {
 	}
 	wantLog(t, w)
 }
+
+// Killed half-way, a rollback leaves no stage complete that it has undone.
+func TestAStageThatIsUndoneIsNoLongerComplete(t *testing.T) {
+	w := newWorld()
+	w.record.Complete = map[string]Completion{"a": {}, "b": {}}
+	b := book(&toy{w: w, name: "a", undo: Refuse("the name is somebody else's")}, &toy{w: w, name: "b"})
+	if err := w.runner(b, false).Rollback(t.Context()); ClassOf(err) != Refused {
+		t.Errorf("got %v", err)
+	}
+	if !w.record.IsComplete("a") || w.record.IsComplete("b") || !w.record.Back {
+		t.Errorf("the record is %+v", w.record)
+	}
+}

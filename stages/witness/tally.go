@@ -13,13 +13,13 @@ import (
 // Tally is what a witness counted.
 type Tally struct {
 	Sent, Failed int
-	// ByApp is how many answers each app gave.
+	// ByApp is how many responses each app sent.
 	ByApp map[string]int
 	// Failures are the first few, in words.
 	Failures []string
-	// took are the times of the answers, by phase.
+	// took are the response times, by phase.
 	took map[string][]time.Duration
-	// base is what the baseline had.
+	// baseSent and baseFailed are the counts of the baseline.
 	baseSent, baseFailed int
 	began, ended         time.Time
 }
@@ -57,7 +57,7 @@ func (t *Tally) add(phase, who string, took time.Duration, at time.Time, kind st
 	t.took[phase] = append(t.took[phase], took)
 }
 
-// beyond tells whether more failed than the baseline's share lets expect.
+// beyond reports whether more requests failed than the baseline's share.
 func (t *Tally) beyond() bool {
 	if t.baseSent == 0 {
 		return false
@@ -65,11 +65,11 @@ func (t *Tally) beyond() bool {
 	return float64(t.Failed) > float64(t.baseFailed)*float64(t.Sent)/float64(t.baseSent)
 }
 
-// Bound is the share of failing requests that is not exceeded with a probability
-// of 95 %, where none of n failed: the rule of three.
+// Bound is the upper bound of the share of failing requests, with 95 % confidence, if
+// none of those sent failed: the rule of three.
 func (t *Tally) Bound() float64 { return 3 / float64(max(t.Sent, 1)) }
 
-// Quantile is the time within which the share q of a phase's answers came.
+// Quantile is the time within which the share q of a phase's responses came.
 func (t *Tally) Quantile(phase string, q float64) time.Duration {
 	all := slices.Sorted(slices.Values(t.took[phase]))
 	if len(all) == 0 {
@@ -78,7 +78,7 @@ func (t *Tally) Quantile(phase string, q float64) time.Duration {
 	return all[min(int(q*float64(len(all))), len(all)-1)]
 }
 
-// Err is the verdict: no failure beyond the baseline's.
+// Err is the verdict: an error if more failed than the baseline's share.
 func (t *Tally) Err(url string) error {
 	if !t.beyond() {
 		return nil
@@ -86,7 +86,8 @@ func (t *Tally) Err(url string) error {
 	return runner.Final(fmt.Errorf("%s failed %d of %s: %s", url, t.Failed, runner.Count(t.Sent, "request", "requests"), strings.Join(t.Failures, "; ")))
 }
 
-func (t *Tally) tell(o *runner.Observation) {
+// report writes the counts into an observation.
+func (t *Tally) report(o *runner.Observation) {
 	rate := float64(t.Sent) / max(t.ended.Sub(t.began).Seconds(), 0.001)
 	text := fmt.Sprintf("%d of %s failed, %.0f/s", t.Failed, runner.Count(t.Sent, "request", "requests"), rate)
 	if t.Failed == 0 {

@@ -1,5 +1,5 @@
-// Package witness asks a live address again and again while what stands behind it
-// is changed, and counts what failed.
+// Package witness requests a live address continuously while the apps behind it change,
+// and counts what failed.
 package witness
 
 import (
@@ -13,36 +13,36 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
-// Options say what is asked, and how.
+// Options say what is requested, and how.
 type Options struct {
-	// URL is asked with GET and must not change anything.
+	// URL is requested with GET, which must not change anything.
 	URL string
-	// Kept keeps its connections; Fresh opens one for each request. Neither may
-	// try again by itself: each attempt is a witness.
+	// Kept keeps its connections; Fresh opens one for each request. Neither may retry by
+	// itself: each attempt counts.
 	Kept, Fresh *http.Client
 	// Rate is how many requests a second, half of them over each client.
 	Rate float64
-	// Baseline is how long it asks before the first change; After is how long at
-	// least it goes on after the last one.
+	// Baseline is how long it requests before the first change; After is how long at least
+	// it continues after the last one.
 	Baseline, After time.Duration
-	// Timeout is when a request that has no answer has failed. Default 10 s.
+	// Timeout is how long a request may take before it counts as failed. Default 10 s.
 	Timeout time.Duration
 	// Who finds out from an answer which app gave it; nil where that is not possible.
 	Who func(*http.Response, []byte) string
 }
 
-// Phases of the change that is witnessed.
+// Phases of the change.
 const (
 	Before = "before"
 	During = "during"
 	After  = "after"
 )
 
-// worst is the share of failed requests above which the address is not healthy
-// enough, before anything was changed, to be changed.
-const worst = 0.01
+// maxFailing is the share of failed requests in the baseline above which the address is
+// not healthy enough to be changed.
+const maxFailing = 0.01
 
-// Witness asks. It is a runner.Companion.
+// Witness requests the address and counts. It is a runner.Companion.
 type Witness struct {
 	o       Options
 	mu      sync.Mutex
@@ -54,7 +54,7 @@ type Witness struct {
 	over    sync.WaitGroup
 }
 
-// New returns a witness that has not begun.
+// New returns a witness that has not started.
 func New(o Options) *Witness {
 	if o.Timeout == 0 {
 		o.Timeout = 10 * time.Second
@@ -62,9 +62,9 @@ func New(o Options) *Witness {
 	return &Witness{o: o, phase: Before, breach: make(chan error, 1), tally: newTally()}
 }
 
-// Start begins to ask and returns when the baseline stands. The channel then
-// reports the first failure beyond what the baseline had. The witness goes on
-// until Stop, whatever becomes of the context.
+// Start starts the requests and returns when the baseline is complete. The channel then
+// reports the first failure beyond the baseline's share. The witness continues until Stop
+// or End, even if the context ends.
 func (w *Witness) Start(ctx context.Context) (<-chan error, error) {
 	asking, stop := context.WithCancel(context.WithoutCancel(ctx))
 	w.stop = stop
@@ -82,7 +82,7 @@ func (w *Witness) Start(ctx context.Context) (<-chan error, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	base := w.tally
-	if base.Failed > 0 && float64(base.Failed) > worst*float64(base.Sent) {
+	if base.Failed > 0 && float64(base.Failed) > maxFailing*float64(base.Sent) {
 		stop()
 		return nil, fmt.Errorf("%s failed %d of %s before anything was changed: %s", w.o.URL, base.Failed, runner.Count(base.Sent, "request", "requests"), base.Failures[0])
 	}
@@ -90,7 +90,7 @@ func (w *Witness) Start(ctx context.Context) (<-chan error, error) {
 	return w.breach, nil
 }
 
-// firstAnswer waits for one request to end, where the baseline was too short for it.
+// firstAnswer waits for one request to end, if the baseline was too short for that.
 func (w *Witness) firstAnswer(ctx context.Context) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -104,7 +104,7 @@ func (w *Witness) firstAnswer(ctx context.Context) error {
 	return nil
 }
 
-// Enter says that the change begins (During) or has ended (After).
+// Enter says that the change has started (During) or ended (After).
 func (w *Witness) Enter(phase string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -113,8 +113,8 @@ func (w *Witness) Enter(phase string) {
 	}
 }
 
-// Stop goes on for as long as After asks since the last change, then ends, and
-// returns the verdict as a task.
+// Stop returns a task that continues until After has passed since the last change, then
+// ends the witness and gives its verdict.
 func (w *Witness) Stop() []runner.Task {
 	return []runner.Task{{Name: "the live address answered all the time", Do: func(ctx context.Context, o *runner.Observation) error {
 		w.mu.Lock()
@@ -127,12 +127,12 @@ func (w *Witness) Stop() []runner.Task {
 		}
 		w.End()
 		t := w.Tally()
-		t.tell(o)
+		t.report(o)
 		return t.Err(w.o.URL)
 	}}}
 }
 
-// End ends it at once.
+// End ends it at once. It may have ended before.
 func (w *Witness) End() { w.end() }
 
 func (w *Witness) end() {
@@ -142,7 +142,7 @@ func (w *Witness) end() {
 	w.over.Wait()
 }
 
-// Tally is what was counted so far.
+// Tally returns what was counted so far.
 func (w *Witness) Tally() Tally {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -168,8 +168,7 @@ func (w *Witness) ask(ctx context.Context) {
 	}
 }
 
-// once sends one request. A request that was cut short by our own end counts for
-// nothing.
+// once sends one request and counts it.
 func (w *Witness) once(ctx context.Context, client *http.Client, kind string) {
 	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.o.Timeout)
 	defer cancel()
@@ -199,7 +198,7 @@ func (w *Witness) get(ctx context.Context, client *http.Client) (string, error) 
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return "", fmt.Errorf("the answer broke off: %w", err)
+		return "", fmt.Errorf("read the response: %w", err)
 	}
 	if fault := resp.Header.Get("X-Cf-RouterError"); fault != "" {
 		return "", fmt.Errorf("answered %d %s from the router", resp.StatusCode, fault)

@@ -266,7 +266,7 @@ func people() map[string]badDay {
 					return slices.ContainsFunc(w.writes()[n:], func(one faults.Write) bool { return one.Method == "PATCH" && one.Path == lease })
 				})
 			},
-			says: []string{"the lease was taken by another process"},
+			says: []string{"the lease was taken over by another process"},
 		},
 	}
 }

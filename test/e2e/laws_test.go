@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -82,7 +85,7 @@ func appliedTwice(t *testing.T, b book) {
 	w := startFor(t, b, b.sandbox())
 	for _, step := range steps {
 		w.before(step)
-		w.run(0, w.book.args(step.Name)...)
+		w.run(0, w.book.args(step.Name)...).wantUniqueTasks()
 		if slices.Contains(b.alwaysActs, step.Name) {
 			continue
 		}
@@ -101,6 +104,32 @@ func appliedTwice(t *testing.T, b book) {
 			t.Errorf("%s, done but not recorded as complete, wrote %+v", step.Name, some)
 		}
 		w.wantState(was)
+	}
+}
+
+// wantUniqueTasks wants the tasks of each stage to have names of their own: Jenkins follows a test case by its name.
+func (p *process) wantUniqueTasks() {
+	p.t.Helper()
+	paths, err := filepath.Glob(filepath.Join(p.dir, "reports", "*.json"))
+	if err != nil || len(paths) == 0 {
+		p.t.Fatalf("%d reports: %v", len(paths), err)
+	}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		var result runner.Result
+		if err == nil {
+			err = json.Unmarshal(text, &result)
+		}
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		seen := map[string]bool{}
+		for _, task := range result.Tasks {
+			if seen[task.Name] {
+				p.t.Errorf("%s has two tasks %q", result.Stage, task.Name)
+			}
+			seen[task.Name] = true
+		}
 	}
 }
 

@@ -34,6 +34,9 @@ func (a *awaitRelease) Plan(ctx context.Context) ([]runner.Task, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(tasks) == 0 {
+		tasks = a.release.Proof() // An earlier process recorded the release.
+	}
 	blue, err := a.removal.End(ctx)
 	return slices.Concat(tasks, []runner.Task{a.removal.EndGreen(a.release.LeftGreen)}, blue), err
 }

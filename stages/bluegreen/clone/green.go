@@ -185,7 +185,11 @@ func (g *Green) DeleteRoute(route *cloudfoundry.Route) runner.Task {
 // leads. A stage is known for each that is missing; a router that answers 404 would only
 // say that something is wrong.
 func (g *Green) Built() runner.Task {
-	return runner.Task{Name: "green, its service and its route are there", Do: func(ctx context.Context, o *runner.Observation) error {
+	name := "green and its route are there"
+	if g.Replaced != nil {
+		name = "green, its service and its route are there"
+	}
+	return runner.Task{Name: name, Do: func(ctx context.Context, o *runner.Observation) error {
 		pair := g.Apps.Pair
 		app, err := pair.NeedGreen(ctx)
 		if err != nil {

@@ -43,16 +43,14 @@ func (t *Traffic) UnmapBlue(ctx context.Context) ([]runner.Task, error) {
 }
 
 func (t *Traffic) drain() runner.Task {
-	return runner.Task{Name: "let the requests in flight end", Do: func(ctx context.Context, o *runner.Observation) error {
+	task := runner.Task{Name: "let the requests in flight end", Do: func(ctx context.Context, o *runner.Observation) error {
 		o.Say("%s", t.Drain)
-		if err := wait(ctx, t.Drain); err != nil {
-			return err
-		}
-		if t.Follower == nil {
-			t.enter(after)
-		}
-		return nil
+		return wait(ctx, t.Drain)
 	}}
+	if t.Follower == nil {
+		return t.ending(task)
+	}
+	return task
 }
 
 func wait(ctx context.Context, d time.Duration) error {

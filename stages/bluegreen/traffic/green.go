@@ -53,8 +53,14 @@ func (t *Traffic) GreenAnswers(who string) []runner.Task {
 // meanwhile is brought to that app, and then is done.
 func (t *Traffic) UnmapGreen(ctx context.Context, then ...runner.Task) ([]runner.Task, error) {
 	tasks, err := t.takeOff(ctx)
-	if err != nil || !t.shared() {
-		return tasks, err
+	if err != nil {
+		return nil, err
+	}
+	if !t.shared() {
+		if len(tasks) > 0 {
+			tasks[len(tasks)-1] = t.ending(tasks[len(tasks)-1])
+		}
+		return append(tasks, then...), nil
 	}
 	tasks = append(tasks, t.catchUpFallback("catch up blue with the last writes to green")...)
 	return append(append(tasks, then...), t.Follower.Unshare()), nil
@@ -66,18 +72,11 @@ func (t *Traffic) UndoMapGreen(ctx context.Context) ([]runner.Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.shared() {
+	if t.Names.PrivateRoute != "" && (t.shared() || need) {
 		// The rollback that is planned here creates the route only when it is run.
-		if t.Names.PrivateRoute == "" {
-			return t.UnmapGreen(ctx)
-		}
 		return t.UnmapGreen(ctx, drop)
 	}
-	tasks, err := t.UnmapGreen(ctx)
-	if need {
-		tasks = append(tasks, drop)
-	}
-	return tasks, err
+	return t.UnmapGreen(ctx)
 }
 
 func (t *Traffic) takeOff(ctx context.Context) ([]runner.Task, error) {

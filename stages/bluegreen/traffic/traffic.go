@@ -84,9 +84,14 @@ func (t *Traffic) catchUp(name string, to bluegreen.Side, last bool) []runner.Ta
 		return nil
 	}
 	task := t.Follower.CatchUp(name, to)
-	if !last {
-		return []runner.Task{task}
+	if last {
+		task = t.ending(task)
 	}
+	return []runner.Task{task}
+}
+
+// ending is a task that ends what the witness counts as the change.
+func (t *Traffic) ending(task runner.Task) runner.Task {
 	do := task.Do
 	task.Do = func(ctx context.Context, o *runner.Observation) error {
 		if err := do(ctx, o); err != nil {
@@ -95,7 +100,7 @@ func (t *Traffic) catchUp(name string, to bluegreen.Side, last bool) []runner.Ta
 		t.enter(after)
 		return nil
 	}
-	return []runner.Task{task}
+	return task
 }
 
 func (t *Traffic) complete(at bluegreen.Side) []runner.Task {

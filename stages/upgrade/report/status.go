@@ -138,9 +138,9 @@ func StatusOf(book runner.Runbook, record *runner.Record, now runner.Situation, 
 	switch {
 	case record != nil && record.Back:
 		s.RollingBack = true
-		s.Card.Again, s.Card.Onward, s.Card.Next = "yes: a rollback goes on from where it stopped", "no: the run goes back", cmp.Or(now.Next, command+" rollback")
+		s.Card.Again, s.Card.Onward, s.Card.Next = "yes: a rollback continues where it stopped", "no: the run is being rolled back", cmp.Or(now.Next, command+" rollback")
 	case now.Blocked != "":
-		s.Card.Again, s.Card.Onward, s.Card.Next = "yes: it refuses until that is cleared up", "no: "+now.Blocked, cmp.Or(now.Next, command+" rollback")
+		s.Card.Again, s.Card.Onward, s.Card.Next = "yes: it refuses until that is resolved", "no: "+now.Blocked, cmp.Or(now.Next, command+" rollback")
 	case next == nil:
 		s.Card.Again, s.Card.Onward, s.Card.Next = "yes: every stage is complete and is skipped", "everything is done", "nothing"
 	default:
@@ -155,8 +155,8 @@ func StatusOf(book runner.Runbook, record *runner.Record, now runner.Situation, 
 	return s
 }
 
-// Will says in a line what a step would do now: the changes that it plans, or, of
-// one that only looks or cannot tell yet, what it is for.
+// Will says in a line what a step would do now: the changes that it plans, or, if it only
+// looks or cannot plan yet, what it is for.
 func Will(ctx context.Context, step runner.Step) string {
 	stage := step.Open()
 	if _, looks := stage.(runner.Looker); looks {
@@ -178,7 +178,7 @@ func Will(ctx context.Context, step runner.Step) string {
 	}
 	switch n := len(names); {
 	case len(tasks) == 0:
-		return "nothing: it is so already, and will be proved"
+		return "no changes: it only verifies"
 	case n == 0:
 		return purpose(step)
 	case n > 4:
