@@ -36,14 +36,14 @@ func (w *world) parametersOf(app, service string) string {
 	return string(must(w.cf.Services.BindingParameters(w.ctx, bound[0].GUID))(w))
 }
 
-// rebind binds blue to a service again, with parameters.
-func (w *world) rebind(service, parameters string) {
+// rebind binds blue to a service again, under a name and with parameters.
+func (w *world) rebind(service, name, parameters string) {
 	w.Helper()
 	app := w.blue().App
 	for _, b := range must(w.cf.Services.Bindings(w.ctx, cloudfoundry.BindingFilter{App: app, Instance: service}))(w) {
 		w.ok(w.cf.Services.Unbind(w.ctx, b.GUID))
 	}
-	must(w.cf.Services.Bind(w.ctx, app, service, "", json.RawMessage(parameters)))(w)
+	must(w.cf.Services.Bind(w.ctx, app, service, name, json.RawMessage(parameters)))(w)
 }
 
 // Parameters of bindings go to green, and from there back to a blue that is rebuilt.
@@ -52,8 +52,8 @@ func TestParametersOfBindingsAreCopied(t *testing.T) {
 	plan := must(w.cf.Services.PlanByName(w.ctx, "elasticsearch", "tiny-7.x"))(w)
 	other := must(w.cf.Services.CreateServiceInstance(w.ctx, "logs", plan.GUID, nil, nil))(w).GUID
 	must(w.cf.Services.AwaitServiceInstance(w.ctx, other))(w)
-	w.rebind(w.blue().Service, `{"role":"writer"}`)
-	w.rebind(other, `{"role":"reader"}`)
+	w.rebind(w.blue().Service, "", `{"role":"writer"}`)
+	w.rebind(other, "", `{"role":"reader"}`)
 	w.deleted()
 	w.apply(w.rebuild.Tasks(w.ctx, w.blue()))
 

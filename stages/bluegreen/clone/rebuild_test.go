@@ -197,3 +197,19 @@ func TestAVouchedServiceMayBeRenamed(t *testing.T) {
 	w.rebuild.Source.NoParameters = []string{replacedName}
 	w.apply(w.rebuild.Tasks(w.ctx, w.blue()))
 }
+
+// A binding with a name of its own is bound under it again, and looked for by it.
+func TestARebuiltBlueHasItsBindingsName(t *testing.T) {
+	w := newWorld(t)
+	b, name := w.blue(), "elasticsearch"
+	w.rebind(b.Service, name, "")
+	b.BindingName = name
+	w.ok(w.run.SetBlue(w.ctx, b))
+	w.ok(w.cf.Apps.SetEnvironment(w.ctx, b.App, map[string]*string{variable: &name}))
+	w.ok(w.cf.Services.RenameServiceInstance(w.ctx, b.Service, "search_api_elasticsearch_old"))
+	w.deleted()
+	w.apply(w.rebuild.Tasks(w.ctx, b))
+	if made := w.madeOf(w.blue().App); made.Env[variable] != name || made.Services[b.Service] != name {
+		t.Errorf("it looks for %s, and is bound as %v", made.Env[variable], made.Services)
+	}
+}
