@@ -9,7 +9,8 @@ import (
 )
 
 // instanceHeader asks a program of the sandbox to say in its answer, under the same name, which app's instance it is:
-// "<app name>/<app GUID>:<index>", with the name that the app had when its container started. Real apps have no such header.
+// "<app name>/<app GUID>:<index>", with the name that the app had when its container started. Real apps have no such
+// header.
 const instanceHeader = "X-Sandbox-Tell"
 
 // readTimeout is how long a reader waits for an answer.
@@ -25,7 +26,8 @@ type Tally struct {
 	// in green's index it is a document that is missing, since the ids are from blue's.
 	NotFound int `json:"not_found"`
 	// Reconnected counts the requests that found their kept connection closed and were sent again over a fresh one, as
-	// every HTTP client does with a GET. A router that closes idle connections causes a few; a router that is lost causes many.
+	// every HTTP client does with a GET. A router that closes idle connections causes a few; a router that is lost
+	// causes many.
 	Reconnected  int               `json:"reconnected"`
 	ByApp        map[string]int    `json:"by_app"`
 	ByStatus     map[string]int    `json:"by_status"` // "none" where there was no answer

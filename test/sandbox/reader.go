@@ -148,8 +148,8 @@ func (r *reader) ask(ctx context.Context, path string) (status int, app, reason 
 	return res.StatusCode, app, reason[:min(len(reason), 200)], false
 }
 
-// isMissingDocument distinguishes a document that does not exist from an index that does not: the search API's error is an object
-// in the first case and a text in the second (digitalmarketplace-search-api: app/main/errors.py).
+// isMissingDocument distinguishes a document that does not exist from an index that does not: the search API's error is
+// an object in the first case and a text in the second (digitalmarketplace-search-api: app/main/errors.py).
 func isMissingDocument(body []byte) bool {
 	var answer struct {
 		Error struct {

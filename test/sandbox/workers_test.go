@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// HTTPS serves the same apps as HTTP, with a certificate that a client can trust; and the work of the apps' workers is counted
-// for each app.
+// HTTPS serves the same apps as HTTP, with a certificate that a client can trust; and the work of the apps' workers is
+// counted for each app.
 func TestRoutesOverHTTPSAndWorkersAreCounted(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "ca.pem")
 	w := walk(t, Options{Documents: 5, Briefs: -1, PutTime: -1, Slots: 3, Certificate: file})

@@ -53,7 +53,8 @@ type Options struct {
 	// by the clock; Workers is how many requests are handled at once, 0 for any number.
 	PageTime, SingleTime time.Duration
 	Workers              int
-	// CommitLag is how long after its createdAt an event and its change become visible, at most (0.22 s in reality), scaled.
+	// CommitLag is how long after its createdAt an event and its change become visible, at most (0.22 s in reality),
+	// scaled.
 	CommitLag time.Duration
 	// Log receives what the real application would log; nil discards it.
 	Log *slog.Logger

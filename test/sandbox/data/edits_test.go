@@ -228,7 +228,8 @@ type answered int
 func (a answered) Error() string   { return fmt.Sprint(int(a)) }
 func (a answered) StatusCode() int { return int(a) }
 
-// PostgreSQL docs, "LIMIT and OFFSET": a row that no longer passes the filter shifts those after it, so that one is skipped.
+// PostgreSQL docs, "LIMIT and OFFSET": a row that no longer passes the filter shifts those after it, so that one is
+// skipped.
 func TestOffsetPagingSkipsARowAfterAnUnpublish(t *testing.T) {
 	s := serve(t, Options{Services: 150})
 	path := "/services?framework=g-cloud-12&status=published"

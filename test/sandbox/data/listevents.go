@@ -149,9 +149,9 @@ func (a *API) key(kind, id string) (int, bool) {
 	return 0, false
 }
 
-// dateTest is compare_sql_datetime_with_string (app/utils.py). It compares with midnight, which differs from its own documentation:
-// ">D" is ">=D" except for an event exactly at midnight, "<=D" leaves out day D, "A..B" leaves out day B, and "D" includes
-// midnight of the next day.
+// dateTest is compare_sql_datetime_with_string (app/utils.py). It compares with midnight, which differs from its own
+// documentation: ">D" is ">=D" except for an event exactly at midnight, "<=D" leaves out day D, "A..B" leaves out day
+// B, and "D" includes midnight of the next day.
 func dateTest(s string) (func(time.Time) bool, error) {
 	day := func(s string) (time.Time, error) { return time.Parse(time.DateOnly, s) }
 	for _, op := range []struct {

@@ -117,7 +117,8 @@ func (a *API) serviceFilter(framework, status, lot string) (match func(*service)
 	return func(s *service) bool { return inFramework[s.framework] && inStatus[s.status] && inLot[s.lot] }, compress
 }
 
-// slice is LIMIT and OFFSET: rows move to another page when one before them no longer passes the filter. The caller holds mu.
+// slice is LIMIT and OFFSET: rows move to another page when one before them no longer passes the filter. The caller
+// holds mu.
 func (a *API) slice(match func(*service) bool, from, to int) []service {
 	rows := make([]service, 0, to-from)
 	n := 0

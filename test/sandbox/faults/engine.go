@@ -7,8 +7,9 @@
 // notice that a client has gone when they answer. A request whose body is incomplete is no write and has no effect.
 //
 // Write k is held by a fault {"kind":"hold","writes_only":true,"n":k}. While it is held, it has had no effect. Then it
-// is released: "drop" (the connection is closed, and there is no effect) or "do" (it has its effect and is answered, whether or
-// not the client is still there; by then the next client may have begun). "hold-after" is the same after the effect.
+// is released: "drop" (the connection is closed, and there is no effect) or "do" (it has its effect and is answered,
+// whether or not the client is still there; by then the next client may have begun). "hold-after" is the same after the
+// effect.
 //
 // If several faults would hit one request, delays add up, and of the others the one that was added first hits it. The
 // rest stay due, and hit the next request that matches.
@@ -131,8 +132,8 @@ func (e *Engine) Remove(id string) error {
 	return nil
 }
 
-// Release ends the hold of a fault's requests: they are done, or dropped. It returns after that; with a delay (in real time,
-// before the effect) it returns at once.
+// Release ends the hold of a fault's requests: they are done, or dropped. It returns after that; with a delay (in real
+// time, before the effect) it returns at once.
 func (e *Engine) Release(ctx context.Context, id string, do bool, delay time.Duration) error {
 	e.mu.Lock()
 	a := e.find(id)

@@ -236,7 +236,8 @@ func TestQuotasAreReportedAndEnforced(t *testing.T) {
 }
 
 // ccng: app/repositories/app_event_repository.rb, process_event_repository.rb, build_event_repository.rb,
-// droplet_event_repository.rb, revision_event_repository.rb: the events of a push, of a read and of a crash, and their actors.
+// droplet_event_repository.rb, revision_event_repository.rb: the events of a push, of a read and of a crash, and their
+// actors.
 func TestAuditEventsAreThoseOfThePlatform(t *testing.T) {
 	w := start(t)
 	green := w.push("green", manifestFor("green", "  instances: 1\n  memory: 64M\n  no-route: true\n"))

@@ -82,8 +82,8 @@ func createBuild(c *call) error {
 }
 
 // staged ends a build. If the registry does not have the image, or refuses the credentials, the build fails with a
-// StagingError (ccng: app/models/runtime/build_model.rb, fail_to_stage!); the registry's message is in the log. The actor of
-// its events is the user who created the build (ccng: app/repositories/build_event_repository.rb).
+// StagingError (ccng: app/models/runtime/build_model.rb, fail_to_stage!); the registry's message is in the log. The
+// actor of its events is the user who created the build (ccng: app/repositories/build_event_repository.rb).
 func (p *Platform) staged(by *uaa.Account, b *build) {
 	b.updated = p.now()
 	v := b.pkg

@@ -17,7 +17,8 @@ func (e *apiError) Error() string { return e.detail }
 
 func (e *apiError) present() obj { return obj{"code": e.code, "title": e.title, "detail": e.detail} }
 
-// apiErrors are several errors in one answer, which has the status of the first (ccng: lib/cloud_controller/errors/compound_error.rb).
+// apiErrors are several errors in one answer, which has the status of the first (ccng:
+// lib/cloud_controller/errors/compound_error.rb).
 type apiErrors []*apiError
 
 func (e apiErrors) Error() string { return e[0].detail }

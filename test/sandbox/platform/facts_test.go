@@ -54,7 +54,8 @@ func TestLogLinesBecomeReadableOutOfOrder(t *testing.T) {
 	}
 }
 
-// ccng: lib/cloud_controller/diego/task_environment.rb: a task gets the app's environment of now, not that of its containers.
+// ccng: lib/cloud_controller/diego/task_environment.rb: a task gets the app's environment of now, not that of its
+// containers.
 func TestATaskHasTheEnvironmentOfNow(t *testing.T) {
 	w := start(t, func(o *Options, _ *World) { o.LogLag = -1 })
 	blue := w.app("search-api")

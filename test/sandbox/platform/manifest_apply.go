@@ -117,7 +117,8 @@ func (p *Platform) applyRoutes(by *uaa.Account, a *app, m *manifest) error {
 	return nil
 }
 
-// mapManifestRoutes makes every route first and maps them only if all are valid (ccng: app/actions/manifest_route_update.rb).
+// mapManifestRoutes makes every route first and maps them only if all are valid (ccng:
+// app/actions/manifest_route_update.rb).
 func (p *Platform) mapManifestRoutes(by *uaa.Account, a *app, wanted []manifestRoute) error {
 	var found []*route
 	for _, w := range wanted {

@@ -7,7 +7,8 @@ import (
 )
 
 // Cloud Foundry v3 API docs, "Filters", "Pagination", "Timestamps", "Include", "Fields", "Label selector"; the messages
-// are those of ccng: app/messages/list_message.rb, base_message.rb, validators.rb and label_selector_requirement_validator.rb.
+// are those of ccng: app/messages/list_message.rb, base_message.rb, validators.rb and
+// label_selector_requirement_validator.rb.
 func TestAWrongQueryIsA400WithTheRealMessage(t *testing.T) {
 	w := start(t)
 	app := "/v3/apps/" + w.app("search-api")

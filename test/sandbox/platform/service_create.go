@@ -62,7 +62,8 @@ func createService(c *call) error {
 	return createUserProvided(c, body, meta, in)
 }
 
-// problems follows ccng: app/messages/service_instance_create_managed_message.rb, service_instance_create_user_provided_message.rb.
+// problems follows ccng: app/messages/service_instance_create_managed_message.rb,
+// service_instance_create_user_provided_message.rb.
 func (b serviceBody) problems(f fields, keys []string) []string {
 	to := []string{"space"}
 	if b.Type == "managed" {
@@ -131,7 +132,8 @@ func (p *Platform) serviceNameFree(in *space, name string, but *service) error {
 	return nil
 }
 
-// createManaged creates the instance at once, and provisions it in a job (ccng: app/actions/v3/service_instance_create_managed.rb).
+// createManaged creates the instance at once, and provisions it in a job (ccng:
+// app/actions/v3/service_instance_create_managed.rb).
 func createManaged(c *call, body serviceBody, meta metadata, in *space) error {
 	v, ok := c.p.plans.get(body.Relationships.ServicePlan.guid())
 	if !ok {

@@ -108,7 +108,8 @@ func showService(c *call, s *service) error {
 	return c.reply(200, out)
 }
 
-// includeServiceFields adds what fields[…] requests of service instances (ccng: app/decorators/field_service_instance_*.rb).
+// includeServiceFields adds what fields[…] requests of service instances (ccng:
+// app/decorators/field_service_instance_*.rb).
 func includeServiceFields(c *call, q *query, page []*service) obj {
 	managed := slices.DeleteFunc(slices.Clone(page), func(s *service) bool { return s.plan == nil })
 	out := obj{}

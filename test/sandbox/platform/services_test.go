@@ -41,7 +41,7 @@ func TestNamesOfServicesAreUniqueInASpaceOverBothKinds(t *testing.T) {
 
 // ccng: app/actions/v3/service_instance_create_managed.rb
 func TestAManagedServiceIsProvisionedByAJob(t *testing.T) {
-	w := start(t, func(o *Options, _ *World) { o.ProvisionTime = time.Minute })
+	w := start(t, func(o *Options, _ *World) { o.ProvisionTime = 10 * time.Minute }) // 600 ms, for what is refused meanwhile
 	at := w.must(202, "POST", "/v3/service_instances", w.managed("new", "small-ha-7.x"))["location"].(string)
 	guid := w.service("new")
 	if state := w.must(200, "GET", "/v3/service_instances/"+guid, nil)["last_operation"].(obj)["state"]; state == "succeeded" {

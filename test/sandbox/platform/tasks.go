@@ -61,9 +61,9 @@ func presentTask(c *call, t *task) obj {
 	return out
 }
 
-// createTask simulates a command: "false" and "exit N" fail, "sleep N" takes N seconds, "env" writes the task's environment
-// to the log, which is the app's of now (ccng: lib/cloud_controller/diego/task_environment.rb), and everything else succeeds
-// after TaskTime.
+// createTask simulates a command: "false" and "exit N" fail, "sleep N" takes N seconds, "env" writes the task's
+// environment to the log, which is the app's of now (ccng: lib/cloud_controller/diego/task_environment.rb), and
+// everything else succeeds after TaskTime.
 func createTask(c *call, a *app) error {
 	var body struct {
 		Name     string          `json:"name"`

@@ -87,8 +87,8 @@ type Policy struct {
 	FirstPort, LastPort int
 }
 
-// DigitalMarketplace is the Digital Marketplace's space of one stage: search-api with its Elasticsearch, its two routes behind an
-// allow-list, metrics and logs.
+// DigitalMarketplace is the Digital Marketplace's space of one stage: search-api with its Elasticsearch, its two routes
+// behind an allow-list, metrics and logs.
 func DigitalMarketplace(stage, user, password string) World {
 	live := "dm-search-api-" + stage + ".cloudapps.digital"
 	return World{

@@ -65,8 +65,8 @@ func TestABriefIsOpenOrClosedByItsStatus(t *testing.T) {
 		"mapper_parsing_exception: failed to parse field [sortonly_publishedAt] of type [date] in document with id '77'. Preview of field's value: 'garbage'")
 }
 
-// digitalmarketplace-search-api: app/main/services/search_service.py, fetch_by_id; Elasticsearch 7.10 docs, "Get API": found,
-// _version, the concrete index behind an alias, _type on Elasticsearch only.
+// digitalmarketplace-search-api: app/main/services/search_service.py, fetch_by_id; Elasticsearch 7.10 docs, "Get API":
+// found, _version, the concrete index behind an alias, _type on Elasticsearch only.
 func TestADocumentIsTheEnginesObjectAsItIs(t *testing.T) {
 	a := start(t, Options{}, plan)
 	a.services("x-2026")

@@ -11,8 +11,8 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
 )
 
-// facts are what a query needs of a document, so that a scan of an index does not read the documents: the stems of its text,
-// the normalised values of its filters, and the values of its aggregations.
+// facts are what a query needs of a document, so that a scan of an index does not read the documents: the stems of its
+// text, the normalised values of its filters, and the values of its aggregations.
 type facts struct {
 	tokens []uint32 // hashes, sorted
 	values []uint32 // hashes of field and value, sorted

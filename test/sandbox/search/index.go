@@ -7,8 +7,8 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 )
 
-// Source makes the documents of an index that exists when the sandbox starts. It must be safe for use by several goroutines,
-// and always make the same documents.
+// Source makes the documents of an index that exists when the sandbox starts. It must be safe for use by several
+// goroutines, and always make the same documents.
 type Source interface {
 	Len() int
 	ID(i int) string
@@ -38,8 +38,8 @@ type index struct {
 	bytes   int
 	seq     int
 
-	// A search sees the state at the last refresh. hidden has the documents that were written since, as they were before (nil:
-	// they did not exist).
+	// A search sees the state at the last refresh. hidden has the documents that were written since, as they were
+	// before (nil: they did not exist).
 	hidden      map[string]*document
 	visible     int // num_docs
 	refreshed   time.Time

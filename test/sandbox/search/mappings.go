@@ -8,8 +8,9 @@ import (
 type Build struct {
 	// Versions are the mapping versions by mapping name. A name that is missing has the newest version.
 	Versions map[string]string
-	// Old: errors of the engine have the index's name after them, a wrong type gets the error of an index without that type,
-	// fetching a document checks the type, and it tries four times, over eleven seconds, to connect to an engine that refuses.
+	// Old: errors of the engine have the index's name after them, a wrong type gets the error of an index without that
+	// type, fetching a document checks the type, and it tries four times, over eleven seconds, to connect to an engine
+	// that refuses.
 	Old bool
 }
 

@@ -13,7 +13,8 @@ const (
 	None Outage = ""
 	// Down means that nothing listens. Every call fails at once, with the status "N/A".
 	Down Outage = "down"
-	// Hanging means that the engine accepts connections and never answers. Every call fails after ten seconds, with the status "TIMEOUT".
+	// Hanging means that the engine accepts connections and never answers. Every call fails after ten seconds, with the
+	// status "TIMEOUT".
 	Hanging Outage = "hanging"
 	// Unavailable means that the engine answers 503 to everything.
 	Unavailable Outage = "unavailable"
@@ -23,8 +24,8 @@ const (
 	ReadOnly Outage = "read-only"
 	// BadGateway means that a proxy in front of the engine answers 502 with an HTML page.
 	BadGateway Outage = "bad-gateway"
-	// LowDisk is of the app's disk, not the engine's: less than five percent is free. Then /_status answers 500; nothing else
-	// changes.
+	// LowDisk is of the app's disk, not the engine's: less than five percent is free. Then /_status answers 500;
+	// nothing else changes.
 	LowDisk Outage = "low-disk"
 )
 

@@ -1,6 +1,6 @@
 // Package search is the Digital Marketplace's search API as a program that an app instance runs, and the Elasticsearch
-// clusters behind it: with every answer, error body and quirk of the real one over real HTTP, an engine that refreshes late,
-// workers with a queue, and ways to make all of it fail.
+// clusters behind it: with every answer, error body and quirk of the real one over real HTTP, an engine that refreshes
+// late, workers with a queue, and ways to make all of it fail.
 //
 // Modelled: digitalmarketplace-search-api, app/; dmutils; its image's nginx and uwsgi; Elasticsearch 7.10.2 (plans
 // …-7.x) and 6.8 (plans …-5.x) under it.

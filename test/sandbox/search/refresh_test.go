@@ -9,8 +9,8 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
 )
 
-// idle is an index x that is not refreshed any more: it was not searched for thirty seconds after its creation. The clock is
-// moved; its pace is so slow that no other delay passes during a test.
+// idle is an index x that is not refreshed any more: it was not searched for thirty seconds after its creation. The
+// clock is moved; its pace is so slow that no other delay passes during a test.
 func idle(t *testing.T, plan string) *app {
 	t.Helper()
 	a := start(t, Options{Clock: clock.New(1)}, plan)

@@ -95,8 +95,8 @@ func (c *call) engine(k *cluster, write bool) (ok bool, err error) {
 	return alive(c.w, c.r, err), err
 }
 
-// oldRetries is how long the old build's client (elasticsearch-py 6.8.1) keeps a worker busy while an engine refuses: it waits
-// 0, 1, 3 and 7 seconds between its tries. The new one does not wait.
+// oldRetries is how long the old build's client (elasticsearch-py 6.8.1) keeps a worker busy while an engine refuses:
+// it waits 0, 1, 3 and 7 seconds between its tries. The new one does not wait.
 const oldRetries = 11 * time.Second
 
 // apiResponse is response_formatters.py: api_response. A status that is not a number becomes a 500 with the status in its

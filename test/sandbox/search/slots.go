@@ -23,8 +23,8 @@ type slots struct {
 type Tally struct {
 	Instances int `json:"instances"`
 	Slots     int `json:"slots"`
-	// Held, Writing and Queued are of now: busy workers, those that are busy with a PUT or DELETE of a document, and requests
-	// that wait.
+	// Held, Writing and Queued are of now: busy workers, those that are busy with a PUT or DELETE of a document, and
+	// requests that wait.
 	Held    int `json:"held"`
 	Writing int `json:"writing"`
 	Queued  int `json:"queued"`

@@ -49,7 +49,8 @@ func add(a, b [16]byte) [16]byte {
 	return a
 }
 
-// sorted is the position of every visible document, in the mapping's order. The caller holds mu; the list must not be changed.
+// sorted is the position of every visible document, in the mapping's order. The caller holds mu; the list must not be
+// changed.
 func (x *index) sorted() []entry {
 	if x.order != nil {
 		return x.order
@@ -118,8 +119,9 @@ func (x *index) eachSeen(f func(id string, d *document, i int)) {
 	}
 }
 
-// inserted is the id of every visible document in the engine's own order, which is the order of a search without a sort. A
-// document that is written again moves to the end, so that pages shift and repeat during writes. The caller holds mu; the list must not be changed.
+// inserted is the id of every visible document in the engine's own order, which is the order of a search without a
+// sort. A document that is written again moves to the end, so that pages shift and repeat during writes. The caller
+// holds mu; the list must not be changed.
 func (x *index) inserted() []string {
 	if x.insertions != nil && x.insertedGen == x.generation {
 		return x.insertions

@@ -17,7 +17,8 @@ import (
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
 )
 
-// Options say how many replicas there are, and how late and how reliably changes reach them. Durations are scaled by the clock.
+// Options say how many replicas there are, and how late and how reliably changes reach them. Durations are scaled by
+// the clock.
 type Options struct {
 	Clock    *clock.Clock
 	Faults   *faults.Engine // may be nil
