@@ -32,7 +32,7 @@ func (u *unmapOldApp) Plan(ctx context.Context) ([]runner.Task, error) {
 }
 
 func (u *unmapOldApp) Verify() []runner.Task {
-	return append(u.checks.Common(upgrade.ToGreen), u.counts.ofGreen(0))
+	return upgrade.Afterwards(append(u.checks.Common(upgrade.ToGreen), u.counts.ofGreen(0))...)
 }
 
 // Abort maps blue again at once, unless green serves alone already.

@@ -35,7 +35,7 @@ func (r *renameNewApp) Plan(ctx context.Context) ([]runner.Task, error) {
 }
 
 func (r *renameNewApp) Verify() []runner.Task {
-	return append(r.checks.Common(upgrade.ToGreen), r.exchange.GreenRenamed())
+	return append(upgrade.Afterwards(r.checks.Common(upgrade.ToGreen)...), r.exchange.GreenRenamed())
 }
 
 // Undo gives the name back, so that blue can have it again. An app that was released in

@@ -41,7 +41,7 @@ func (r *removeOldApp) Check() []runner.Task {
 func (r *removeOldApp) Plan(ctx context.Context) ([]runner.Task, error) { return r.removal.Tasks(ctx) }
 
 func (r *removeOldApp) Verify() []runner.Task {
-	return append(r.checks.Common(upgrade.ToGreen), r.removal.NothingRuns(), r.situation.RollbackCost())
+	return append(upgrade.Afterwards(r.checks.Common(upgrade.ToGreen)...), r.removal.NothingRuns(), r.situation.RollbackCost())
 }
 
 // Undo starts blue again, after its variable has the name that its service has at this

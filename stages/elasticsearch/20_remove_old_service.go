@@ -110,7 +110,7 @@ func (r *removeOldService) Plan(ctx context.Context) ([]runner.Task, error) {
 }
 
 func (r *removeOldService) Verify() []runner.Task {
-	return append(r.checks.Common(upgrade.ToGreen), runner.Task{Name: "blue and its service are gone", Do: func(ctx context.Context, o *runner.Observation) error {
+	return append(upgrade.Afterwards(r.checks.Common(upgrade.ToGreen)...), runner.Task{Name: "blue and its service are gone", Do: func(ctx context.Context, o *runner.Observation) error {
 		_, app, err := r.pair.Blue(ctx)
 		if err != nil {
 			return err

@@ -112,7 +112,9 @@ func (d *documents) replay(ctx context.Context, o *runner.Observation, target *s
 // still lack: it was known then.
 func (d *documents) Complete(at bluegreen.Side) runner.Task {
 	if !at.Blue {
-		return d.ofGreen(d.timeout)
+		task := d.ofGreen(d.timeout)
+		task.Name += ", after the catch-up"
+		return task
 	}
 	return runner.Task{
 		Name: "the document counts of blue are the data API's", ByHand: d.byHand(at.Route), Wait: d.timeout,

@@ -6,7 +6,7 @@ import (
 )
 
 // Task is one thing checked or done. It is one line of the log and one case of the JUnit
-// report. Within a list of a stage its name is unique.
+// report. Within a stage its name is unique.
 type Task struct {
 	// Name is what a person would say, without counts, dates or identifiers, since Jenkins
 	// follows a case from build to build by its name: "the live route reaches green".

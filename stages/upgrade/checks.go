@@ -11,6 +11,15 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
+// Afterwards are checks as postconditions, with names of their own: two tasks of one
+// stage never share a name.
+func Afterwards(checks ...runner.Task) []runner.Task {
+	for i := range checks {
+		checks[i].Name += ", afterwards"
+	}
+	return checks
+}
+
 // StillOnBlue is why the stages after the switch wait.
 const StillOnBlue = "blue serves the live routes"
 

@@ -27,39 +27,48 @@ func TestWhereTheLiveRoutesMayLead(t *testing.T) {
 		want    outcome
 	}{
 		"blue, as wanted": {
-			func(*world) {}, []upgrade.Traffic{blue},
+			func(*world) {},
+			[]upgrade.Traffic{blue},
 			outcome{Said: liveRoute + ": blue, " + secondRoute + ": blue"},
 		},
 		"both, as wanted": {
-			func(w *world) { w.mapped(w.built()) }, []upgrade.Traffic{both, green},
+			func(w *world) { w.mapped(w.built()) },
+			[]upgrade.Traffic{both, green},
 			outcome{Said: liveRoute + ": both, " + secondRoute + ": both"},
 		},
 		"green, which is allowed too": {
-			func(w *world) { w.alone(w.built()) }, []upgrade.Traffic{both, green},
+			func(w *world) { w.alone(w.built()) },
+			[]upgrade.Traffic{both, green},
 			outcome{Said: liveRoute + ": green, " + secondRoute + ": green"},
 		},
 		"the released app, where green is wanted": {
-			func(w *world) { w.reached(upgrade.NamesFinal); w.alone(w.other("somebody")) }, []upgrade.Traffic{green},
+			func(w *world) { w.reached(upgrade.NamesFinal); w.alone(w.other("somebody")) },
+			[]upgrade.Traffic{green},
 			outcome{Said: liveRoute + ": green, " + secondRoute + ": green"},
 		},
 		"blue, on the way to both": {
-			func(*world) {}, []upgrade.Traffic{both, green},
+			func(*world) {},
+			[]upgrade.Traffic{both, green},
 			outcome{Said: liveRoute + ": blue, " + secondRoute + ": blue", Class: runner.Failed, Error: "the live routes lead to blue", WaitsFor: "map"},
 		},
 		"one route is mapped, on the way to both": {
-			func(w *world) { onFirst(w, w.built()) }, []upgrade.Traffic{both},
+			func(w *world) { onFirst(w, w.built()) },
+			[]upgrade.Traffic{both},
 			outcome{Said: liveRoute + ": both, " + secondRoute + ": blue", Class: runner.Failed, Error: "the live routes lead to both and blue", WaitsFor: "map"},
 		},
 		"blue, on the way to green": {
-			func(*world) {}, []upgrade.Traffic{green},
+			func(*world) {},
+			[]upgrade.Traffic{green},
 			outcome{Said: liveRoute + ": blue, " + secondRoute + ": blue", Class: runner.Failed, Error: "the live routes lead to blue", WaitsFor: "unmap"},
 		},
 		"both, on the way to green": {
-			func(w *world) { w.mapped(w.built()) }, []upgrade.Traffic{green},
+			func(w *world) { w.mapped(w.built()) },
+			[]upgrade.Traffic{green},
 			outcome{Said: liveRoute + ": both, " + secondRoute + ": both", Class: runner.Failed, Error: "the live routes lead to both", WaitsFor: "unmap"},
 		},
 		"both, where blue is wanted": {
-			func(w *world) { w.mapped(w.built()) }, []upgrade.Traffic{blue},
+			func(w *world) { w.mapped(w.built()) },
+			[]upgrade.Traffic{blue},
 			outcome{
 				Said: liveRoute + ": both, " + secondRoute + ": both", Class: runner.Refused,
 				Error: liveRoute + " leads to both; here it should lead to blue\n" + secondRoute + " leads to both; here it should lead to blue",
@@ -85,7 +94,8 @@ func TestWhereTheLiveRoutesMayLead(t *testing.T) {
 			},
 		},
 		"another app, before a release is allowed": {
-			func(w *world) { onFirst(w, w.other("somebody")) }, []upgrade.Traffic{blue},
+			func(w *world) { onFirst(w, w.other("somebody")) },
+			[]upgrade.Traffic{blue},
 			outcome{
 				Said: liveRoute + ": another app, " + secondRoute + ": blue", Class: runner.Refused,
 				Error: liveRoute + " leads to app somebody (GUID)" + released,
@@ -100,7 +110,8 @@ func TestWhereTheLiveRoutesMayLead(t *testing.T) {
 			},
 		},
 		"a live route is deleted": {
-			func(w *world) { w.ok(w.cf.Routes.Delete(w.ctx, w.blue().Routes[0].GUID)) }, []upgrade.Traffic{blue},
+			func(w *world) { w.ok(w.cf.Routes.Delete(w.ctx, w.blue().Routes[0].GUID)) },
+			[]upgrade.Traffic{blue},
 			outcome{Class: runner.Refused, Error: "live route " + liveRoute + " is deleted: create it again"},
 		},
 	} {

@@ -155,7 +155,7 @@ func TestADamagedRecordIsRefused(t *testing.T) {
 		},
 		"when it began": {
 			"started", "today", func(w *world) error { _, err := w.run.Load(w.ctx); return err },
-			`read the run: service instance cutover-search-api: its annotation started is damaged: ` +
+			`read the run: service instance cutover-search-api: its annotation started cannot be read: ` +
 				`parsing time "today" as "2006-01-02T15:04:05Z07:00": cannot parse "today" as "2006"`,
 		},
 	} {

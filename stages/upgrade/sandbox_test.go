@@ -2,6 +2,7 @@ package upgrade_test
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"strings"
 	"testing"
@@ -181,7 +182,7 @@ type outcome struct {
 
 func outcomeOf(o *runner.Observation, err error) outcome {
 	out := outcome{Said: o.Said(), Class: runner.ClassOf(err)}
-	if wait, is := err.(*runner.NotYet); is {
+	if wait, is := errors.AsType[*runner.NotYet](err); is {
 		out.WaitsFor, out.Error = wait.Stage, wait.Why
 	} else if err != nil {
 		out.Error = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`).ReplaceAllString(err.Error(), "GUID")

@@ -110,8 +110,7 @@ func appliedTwice(t *testing.T, b book) {
 	}
 }
 
-// wantUniqueTasks wants the tasks of each list of a stage to have names of their own: Jenkins follows a test case by its class,
-// which ends in the list, and its name.
+// wantUniqueTasks wants the tasks of each stage to have names of their own, as people search a log and Jenkins' results by name.
 func (p *process) wantUniqueTasks() {
 	p.t.Helper()
 	paths, err := filepath.Glob(filepath.Join(p.dir, "reports", "*.json"))
@@ -129,11 +128,10 @@ func (p *process) wantUniqueTasks() {
 		}
 		seen := map[string]bool{}
 		for _, task := range result.Tasks {
-			name := string(task.List) + ": " + task.Name
-			if seen[name] {
-				p.t.Errorf("%s has two tasks %q", result.Stage, name)
+			if seen[task.Name] {
+				p.t.Errorf("%s has two tasks %q", result.Stage, task.Name)
 			}
-			seen[name] = true
+			seen[task.Name] = true
 		}
 	}
 }

@@ -17,8 +17,17 @@ func TestTenStagesForAndBackLoseNoRequest(t *testing.T) {
 	w.startReaders(100)
 	var all []*process
 	for _, args := range [][]string{
-		{"plan"}, {"status"}, {"run", "--to", "check-apps"}, {"switch"}, {"status"}, {"run", "--to", "remove-old-app"}, {"status"}, {"plan"},
-		{"rollback", "--dry-run"}, {"rollback"}, {"status"},
+		{"plan"},
+		{"status"},
+		{"run", "--to", "check-apps"},
+		{"switch"},
+		{"status"},
+		{"run", "--to", "remove-old-app"},
+		{"status"},
+		{"plan"},
+		{"rollback", "--dry-run"},
+		{"rollback"},
+		{"status"},
 	} {
 		all = append(all, w.run(0, args...))
 	}

@@ -36,7 +36,7 @@ func (u *unmapOldApp) Plan(ctx context.Context) ([]runner.Task, error) {
 }
 
 func (u *unmapOldApp) Verify() []runner.Task {
-	return append(u.checks.Common(upgrade.ToGreen), u.green.TemporaryIsGone())
+	return append(upgrade.Afterwards(u.checks.Common(upgrade.ToGreen)...), u.green.TemporaryIsGone())
 }
 
 // Abort maps blue again at once, unless green serves alone already.

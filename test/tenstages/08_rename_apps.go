@@ -32,7 +32,7 @@ func (r *renameApps) Plan(ctx context.Context) ([]runner.Task, error) {
 }
 
 func (r *renameApps) Verify() []runner.Task {
-	return append(r.checks.Common(upgrade.ToGreen), r.exchange.BlueRenamed(), r.exchange.GreenRenamed())
+	return append(upgrade.Afterwards(r.checks.Common(upgrade.ToGreen)...), r.exchange.BlueRenamed(), r.exchange.GreenRenamed())
 }
 
 // Undo makes room for blue first: a released app has the live app's name, or green.

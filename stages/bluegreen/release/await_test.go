@@ -1,6 +1,7 @@
 package release_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -84,7 +85,7 @@ func TestNothingIsReleasedBeforeBlueIsRemoved(t *testing.T) {
 	w.released()
 	w.ok(w.run.Reopen(w.ctx, "remove"))
 	tasks, err := w.release.Await(w.ctx)
-	wait, is := err.(*runner.NotYet)
+	wait, is := errors.AsType[*runner.NotYet](err)
 	if !is || tasks != nil {
 		t.Fatalf("planned is %q: %v", taskNames(tasks), err)
 	}
@@ -178,7 +179,7 @@ func TestUndoingARelease(t *testing.T) {
 			if diff := cmp.Diff(c.undo, taskNames(undo)); diff != "" {
 				t.Error("undo:", diff)
 			}
-			no, is := err.(*runner.Irreversible)
+			no, is := errors.AsType[*runner.Irreversible](err)
 			if got := w.outcome(new(runner.Observation), err).Error; got != c.refused || is != (c.refused != "") || is && no.Covered {
 				t.Errorf("undo is refused with %q, not %q", got, c.refused)
 			}

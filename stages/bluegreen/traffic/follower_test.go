@@ -81,7 +81,7 @@ func (f *follower) called(want ...string) {
 // failsWith is nil where an error has the words.
 func failsWith(err error, words string) error {
 	if err == nil || !strings.Contains(err.Error(), words) {
-		return fmt.Errorf("it does not fail with %q: %v", words, err)
+		return fmt.Errorf("it does not fail with %q: %w", words, err)
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func TestUnmapGreen(t *testing.T) {
 		t.Errorf("the phases: %s", diff)
 	}
 	w.planned()(w.UnmapGreen(w.ctx))
-	w.planned("· then")(w.UnmapGreen(w.ctx, then))
+	w.planned()(w.UnmapGreen(w.ctx, then))
 }
 
 // A process that was killed before it recorded that blue has every write: the rest is done.
