@@ -2,11 +2,11 @@ package elasticsearch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/digitalmarketplace/cutover/stages/bluegreen"
 	"github.com/digitalmarketplace/cutover/stages/bluegreen/backing"
+	"github.com/digitalmarketplace/cutover/stages/bluegreen/clone"
 	"github.com/digitalmarketplace/cutover/stages/bluegreen/names"
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
@@ -23,6 +23,7 @@ type prerequisites struct {
 	creation  *backing.Creation
 	counts    *counts
 	mappings  *mappings
+	before    *clone.Before
 	release   newestRelease
 	// otherImage says that green gets another image than blue, so that blue's mappings
 	// say nothing of green's.
@@ -39,8 +40,8 @@ func (p *prerequisites) checks() []runner.Task {
 		{Name: "the search API answers, and accepts our token", Do: p.searchAPI},
 		{Name: "the live host answers", Do: p.liveHost},
 		p.creation.Offered(),
-		{Name: "the quota has room for a second app and service", Do: p.room},
-		{Name: "the app's environment and logs can be read", Do: p.rights},
+		p.before.Room(1),
+		p.before.Readable(),
 		p.renamer.NotTaken(p.run, p.names),
 		{Name: "the counts of the live app, for the record", Do: p.drift},
 	}
@@ -104,54 +105,6 @@ func (p *prerequisites) liveHost(ctx context.Context, o *runner.Observation) err
 		return fmt.Errorf("%s has no index: something else answers there, or the live app's backend is empty", address)
 	}
 	o.Say("%s", runner.Count(len(status.Indices), "index", "indices"))
-	return nil
-}
-
-func (p *prerequisites) room(ctx context.Context, o *runner.Observation) error {
-	b, err := p.findBlue(ctx)
-	if err != nil {
-		return err
-	}
-	room, err := p.platform.Space.Headroom(ctx)
-	if err != nil {
-		return err
-	}
-	if p.run.Exists() {
-		o.Say("not asked again: run %s may use part of it", p.run.ID())
-		return nil
-	}
-	memory := b.Instances * b.MemoryMB
-	var all []error
-	for _, n := range []struct {
-		what      string
-		want, has int
-	}{
-		{"MB of memory", memory, room.MemoryMB},
-		{"instances", b.Instances, room.Instances},
-		{"services", 1, room.Services},
-		{"routes", 2, room.Routes}, // the temporary one, and a rollback's private one
-	} {
-		if n.has != cloudfoundry.Unlimited && n.has < n.want {
-			all = append(all, fmt.Errorf("%s: %d wanted, %d left", n.what, n.want, n.has))
-		}
-	}
-	o.Say("%d MB for %s", memory, runner.Count(b.Instances, "instance", "instances"))
-	return errors.Join(all...)
-}
-
-func (p *prerequisites) rights(ctx context.Context, o *runner.Observation) error {
-	b, err := p.findBlue(ctx)
-	if err != nil {
-		return err
-	}
-	if _, err := p.platform.Apps.Environment(ctx, b.App); err != nil {
-		return err
-	}
-	lines, err := p.platform.Apps.RecentLogs(ctx, b.App, 10)
-	if err != nil {
-		return err
-	}
-	o.Say("%d recent log lines", len(lines))
 	return nil
 }
 

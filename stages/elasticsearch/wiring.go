@@ -204,32 +204,13 @@ func (s *Site) wireBluegreen() {
 	}
 	s.release = &release.Release{Live: s.live, Names: s.names, NewService: s.services.New, Timeout: settings.ReleaseTimeout}
 	s.situation = &situation.Reader{
-		Live: s.live, Names: s.names, Backing: oldAndNew{s.services}, CatchUp: true,
+		Live: s.live, Names: s.names, Backing: backing.Reader{Services: s.services}, CatchUp: true,
 		FindBlue: func(ctx context.Context) (upgrade.Blue, error) { return findBlue(ctx, s.platform, s.names) },
 		Called:   called, AppDeleted: upgrade.Refreshed, ServiceDeleted: upgrade.Refreshed,
 	}
 	if settings.RemoveOldApp == deleteOldApp {
 		s.situation.AppDeleted = upgrade.NamesFinal
 	}
-}
-
-// oldAndNew are the two services, as the situation knows them.
-type oldAndNew struct{ services *backing.Services }
-
-func (o oldAndNew) Old(ctx context.Context, b upgrade.Blue) (*cloudfoundry.ServiceInstance, error) {
-	return upgrade.GoneIfNotFound(o.services.Live.Pair.Platform.Services.ServiceInstance(ctx, b.Service))
-}
-
-func (o oldAndNew) New(ctx context.Context) (*cloudfoundry.ServiceInstance, error) {
-	return o.services.FindNew(ctx)
-}
-
-func (o oldAndNew) VariableBefore() (name string, value *string, err error) {
-	was, err := backing.Recorded(o.services.Live.Pair.Run)
-	if err != nil || was == nil {
-		return "", nil, err
-	}
-	return was.Name, was.Value, nil
 }
 
 // witness asks the live address while traffic moves. The status asks the backend too,
@@ -250,6 +231,7 @@ func (s *Site) prerequisites() *prerequisites {
 		release:    newestRelease{s.Settings.Repository, s.Settings.MainBranch},
 		otherImage: s.Settings.Release != "" || s.Settings.Image != "",
 	}
+	p.before = &clone.Before{Platform: s.platform, Run: s.run, Find: p.findBlue}
 	p.beginning = &upgrade.Beginning{
 		Run: s.run, App: s.names.LiveApp, Version: s.options.Version, Find: p.findBlue,
 		Facts: func(b upgrade.Blue) map[string]string {
