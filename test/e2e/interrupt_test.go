@@ -94,7 +94,7 @@ func TestInterruptedWithADocumentUnanswered(t *testing.T) {
 		t.Error("a PUT is unanswered, and the lease was released")
 	}
 	successor := w.begin(nil, "elasticsearch", "build-indices")
-	w.eventually("the next process waits", func() bool { return strings.Contains(successor.Stderr(), "another process holds the lease") })
+	w.eventually("the next process waits", func() bool { return strings.Contains(successor.Stderr(), "the lease is held") })
 	w.release(id, rig.Do)
 	successor.wantExit(0)
 	w.wantIndices("search_api_elasticsearch_new")
@@ -148,7 +148,7 @@ func TestInterruptedWhileItWaitsForTheLease(t *testing.T) {
 	first := w.begin(noHeartbeat(), "elasticsearch", "create-service")
 	w.awaitHeld(id)
 	second := w.begin(noHeartbeat(), "elasticsearch", "create-service")
-	w.eventually("the second waits", func() bool { return strings.Contains(second.Stderr(), "another process holds the lease") })
+	w.eventually("the second waits", func() bool { return strings.Contains(second.Stderr(), "the lease is held") })
 	second.abort()
 	w.release(id, rig.Do)
 	first.wantExit(0)

@@ -126,7 +126,7 @@ func TestABlueThatSomebodyDeletedCannotBeRolledBackTo(t *testing.T) {
 	w.deleteApp(w.app("search-api-old"))
 	was := w.state()
 	for _, args := range [][]string{{"elasticsearch", "rollback"}, {"elasticsearch", "rollback", "--dry-run"}} {
-		w.refused(nil, "17. remove-old-app: it cannot be undone, so there is no rollback from here: somebody deleted blue; by hand: push image", args...)
+		w.refused(nil, "17. remove-old-app: somebody deleted blue; by hand: push image", args...)
 	}
 	w.wantState(was)
 }
