@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/runner"
 	"github.com/digitalmarketplace/cutover/test/rig"
@@ -149,29 +148,17 @@ func (c *chaos) arm() {
 	}
 }
 
-// kill kills a process at a random write, whose fate is random, or at a random moment. It reports whether the process had not
+// kill kills a process at a random request, whose fate is random where it is a write. It reports whether the process had not
 // ended before.
 func (c *chaos) kill(p *process) bool {
 	c.t.Helper()
-	if c.rand.IntN(2) == 0 {
-		time.Sleep(time.Duration(c.rand.IntN(400)) * time.Millisecond) // the moment is the point, not a condition
-		return c.killNow(p)
-	}
-	id := c.fault(faults.Fault{Kind: faults.Hold, UserAgent: "^cutover/", WritesOnly: true, N: 1 + c.rand.IntN(8)})
-	c.eventually("it writes, or has ended", func() bool { return p.Ended() || c.getFault(id).State == faults.Held })
+	id := c.fault(faults.Fault{Kind: faults.Hold, UserAgent: "^cutover/", WritesOnly: c.rand.IntN(2) == 0, N: 1 + c.rand.IntN(12)})
+	c.eventually("it is at that request, or has ended", func() bool { return p.Ended() || c.getFault(id).State == faults.Held })
 	if c.getFault(id).State != faults.Held {
-		return false
-	}
-	killed := c.killNow(p)
-	c.release(id, []string{rig.Do, rig.Drop}[c.rand.IntN(2)])
-	return killed
-}
-
-func (c *chaos) killNow(p *process) bool {
-	if p.Ended() {
 		return false
 	}
 	c.kills++
 	p.Kill()
+	c.release(id, []string{rig.Do, rig.Drop}[c.rand.IntN(2)])
 	return true
 }
