@@ -30,7 +30,7 @@ func (r *Runner) change(ctx context.Context, result *Result, list List, tasks []
 		if time.Since(first) >= r.RetryFor {
 			return err
 		}
-		if stopped := r.pause(ctx); stopped != nil {
+		if stopped := r.patience().pause(ctx); stopped != nil {
 			return errors.Join(err, stopped)
 		}
 		left, perr := plan(httpclient.WithoutPermit(ctx))
@@ -40,7 +40,11 @@ func (r *Runner) change(ctx context.Context, result *Result, list List, tasks []
 		if unanswered(err) && isIn(left, result.Tasks[len(result.Tasks)-1]) {
 			return err
 		}
-		r.retrying(result, list, left, err)
+		if again, what := result.retried(list, left, err); again {
+			r.Observer.Observe(Event{Kind: TaskProgress, Result: result, List: list, Task: what.Name, Elapsed: what.Duration, Said: what.Said})
+		} else {
+			r.add(result, what)
+		}
 		tasks = left
 	}
 }
@@ -56,16 +60,25 @@ func isUnavailable(err error) bool {
 	return ClassOf(err) == Unavailable && !errors.Is(err, context.DeadlineExceeded)
 }
 
-// pause waits for the pace of polling, unless the run ends or loses its lease meanwhile.
-func (r *Runner) pause(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-r.lost():
-		return Refuse("the lease was lost meanwhile")
-	case <-time.After(r.Every):
-		return nil
+// retried takes back the failed task, which is the last one, and those that are done again
+// with it, so that in the end each task is in the result once. Where nothing is left of
+// it, it is done; again reports that it is tried again.
+func (r *Result) retried(list List, left []Task, err error) (again bool, what TaskResult) {
+	what = r.Tasks[len(r.Tasks)-1]
+	r.NotStarted = nil
+	r.Tasks = slices.DeleteFunc(r.Tasks[:len(r.Tasks)-1], func(t TaskResult) bool { return t.List == list && isIn(left, t) })
+	what.Error, what.Said = "", fmt.Sprintf("it was answered with an error: %v", err)
+	if isIn(left, what) {
+		what.Said += "; it had no effect, and is tried again"
+		return true, what
 	}
+	what.Verdict, what.Said = Done, what.Said+"; it is done all the same"
+	return false, what
+}
+
+// persist does one write to the run's record, which can be repeated.
+func (r *Runner) persist(ctx context.Context, write func(context.Context) error) error {
+	return r.patience().again(r.permitted(ctx), func(err error) bool { return isUnavailable(err) && !unanswered(err) }, write)
 }
 
 // lost is closed when the lease is lost; nil where it is not held.
@@ -76,37 +89,36 @@ func (r *Runner) lost() <-chan struct{} {
 	return r.Lease.Lost()
 }
 
-// retrying turns the failed task into one that is done, where nothing is left of it, and
-// else takes it back, as it is done again: in the end each task is in the result once.
-func (r *Runner) retrying(result *Result, list List, left []Task, err error) {
-	i := len(result.Tasks) - 1
-	failed := result.Tasks[i]
-	result.NotStarted = nil
-	result.Tasks = slices.DeleteFunc(result.Tasks[:i], func(t TaskResult) bool { return t.List == list && isIn(left, t) })
-	said := fmt.Sprintf("it was answered with an error: %v", err)
-	if isIn(left, failed) {
-		r.Observer.Observe(Event{Kind: TaskProgress, Result: result, List: list, Task: failed.Name, Elapsed: failed.Duration, Said: said + "; it had no effect, and is tried again"})
-		return
+// patience is how long, and how often, something that may pass is tried again.
+type patience struct {
+	limit, every time.Duration
+	lost         <-chan struct{}
+}
+
+func (r *Runner) patience() patience { return patience{r.RetryFor, r.Every, r.lost()} }
+
+// pause waits for the pace of polling, unless the run ends or loses its lease meanwhile.
+func (p patience) pause(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-p.lost:
+		return Refuse("the lease was lost meanwhile")
+	case <-time.After(p.every):
+		return nil
 	}
-	failed.Verdict, failed.Error, failed.Said = Done, "", said+"; it is done all the same"
-	r.add(result, failed)
 }
 
-// persist does one write to the run's record, which can be repeated.
-func (r *Runner) persist(ctx context.Context, write func(context.Context) error) error {
-	return r.again(r.permitted(ctx), func(err error) bool { return isUnavailable(err) && !unanswered(err) }, write)
-}
-
-// again repeats something for RetryFor, while its errors may pass. The lease is created by
+// again repeats something within the limit, while its errors may pass. The lease is created by
 // a name that only one object can have, so it may be asked for again even where there was
 // no answer.
-func (r *Runner) again(ctx context.Context, pass func(error) bool, do func(context.Context) error) error {
+func (p patience) again(ctx context.Context, pass func(error) bool, do func(context.Context) error) error {
 	for began := time.Now(); ; {
 		err := do(ctx)
-		if ctx.Err() != nil || !pass(err) || time.Since(began) >= r.RetryFor {
+		if ctx.Err() != nil || !pass(err) || time.Since(began) >= p.limit {
 			return err
 		}
-		if stopped := r.pause(ctx); stopped != nil {
+		if stopped := p.pause(ctx); stopped != nil {
 			return errors.Join(err, stopped)
 		}
 	}

@@ -126,8 +126,8 @@ func (f flaky) Acquire(ctx context.Context) error {
 
 func TestARecordThatWasAnsweredWithAnErrorIsWrittenAgain(t *testing.T) {
 	for name, run := range map[string]func(*testing.T, *Runner) error{
-		"forward":  func(t *testing.T, r *Runner) error { return r.Run(t.Context(), r.Runbook.Steps) },
-		"rollback": func(t *testing.T, r *Runner) error { return r.Rollback(t.Context()) },
+		"forward":  func(t *testing.T, r *Runner) error { t.Helper(); return r.Run(t.Context(), r.Runbook.Steps) },
+		"rollback": func(t *testing.T, r *Runner) error { t.Helper(); return r.Rollback(t.Context()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

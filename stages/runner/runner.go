@@ -162,7 +162,7 @@ func (r *Runner) acquire(ctx context.Context, result *Result) error {
 	return r.inTurn(ctx, result, ListCheck, []Task{{
 		Name: "acquire the lease", Effect: Changes,
 		Do: func(ctx context.Context, o *Observation) error {
-			if err := r.again(ctx, isUnavailable, r.Lease.Acquire); err != nil {
+			if err := r.patience().again(ctx, isUnavailable, r.Lease.Acquire); err != nil {
 				return err
 			}
 			r.held = true
