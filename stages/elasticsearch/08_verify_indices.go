@@ -22,12 +22,13 @@ type verifyIndices struct {
 	checks *upgrade.Checks
 	green  *clone.Green
 	counts *counts
+	filler *filler
 	// dropped are the names that green need not serve.
 	dropped []string
 }
 
 func newVerifyIndices(s *Site) runner.Stage {
-	return &verifyIndices{checks: s.checks, green: s.green, counts: s.counts, dropped: list(s.Settings.DropIndices)}
+	return &verifyIndices{checks: s.checks, green: s.green, counts: s.counts, filler: s.filler(), dropped: list(s.Settings.DropIndices)}
 }
 
 func (v *verifyIndices) Check() []runner.Task {
@@ -44,10 +45,20 @@ func (v *verifyIndices) Plan(ctx context.Context) ([]runner.Task, error) {
 
 func (v *verifyIndices) Verify() []runner.Task {
 	return []runner.Task{
+		{Name: "every alias points at the index that the run made", Do: v.inPlace},
 		v.counts.ofGreen(0),
 		{Name: "mappings and result windows are blue's", Do: v.likeBlue},
 		{Name: "every name that the live app serves is served", Do: v.names},
 	}
+}
+
+// inPlace reopens the filling where somebody moved an alias, or made an index anew.
+func (v *verifyIndices) inPlace(ctx context.Context, o *runner.Observation) error {
+	err := v.filler.inPlace(ctx, o)
+	if runner.ClassOf(err) == runner.Failed {
+		return &runner.Reopen{Stage: stageBuildIndices, Why: err.Error()}
+	}
+	return err
 }
 
 // both reads the status of green and of blue.

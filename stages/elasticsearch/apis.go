@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/digitalmarketplace/cutover/stages/bluegreen"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dataapi"
@@ -70,8 +71,10 @@ func (g *greenIndices) who(body []byte) string {
 		return ""
 	}
 	for _, t := range g.indices.Dated(began) {
-		if _, is := status.Indices[t.Name.String()]; is {
-			return upgrade.RoleGreen
+		for name := range status.Indices {
+			if name == t.Name.String() || strings.HasPrefix(name, t.Name.String()+"-") {
+				return upgrade.RoleGreen
+			}
 		}
 	}
 	return upgrade.RoleBlue

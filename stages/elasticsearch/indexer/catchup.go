@@ -140,7 +140,7 @@ func (c *catching) handle(subjects []subject) error {
 		return c.pool.cause(err)
 	}
 	c.report.Events += len(subjects)
-	return c.syncAll(all)
+	return c.syncAll(all, c.sync)
 }
 
 // finish completes the report.

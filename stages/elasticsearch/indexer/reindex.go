@@ -211,7 +211,7 @@ func (r *reindexing) remove(c *catching) error {
 	for i, id := range r.report.Gone {
 		gone[i] = object{r.o.Target.Kind, id}
 	}
-	if err := c.syncAll(gone); err != nil {
+	if err := c.syncAll(gone, c.sync); err != nil {
 		return err
 	}
 	r.report.Removed = r.report.Gone

@@ -17,14 +17,14 @@ const (
 	listedFailures = 10
 )
 
-// syncAll syncs objects concurrently and waits for all of them.
-func (c *catching) syncAll(all []object) error {
+// syncAll syncs objects concurrently, each with sync, and waits for all of them.
+func (c *catching) syncAll(all []object, sync func(object) error) error {
 	c.mu.Lock()
 	c.total += len(all)
 	c.report.Objects += len(all)
 	c.mu.Unlock()
 	for _, o := range all {
-		if !c.pool.start(func() { c.syncOne(o) }) {
+		if !c.pool.start(func() { c.syncOne(o, sync) }) {
 			break
 		}
 	}
@@ -43,8 +43,8 @@ func (c *catching) syncAll(all []object) error {
 }
 
 // syncOne syncs one object and records a failure and the progress.
-func (c *catching) syncOne(o object) {
-	err := c.sync(o)
+func (c *catching) syncOne(o object, sync func(object) error) {
+	err := sync(o)
 	c.mu.Lock()
 	if err != nil && c.pool.run.Err() == nil {
 		c.report.Failed = append(c.report.Failed, Failure{o.id, err})
