@@ -16,12 +16,12 @@ import (
 )
 
 // factFill is the progress of filling one index: an indexer.Cursor, or filled.
-func factFill(alias searchapi.Name) string { return "fill-" + alias.String() }
+func factFill(alias searchapi.Name) string { return factOf("fill-", alias) }
 
 const filled = "done"
 
 // factIndex is the index that the run made for an alias: a made.
-func factIndex(alias searchapi.Name) string { return "index-" + alias.String() }
+func factIndex(alias searchapi.Name) string { return factOf("index-", alias) }
 
 // made is an index that the run made, or is about to.
 type made struct {
