@@ -35,7 +35,7 @@ func TestTheLogIsOneEventALineAndEndsWithTheCard(t *testing.T) {
 	log.Observe(runner.Event{Kind: runner.TaskDone, Result: r})
 	log.Observe(runner.Event{
 		Kind: runner.TaskProgress, Result: r, Task: "put the documents", Elapsed: 20 * time.Second,
-		Progress: &runner.Progress{Done: 12000, SinceStart: 6000, Total: 36311, What: "documents", Elapsed: 20 * time.Second},
+		Progress: &runner.Progress{Done: 12000, Total: 36311, What: "documents", Rate: 300},
 	})
 	log.Observe(runner.Event{Kind: runner.TaskProgress, Result: r, Task: "the service is ready", Elapsed: 30 * time.Second, Said: "create is in progress"})
 	r.Tasks = append(r.Tasks, runner.TaskResult{List: runner.ListApply, Name: "map it", Verdict: runner.Failure, Error: "one\ntwo", Detail: "the detail", Duration: 2 * time.Second})

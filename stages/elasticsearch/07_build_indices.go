@@ -10,7 +10,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
 )
 
-const buildIndicesHelp = `For each entry of INDICES: creates the index <alias>-<date the run began> on green, reads the documents from the data API and puts them, catches up with what changed meanwhile, and sets the alias (and <alias>-old, where the alias pointed elsewhere before). Every failure is named by document. Killed in the middle, the next process goes on from the recorded page.
+const buildIndicesHelp = `For each entry of INDICES: creates the index <alias>-<date the run began> on green, reads the documents from the data API and puts them, catches up with what changed meanwhile, and sets the alias (and <alias>-old, where the alias pointed elsewhere before). Every failure is named by document. An index of others with the name of ours is left alone, and ours gets another name; one with the name of an alias is refused, with the request that removes it. Run again after it was done, it repairs the documents that only one side has. Killed in the middle, the next process goes on from the recorded page.
 
 By hand: index-to-search-service.py and update-index-alias.py of digitalmarketplace-scripts, with green's address.` + rateHelp
 

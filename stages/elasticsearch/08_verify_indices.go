@@ -13,7 +13,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
 )
 
-const verifyIndicesHelp = `Changes nothing. Compares green with the data API and with blue: number of documents (after one search that makes the counts true), mapping version and framework (where both run the same image), alias, result window; and that every name the live app serves, except those that end in -old, is served by green too or is in DROP_INDICES.
+const verifyIndicesHelp = `Changes nothing. Compares green with the data API and with blue: number of documents (after one search that makes the counts true), mapping version and framework (where both run the same image), alias, result window; and that every name the live app serves, except those that end in -old, is served by green too or is in DROP_INDICES. Documents that only one side has are named, up to 20 of each, and build-indices is reopened, which repairs them.
 
 By hand: look at /_status of both.`
 

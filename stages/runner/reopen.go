@@ -29,8 +29,12 @@ func (r *Runner) mayReopen(earlier string) bool {
 	return r.Runbook.Has(within, r.at) && r.Runbook.Has(within, earlier) && r.Runbook.index(earlier) < r.Runbook.index(r.at)
 }
 
-// reopened is the earliest step that an error reopens; nil where it reopens none.
+// reopened is the earliest step that an error reopens; nil where it reopens none, as while
+// something is refused or a setting is wrong: what is missing may be so for that reason.
 func (r *Runner) reopened(err error) *Step {
+	if ClassOf(err) >= Refused {
+		return nil
+	}
 	var earliest *Step
 	for _, e := range reopenings(err) {
 		if s := r.Runbook.Named(e.Stage); s != nil && r.mayReopen(s.Name) && (earliest == nil || r.Runbook.index(s.Name) < r.Runbook.index(earliest.Name)) {
@@ -79,5 +83,6 @@ func (r *Runner) reopen(ctx context.Context, step Step, result *Result, err erro
 	if failed := r.inTurn(r.permitted(httpclient.WithoutPermit(ctx)), result, ListAbort, tasks); failed != nil {
 		return errors.Join(err, failed)
 	}
-	return err
+	// What could not be determined besides is a consequence.
+	return classified{err, Failed}
 }
