@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -120,8 +121,11 @@ func (c *counts) compare(ctx context.Context, o *runner.Observation, target *sea
 		}
 		one := fmt.Errorf("%s has %s, the data API %s: %+d, and %s changed since the last catch-up", n.count.Alias, runner.Count(n.count.Documents, "document", "documents"),
 			runner.Number(n.count.Expected), n.count.Documents-n.count.Expected, runner.Count(n.pending, "object", "objects"))
+		if n.passed > 0 {
+			one = fmt.Errorf("%w, %d let pass", one, n.passed)
+		}
 		if known == nil {
-			found, derr := indexer.Differences(ctx, c.data, target, n.target, caughtUp, mostNamed)
+			found, derr := c.found(ctx, target, n.target, caughtUp, mostNamed)
 			if err = errors.Join(err, derr); !found.Empty() {
 				one = wrong{fmt.Errorf("%w; %s", one, named(found))}
 			}
@@ -152,9 +156,10 @@ func named(d indexer.Difference) string {
 
 // off is an index whose count differs by more than was changed since the last catch-up.
 type off struct {
-	target  indexer.Target
-	count   indexer.Count
-	pending int
+	target indexer.Target
+	count  indexer.Count
+	// passed is how many documents it lacks that were let pass.
+	passed, pending int
 }
 
 func (c *counts) off(ctx context.Context, o *runner.Observation, target *searchapi.Client, targets []indexer.Target, caughtUp time.Time, known map[string]int) ([]off, error) {
@@ -162,13 +167,20 @@ func (c *counts) off(ctx context.Context, o *runner.Observation, target *searcha
 	if err != nil {
 		return nil, err
 	}
-	o.Say("%s", said(counts))
-	differ := false
-	for _, n := range counts {
+	differ, passed, few := false, "", make([]int, len(counts))
+	for i, n := range counts {
 		o.Set(n.Alias.String()+" documents", n.Documents)
 		o.Set(n.Alias.String()+" expected", n.Expected)
-		differ = differ || n.Documents != n.Expected
+		if n.Documents != n.Expected {
+			text := ""
+			if few[i], text, err = c.passedOver(ctx, o, target, targets[i]); err != nil {
+				return nil, err
+			}
+			passed += text
+		}
+		differ = differ || n.Documents != n.Expected-few[i]
 	}
+	o.Say("%s%s", said(counts), passed)
 	if !differ {
 		return nil, nil
 	}
@@ -176,17 +188,37 @@ func (c *counts) off(ctx context.Context, o *runner.Observation, target *searcha
 	if err != nil {
 		return nil, err
 	}
-	o.Say("%s; %s changed since the last catch-up", said(counts), runner.Count(changed, "object", "objects"))
+	o.Say("%s%s; %s changed since the last catch-up", said(counts), passed, runner.Count(changed, "object", "objects"))
 	o.Set("changed since the last catch-up", changed)
 	var all []off
 	for i, n := range counts {
 		drift := known[n.Alias.String()]
-		by, most, least := n.Documents-n.Expected, max(drift, 0)+pending[n.Alias], min(drift, 0)-pending[n.Alias]
+		by, most, least := n.Documents-n.Expected+few[i], max(drift, 0)+pending[n.Alias], min(drift, 0)-pending[n.Alias]
 		if by > most || by < least {
-			all = append(all, off{targets[i], n, pending[n.Alias]})
+			all = append(all, off{targets[i], n, few[i], pending[n.Alias]})
 		}
 	}
 	return all, nil
+}
+
+// passedOver is how many documents an index lacks because they were let pass, and says
+// which.
+func (c *counts) passedOver(ctx context.Context, o *runner.Observation, target *searchapi.Client, t indexer.Target) (few int, text string, err error) {
+	lacking, err := c.lacking(ctx, target, t)
+	if err != nil || len(lacking) == 0 {
+		return 0, "", err
+	}
+	var ids, lines []string
+	for _, one := range lacking {
+		ids = append(ids, one.ID)
+		lines = append(lines, strings.TrimSuffix(fmt.Sprintf("%s lacks %s, which was let pass: %s", t.Alias, one.ID, one.Why), ": "))
+	}
+	o.Set(t.Alias.String()+" let pass", strings.Join(ids, " "))
+	o.Detail(strings.TrimPrefix(o.Detailed()+"\n"+strings.Join(lines, "\n"), "\n"))
+	if more := len(ids) - mostNamed; more > 0 {
+		ids = append(ids[:mostNamed], fmt.Sprintf("and %d more", more))
+	}
+	return len(lacking), fmt.Sprintf("; %s lacks %s, let pass: %s", t.Alias, runner.Count(len(lacking), "document", "documents"), strings.Join(ids, ", ")), nil
 }
 
 // differences are the documents of one of green's indices to repair; none where its count
@@ -197,7 +229,20 @@ func (c *counts) differences(ctx context.Context, t indexer.Target) (indexer.Dif
 	if err != nil || len(off) == 0 {
 		return indexer.Difference{}, err
 	}
-	return indexer.Differences(ctx, c.data, c.green(), t, since, mostRepaired)
+	return c.found(ctx, c.green(), t, since, mostRepaired)
+}
+
+// found are the documents that differ, at most as many of each kind, without those that
+// were let pass.
+func (c *counts) found(ctx context.Context, target *searchapi.Client, t indexer.Target, since time.Time, most int) (indexer.Difference, error) {
+	refused, err := c.refused()
+	if err != nil {
+		return indexer.Difference{}, err
+	}
+	passed := refused.ids(t)
+	found, err := indexer.Differences(ctx, c.data, target, t, since, most+len(passed))
+	found.Missing = slices.DeleteFunc(found.Missing, func(id string) bool { return passed[id] })
+	return found, err
 }
 
 // pending counts the objects changed since a catch-up, of each index by itself: edits

@@ -228,7 +228,13 @@ func (f *filler) fill(t indexer.Target) runner.Task {
 			if err != nil {
 				return err
 			}
-			return f.run.Set(ctx, fact, filled)
+			passed, err := f.refused()
+			if err != nil {
+				return err
+			}
+			delete(passed, t.Alias.String()) // All of its documents were tried again.
+			passed.add(report.Failed)
+			return f.letPass(ctx, passed, map[string]string{fact: filled})
 		},
 	}
 }

@@ -108,7 +108,7 @@ func (s *Settings) numbers(p *problems) {
 	p.wrong(s.Concurrency < 1 || s.Concurrency > 1000, "CONCURRENCY", "must be from 1 to 1000")
 	p.wrong(s.Workers < 1 || s.Workers > 1000, "SEARCH_API_WORKERS", "must be from 1 to 1000")
 	p.wrong(s.Rate < 0, "RATE", "must not be less than 0")
-	p.wrong(s.MaxFailed < 0, "MAX_FAILED", "must not be less than 0")
+	p.wrong(s.MaxFailed < 0 || s.MaxFailed > mostFailed, "MAX_FAILED", "must be from 0 to %d, since the run records each", mostFailed)
 	p.wrong(s.MaxRemovals < -1, "MAX_REMOVALS", "must be -1, 0 or more")
 	p.wrong(math.IsNaN(s.WitnessRate) || s.WitnessRate < 0.01 || s.WitnessRate > 1000, "WITNESS_RATE", "must be from 0.01 to 1000")
 	for _, d := range []struct {

@@ -58,7 +58,7 @@ func TestEachWrongSettingIsNamedAlone(t *testing.T) {
 		"CONCURRENCY":          {"0", "many"},
 		"RATE":                 {"-1"},
 		"SEARCH_API_WORKERS":   {"0", "some"},
-		"MAX_FAILED":           {"-3"},
+		"MAX_FAILED":           {"-3", "1001"},
 		"WITNESS_RATE":         {"NaN", "0", "-1", "1e10"},
 		"WITNESS_BASELINE":     {"-1s"},
 		"DRAIN":                {"-5s", "soon"},

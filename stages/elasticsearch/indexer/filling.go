@@ -193,7 +193,7 @@ func (f *filling) document(o *openPage, d *dataapi.Document, pass gate.Pass) {
 		// The document did not fail: the pool was stopped.
 		return
 	}
-	f.report.Failed = append(f.report.Failed, Failure{d.ID, err})
+	f.report.Failed = append(f.report.Failed, Failure{f.target.Alias, d.ID, err})
 	if n := len(f.report.Failed); n > f.o.MaxFailed {
 		f.pool.halt(fmt.Errorf("%s failed, and at most %d may; the first: %w", runner.Count(n, "document", "documents"), f.o.MaxFailed, f.report.Failed[0]))
 	}

@@ -87,8 +87,10 @@ func (p Pace) withDefaults() Pace {
 
 // Failure is a document that could not be indexed.
 type Failure struct {
-	ID  string
-	Err error
+	// Alias is of the index it belongs in.
+	Alias searchapi.Name
+	ID    string
+	Err   error
 }
 
 func (f Failure) Error() string { return fmt.Sprintf("document %s: %v", f.ID, f.Err) }
@@ -170,6 +172,11 @@ type CatchUpOptions struct {
 	// Progress, if set, is called after each object.
 	Progress func(runner.Progress)
 
+	// MaxFailed is how many documents the search API may refuse before the catch-up
+	// fails. Those of Refused do not count: it refused them before.
+	MaxFailed int
+	Refused   map[string]bool
+
 	// keep holds the ids of documents that must not be deleted.
 	keep map[string]bool
 }
@@ -191,8 +198,11 @@ type CatchUpReport struct {
 	// Put and Deleted count documents written; Absent counts deletes that found
 	// nothing; Foreign counts objects that belong to no target.
 	Put, Deleted, Absent, Foreign int
-	Failed                        []Failure
-	Retries, Unanswered           int
+	// Failed are the documents that could not be written, each once; Written are those of
+	// CatchUpOptions.Refused that could.
+	Failed              []Failure
+	Written             []string
+	Retries, Unanswered int
 	// Cursor is the time of the latest event that was handled. A later catch-up starts
 	// there, less Overlap.
 	Cursor  time.Time
