@@ -180,7 +180,7 @@ func (f *filler) create(t indexer.Target) runner.Task {
 			o.Say("%s with mapping %s", t.Name, t.Mapping)
 			// A new index holds nothing, whatever the run records of one before it. Recorded
 			// first, an index that is made late is known as ours.
-			facts := map[string]string{}
+			facts := map[string]string{factKnown: ""}
 			for name, value := range map[string]any{factIndex(t.Alias): made{Name: t.Name}, factFill(t.Alias): indexer.Cursor{}} {
 				text, err := upgrade.Encode(value)
 				if err != nil {

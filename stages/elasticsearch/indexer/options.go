@@ -162,6 +162,12 @@ type CatchUpOptions struct {
 	Targets []Target
 	// Since is the time of the first event to handle, less an overlap (see Overlap).
 	Since time.Time
+	// Handled are the events that an earlier catch-up of the same targets reports as
+	// handled: they are not handled again. But those are that are not settled, so that an
+	// older version which reached the index late does not stay, unless Quick is set: then
+	// a catch-up without it must follow.
+	Handled Handled
+	Quick   bool
 	// MaxPasses and For limit the catch-up. Defaults 50 passes and 15 minutes.
 	MaxPasses int
 	For       time.Duration
@@ -192,8 +198,9 @@ type CatchUpReport struct {
 	Failed                        []Failure
 	Retries, Unanswered           int
 	// Cursor is the time of the latest event that was handled. A later catch-up starts
-	// there, less Overlap.
+	// there, less Overlap, and need not handle those of Handled again.
 	Cursor  time.Time
+	Handled Handled
 	Elapsed time.Duration
 }
 
