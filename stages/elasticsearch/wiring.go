@@ -172,7 +172,7 @@ func (s *Site) wireDocuments() {
 		workers: settings.Workers, concurrency: settings.Concurrency, ceiling: settings.Rate, log: s.options.Log,
 	}
 	s.documents = &documents{
-		counts: s.counts, pace: s.pacer, answers: &greenIndices{s.run, s.indices}, limit: settings.CatchUpTimeout, stage: settings.Stage,
+		counts: s.counts, pace: s.pacer, answers: &greenIndices{s.run, s.indices}, limit: settings.CatchUpTimeout, stage: settings.Stage, maxFailed: settings.MaxFailed,
 	}
 	s.checks.Serving = []runner.Task{s.counts.ofLive()}
 }

@@ -51,7 +51,7 @@ const (
 	maxAnnotations = 200
 	// forStages of them are kept for what is not a fact, so that there is always room
 	// for the completion of a stage.
-	forStages = 30
+	forStages = 26
 	maxFacts  = maxAnnotations - forStages
 	// maxBuild is how much of a build's address is recorded.
 	maxBuild = 1000

@@ -56,7 +56,7 @@ type Run struct {
 	Direction string
 	// Facts are what the stages need of each other: GUIDs of blue and green, the
 	// settings that must not change midway, the cursor of the catch-up. One may be as
-	// long as it likes; together they may take 170 annotations of 5,000 characters.
+	// long as it likes; together they may take 174 annotations of 5,000 characters.
 	Facts map[string]string
 	// Complete are the stages that are complete, by name.
 	Complete map[string]Completion

@@ -93,7 +93,7 @@ func TestWhatDoesNotFitIsRefusedBeforeItIsSent(t *testing.T) {
 	j, run := begun(t, s)
 	sent := len(s.writes)
 	for name, err := range map[string]error{
-		"too long":                j.Set(t.Context(), run, "cursor", strings.Repeat("é", 170*5000)),
+		"too long":                j.Set(t.Context(), run, "cursor", strings.Repeat("é", 174*5000)),
 		"a part by its key":       j.Set(t.Context(), run, "part-1-cursor", "x"),
 		"a name of the journal":   j.Set(t.Context(), run, "id", "x"),
 		"a completion by its key": j.Set(t.Context(), run, "stage-push-app", "x"),
@@ -101,7 +101,7 @@ func TestWhatDoesNotFitIsRefusedBeforeItIsSent(t *testing.T) {
 		"a key that ends in a -":  j.Set(t.Context(), run, "x-", "x"),
 		"an empty key":            j.Set(t.Context(), run, "", "x"),
 		"a run too long": j.Create(t.Context(), &journal.Run{
-			Facts: map[string]string{"manifest": strings.Repeat("m", 170*5000+1)},
+			Facts: map[string]string{"manifest": strings.Repeat("m", 174*5000+1)},
 		}),
 	} {
 		if err == nil {

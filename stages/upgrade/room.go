@@ -28,7 +28,7 @@ func (b *Beginning) Fits() runner.Task {
 		o.Say("%d of %d annotations, and at most %d later", size, most, b.Later)
 		o.Set("annotations", size)
 		if size+b.Later > most {
-			return runner.Refuse("the record of the run would take %d annotations, and %d later, of the %d that there are: %s of the live app (%d annotations) and settings of %d are too many",
+			return runner.Refuse("the record of the run would take %d annotations, and %d later, of the %d that there are: %s of the live app (%d annotations) are too many, or the settings, which must not change (%d), are too long",
 				size, b.Later, most, runner.Count(len(blue.Routes), "route", "routes"), sizeOf(run, factBlue), sizeOf(run, factSettings))
 		}
 		return nil

@@ -74,7 +74,7 @@ func (c *catching) syncOne(o object, sync func(object) error) {
 	err := sync(o)
 	c.mu.Lock()
 	if c.pool.run.Err() == nil {
-		c.settle(o, err)
+		c.ended(o, err)
 	}
 	c.done++
 	done, total := c.done, c.total
@@ -82,8 +82,8 @@ func (c *catching) syncOne(o object, sync func(object) error) {
 	c.meter.report(done, total)
 }
 
-// settle records how an object ended. A later pass may end it otherwise.
-func (c *catching) settle(o object, err error) {
+// ended records how an object ended. A later pass may end it otherwise.
+func (c *catching) ended(o object, err error) {
 	same := func(f Failure) bool { return f.ID == o.id }
 	c.report.Failed = slices.DeleteFunc(c.report.Failed, same)
 	c.report.Written = slices.DeleteFunc(c.report.Written, func(id string) bool { return id == o.id })
