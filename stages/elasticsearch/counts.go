@@ -167,58 +167,67 @@ func (c *counts) off(ctx context.Context, o *runner.Observation, target *searcha
 	if err != nil {
 		return nil, err
 	}
-	differ, passed, few := false, "", make([]int, len(counts))
+	differ, text, passed := false, "", map[searchapi.Name][]string{}
 	for i, n := range counts {
 		o.Set(n.Alias.String()+" documents", n.Documents)
 		o.Set(n.Alias.String()+" expected", n.Expected)
 		if n.Documents != n.Expected {
-			text := ""
-			if few[i], text, err = c.passedOver(ctx, o, target, targets[i]); err != nil {
+			ids, err := c.passedOver(ctx, o, target, targets[i])
+			if err != nil {
 				return nil, err
 			}
-			passed += text
+			passed[n.Alias] = ids
+			text += lacks(n.Alias, ids)
 		}
-		differ = differ || n.Documents != n.Expected-few[i]
+		differ = differ || n.Documents != n.Expected-len(passed[n.Alias])
 	}
-	o.Say("%s%s", said(counts), passed)
+	o.Say("%s%s", said(counts), text)
 	if !differ {
 		return nil, nil
 	}
-	pending, changed, err := c.pending(ctx, caughtUp, targets)
+	pending, changed, err := c.pending(ctx, caughtUp, targets, passed)
 	if err != nil {
 		return nil, err
 	}
-	o.Say("%s%s; %s changed since the last catch-up", said(counts), passed, runner.Count(changed, "object", "objects"))
+	o.Say("%s%s; %s changed since the last catch-up", said(counts), text, runner.Count(changed, "object", "objects"))
 	o.Set("changed since the last catch-up", changed)
 	var all []off
 	for i, n := range counts {
 		drift := known[n.Alias.String()]
-		by, most, least := n.Documents-n.Expected+few[i], max(drift, 0)+pending[n.Alias], min(drift, 0)-pending[n.Alias]
+		by, most, least := n.Documents-n.Expected+len(passed[n.Alias]), max(drift, 0)+pending[n.Alias], min(drift, 0)-pending[n.Alias]
 		if by > most || by < least {
-			all = append(all, off{targets[i], n, few[i], pending[n.Alias]})
+			all = append(all, off{targets[i], n, len(passed[n.Alias]), pending[n.Alias]})
 		}
 	}
 	return all, nil
 }
 
-// passedOver is how many documents an index lacks because they were let pass, and says
-// which.
-func (c *counts) passedOver(ctx context.Context, o *runner.Observation, target *searchapi.Client, t indexer.Target) (few int, text string, err error) {
+// passedOver are the documents that an index lacks because they were let pass.
+func (c *counts) passedOver(ctx context.Context, o *runner.Observation, target *searchapi.Client, t indexer.Target) (ids []string, err error) {
 	lacking, err := c.lacking(ctx, target, t)
 	if err != nil || len(lacking) == 0 {
-		return 0, "", err
+		return nil, err
 	}
-	var ids, lines []string
+	lines := []string{o.Detailed()}
 	for _, one := range lacking {
 		ids = append(ids, one.ID)
 		lines = append(lines, strings.TrimSuffix(fmt.Sprintf("%s lacks %s, which was let pass: %s", t.Alias, one.ID, one.Why), ": "))
 	}
+	o.Detail(strings.TrimSpace(strings.Join(lines, "\n")))
 	o.Set(t.Alias.String()+" let pass", strings.Join(ids, " "))
-	o.Detail(strings.TrimPrefix(o.Detailed()+"\n"+strings.Join(lines, "\n"), "\n"))
-	if more := len(ids) - mostNamed; more > 0 {
-		ids = append(ids[:mostNamed], fmt.Sprintf("and %d more", more))
+	return ids, nil
+}
+
+// lacks says which documents an index lacks that were let pass.
+func lacks(alias searchapi.Name, ids []string) string {
+	if len(ids) == 0 {
+		return ""
 	}
-	return len(lacking), fmt.Sprintf("; %s lacks %s, let pass: %s", t.Alias, runner.Count(len(lacking), "document", "documents"), strings.Join(ids, ", ")), nil
+	text := fmt.Sprintf("; %s lacks %s, let pass: %s", alias, runner.Count(len(ids), "document", "documents"), strings.Join(ids[:min(len(ids), mostNamed)], ", "))
+	if more := len(ids) - mostNamed; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 // differences are the documents of one of green's indices to repair; none where its count
@@ -246,11 +255,11 @@ func (c *counts) found(ctx context.Context, target *searchapi.Client, t indexer.
 }
 
 // pending counts the objects changed since a catch-up, of each index by itself: edits
-// of briefs excuse no missing service.
-func (c *counts) pending(ctx context.Context, caughtUp time.Time, targets []indexer.Target) (by map[searchapi.Name]int, all int, err error) {
+// of briefs excuse no missing service, and those of what was let pass nothing twice.
+func (c *counts) pending(ctx context.Context, caughtUp time.Time, targets []indexer.Target, passed map[searchapi.Name][]string) (by map[searchapi.Name]int, all int, err error) {
 	by = map[searchapi.Name]int{}
 	for _, t := range targets {
-		if by[t.Alias], err = indexer.Pending(ctx, c.data, caughtUp, []indexer.Target{t}); err != nil {
+		if by[t.Alias], err = indexer.Pending(ctx, c.data, caughtUp, []indexer.Target{t}, passed[t.Alias]...); err != nil {
 			return nil, 0, err
 		}
 		all += by[t.Alias]

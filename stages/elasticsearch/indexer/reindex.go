@@ -160,8 +160,14 @@ func (r *reindexing) skippedInIndex(ctx context.Context, ids []string, listed *f
 // the changes since a time.
 func (r *reindexing) removeAndCatchUp(ctx context.Context, since time.Time) error {
 	refused := r.checkRemovals()
+	known := map[string]bool{}
+	maps.Copy(known, r.o.Refused)
+	for _, f := range r.report.Failed {
+		known[f.ID] = true
+	}
 	c := newCatching(ctx, r.source, r.target, CatchUpOptions{
 		Pace: r.o.Pace, Targets: []Target{r.o.Target}, Since: since.Add(-Overlap), Progress: r.o.Progress, keep: map[string]bool{},
+		MaxFailed: r.o.MaxFailed, Refused: known,
 	}.withDefaults())
 	defer c.pool.close()
 	var err error
