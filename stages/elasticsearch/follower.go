@@ -175,14 +175,19 @@ func (d *documents) Complete(at bluegreen.Side) runner.Task {
 func (d *documents) Share() runner.Task {
 	return runner.Task{Name: "record from when on both apps get live writes", Effect: runner.Creates, Do: func(ctx context.Context, o *runner.Observation) error {
 		at := d.run.Time(factCursor)
-		counts, err := d.read(ctx, d.live(), d.indices.Live())
+		targets := d.indices.Live()
+		counts, err := d.read(ctx, d.live(), targets)
 		if err != nil {
 			return err
 		}
 		drift := map[string]int{}
-		for _, n := range counts {
+		for i, n := range counts {
 			if n.Documents >= 0 {
-				drift[n.Alias.String()] = n.Documents - n.Expected
+				passed, err := d.lacking(ctx, d.live(), targets[i])
+				if err != nil {
+					return err
+				}
+				drift[n.Alias.String()] = n.Documents - n.Expected + len(passed)
 			}
 		}
 		text, err := json.Marshal(drift)

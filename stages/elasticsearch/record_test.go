@@ -1,6 +1,7 @@
 package elasticsearch
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -101,4 +102,102 @@ func TestTheRecordFits(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What was let pass is named and not expected; what is missing besides is wrong, and is
+// named alone; what was put after all, unpublished or edited excuses nothing.
+func TestWhatWasLetPassIsNotExpected(t *testing.T) {
+	for name, c := range map[string]struct {
+		// passed are let pass, of which as many as put are there, and missing are missing besides.
+		passed, put, missing int
+		unpublished, edited  int
+		said, want           string
+	}{
+		"one":                                {passed: 1, said: "g-cloud-12 19 of 20, briefs-digital-outcomes-and-specialists 20 of 20; g-cloud-12 lacks 1 document, let pass: "},
+		"none of it is missing any more":     {passed: 2, put: 2, said: "g-cloud-12 20 of 20, briefs-digital-outcomes-and-specialists 20 of 20"},
+		"one, and another that was put":      {passed: 2, put: 1, said: "lacks 1 document, let pass: "},
+		"one, and another is missing":        {passed: 1, missing: 1, want: "-2, and 0 objects changed since the last catch-up, 1 let pass; the data API alone has "},
+		"one that was put, and one missing":  {passed: 1, put: 1, missing: 1, want: "-1, and 0 objects changed since the last catch-up; the data API alone has "},
+		"an edit of it does not excuse more": {passed: 1, edited: 1, missing: 1, want: "-2, and 0 objects changed"},
+		"one that is unpublished now":        {passed: 1, unpublished: 1, said: "g-cloud-12 19 of 19, "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			since := w.box.Clock().Now()
+			all := w.published(services)
+			var failed []indexer.Failure
+			for i, d := range all[:c.passed] {
+				failed = append(failed, indexer.Failure{Alias: w.indices[services].Alias, ID: d.ID, Err: errors.New("immense term")})
+				if i >= c.put {
+					w.remove(services, d)
+				}
+			}
+			passed := refusals{}
+			passed.add(failed)
+			w.ok(w.apis.letPass(w.ctx, passed, nil))
+			for _, d := range all[10 : 10+c.missing] {
+				w.remove(services, d)
+			}
+			for _, d := range all[:c.unpublished] {
+				w.edit("unpublish-service", d.ID)
+			}
+			for _, d := range all[:c.edited] {
+				w.edit("update-service", d.ID) // The live index gets it, and is not meant to.
+				w.remove(services, d)
+			}
+			_, err := w.run.Load(w.ctx) // As another process does.
+			w.ok(err)
+			o := new(runner.Observation)
+			err = w.counts.compare(w.t.Context(), o, w.apis.live(), w.indices.Live(), since, nil)
+			if c.want == "" {
+				w.ok(err)
+			} else if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(strings.SplitAfter(err.Error(), "alone has")[1], all[0].ID) {
+				t.Errorf("the error is %v; it should have %q", err, c.want)
+			}
+			if !strings.Contains(o.Said(), c.said) {
+				t.Errorf("it says %q; it should say %q", o.Said(), c.said)
+			}
+			if lacks := c.passed - c.put - c.unpublished; (lacks > 0) != strings.Contains(o.Detailed(), all[c.passed-1].ID+", which was let pass: immense term") {
+				t.Errorf("%d are let pass and missing: %q", lacks, o.Detailed())
+			}
+		})
+	}
+}
+
+// As many as MAX_FAILED allows are recorded, and known to the next process.
+func TestAsManyDocumentsAsMayFailAreRecorded(t *testing.T) {
+	w := newWorld(t)
+	for _, number := range []int{200, mostFailed} {
+		var failed []indexer.Failure
+		for n := range number {
+			failed = append(failed, indexer.Failure{Alias: w.indices[services].Alias, ID: fmt.Sprintf("9%014d", n), Err: errors.New(strings.Repeat("why it was refused ", 20))})
+		}
+		passed := refusals{}
+		passed.add(failed)
+		w.ok(w.apis.letPass(w.ctx, passed, map[string]string{factFill(w.indices[services].Alias): filled}))
+		_, err := w.run.Load(w.ctx)
+		w.ok(err)
+		read, err := w.apis.refused()
+		w.ok(err)
+		if ids := read.ids(w.indices.Live()...); len(ids) != number || !ids[failed[number-1].ID] {
+			t.Errorf("%d of %d are read back", len(ids), number)
+		}
+		if size, most, err := journal.Size(map[string]string{factRefused: w.run.Fact(factRefused)}); err != nil || size > 16 {
+			t.Errorf("%d documents take %d of %d annotations: %v", number, size, most, err)
+		}
+	}
+}
+
+// Without a run, as for the nightly job, the process knows it.
+func TestWithoutARunTheProcessKnowsWhatItLetPass(t *testing.T) {
+	w := newWorld(t)
+	w.ok(w.run.Retire(w.ctx))
+	_, err := w.run.Load(w.ctx)
+	w.ok(err)
+	d := w.published(services)[0]
+	w.remove(services, d)
+	passed := refusals{}
+	passed.add([]indexer.Failure{{Alias: w.indices[services].Alias, ID: d.ID, Err: errors.New("immense term")}})
+	w.ok(w.apis.letPass(w.ctx, passed, nil))
+	w.ok(w.counts.compare(w.t.Context(), new(runner.Observation), w.apis.live(), w.indices.Live(), w.box.Clock().Now(), nil))
 }
