@@ -23,7 +23,7 @@ func (s *Site) Runbook() runner.Runbook { return Runbook(s) }
 // Options are those of the settings.
 func (s *Site) Options() runner.Options {
 	return runner.Options{
-		Environment: s.Settings.Stage, App: s.names.LiveApp, VerifyFor: s.Settings.VerifyTimeout, Every: s.Settings.Poll,
+		Environment: s.Settings.Stage, App: s.names.LiveApp, VerifyFor: s.Settings.VerifyTimeout, RetryFor: s.Settings.RetryFor, Every: s.Settings.Poll,
 		Situation: s.Situation, Checks: s.checksOfApproval(),
 	}
 }

@@ -108,14 +108,10 @@ func (r *Runner) poll(ctx context.Context, t Task, wait time.Duration, o *Observ
 			return fmt.Errorf("%w (polled for %s)", err, waited.Round(time.Second))
 		}
 		o.retrying(err)
-		var lost <-chan struct{}
-		if r.held {
-			lost = r.Lease.Lost()
-		}
 		select {
 		case <-ctx.Done():
 			return errors.Join(err, ctx.Err())
-		case <-lost:
+		case <-r.lost():
 			return Refuse("the lease was lost while waiting: %w", err)
 		case <-time.After(r.Every):
 		}
