@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func TestTheLogIsOneEventALineAndEndsWithTheCard(t *testing.T) {
 	log.Observe(runner.Event{Kind: runner.TaskDone, Result: r})
 	log.Observe(runner.Event{
 		Kind: runner.TaskProgress, Result: r, Task: "put the documents", Elapsed: 20 * time.Second,
-		Progress: &runner.Progress{Done: 12000, SinceStart: 6000, Total: 36311, What: "documents", Elapsed: 20 * time.Second},
+		Progress: &runner.Progress{Done: 12000, Total: 36311, What: "documents", Rate: 300},
 	})
 	log.Observe(runner.Event{Kind: runner.TaskProgress, Result: r, Task: "the service is ready", Elapsed: 30 * time.Second, Said: "create is in progress"})
 	r.Tasks = append(r.Tasks, runner.TaskResult{List: runner.ListApply, Name: "map it", Verdict: runner.Failure, Error: "one\ntwo", Detail: "the detail", Duration: 2 * time.Second})
@@ -90,5 +91,25 @@ func TestMessagesOutsideOfTasksAreLinesOfTheSameFormat(t *testing.T) {
 	want := "2026-11-23T01:02:03Z …      the lease is held (run r; holder build 41; waited 3s)\n2026-11-23T01:02:03Z note   it is stale\n"
 	if diff := cmp.Diff(want, text.String()); diff != "" {
 		t.Errorf("the log (-want +got):\n%s", diff)
+	}
+}
+
+// Nobody reads a megabyte at 3 a.m.
+func TestWhatIsLongIsCut(t *testing.T) {
+	var out bytes.Buffer
+	r := failed()
+	long := strings.Repeat("no such thing, ", 70_000)
+	r.Tasks = []runner.TaskResult{{List: runner.ListApply, Name: "map it", Verdict: runner.Failure, Error: long, Detail: strings.Repeat(long+"\n", 5) + strings.Repeat("a document\n", 995)}}
+	r.Card.Failed, r.Card.NotChanged = long, slices.Repeat([]string{"map a route"}, 300)
+	log := &console.Log{To: &out}
+	log.Observe(runner.Event{Kind: runner.TaskDone, Result: r})
+	log.Observe(runner.Event{Kind: runner.StageDone, Result: r})
+	if lines := strings.Count(out.String(), "\n"); out.Len() > 30_000 || lines > 115 {
+		t.Errorf("%d lines of %d bytes", lines, out.Len())
+	}
+	for _, text := range []string{"characters left out", "and 900 lines more, in the report", "map a route; and 290 more"} {
+		if !strings.Contains(out.String(), text) {
+			t.Errorf("%q is not said", text)
+		}
 	}
 }

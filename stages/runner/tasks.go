@@ -85,7 +85,7 @@ func (r *Runner) report(e Event, o *Observation) (stop func()) {
 	began, ended := time.Now(), make(chan struct{})
 	var reporting sync.WaitGroup
 	reporting.Go(func() {
-		tick := time.NewTicker(cmp.Or(r.ReportEvery, 20*time.Second))
+		tick := time.NewTicker(cmp.Or(r.ReportEvery, 15*time.Second))
 		defer tick.Stop()
 		for {
 			select {
@@ -93,7 +93,7 @@ func (r *Runner) report(e Event, o *Observation) (stop func()) {
 				return
 			case <-tick.C:
 				o.mu.Lock()
-				e.Elapsed, e.Progress, e.Said = time.Since(began), o.progress, o.notYet
+				e.Elapsed, e.Progress, e.Said = time.Since(began), o.pace.now(time.Now()), o.notYet
 				o.mu.Unlock()
 				r.Observer.Observe(e)
 			}
@@ -132,7 +132,8 @@ func (w *waiting) Error() string { return w.why }
 // notYet decides what it means that something does not hold because of an earlier
 // stage; any other error is handed back as it is, unless after takes its place (see
 // Task.After). In a dry run it waits for that stage. Where that stage is complete it
-// is refused: it held once, and no stage will make it hold again. Else it is a failure.
+// is reopened, if it may be (see Reopen), or it is refused: it held once. Else it is a
+// failure.
 func (r *Runner) notYet(ctx context.Context, after *NotYet, err error) error {
 	var wait *NotYet
 	own := errors.As(err, &wait)
@@ -152,6 +153,8 @@ func (r *Runner) notYet(ctx context.Context, after *NotYet, err error) error {
 		return err
 	case r.DryRun:
 		return &waiting{fmt.Sprintf("waits for %s: %s", called, wait.Why)}
+	case complete && r.mayReopen(wait.Stage):
+		return &Reopen{wait.Stage, fmt.Sprintf("%s, and %s is complete: somebody has undone it", wait.Why, called)}
 	case complete:
 		return Refuse("%s, and %s is complete: somebody has undone it; to undo the rest: %s rollback", wait.Why, called, r.Command)
 	case own:

@@ -105,24 +105,18 @@ func objects(ctx context.Context, source *dataapi.Client, targets []Target, subj
 // Pending returns how many objects of the targets have audit events since a time,
 // without those of other frameworks. Until a catch-up has handled them, the number of
 // documents in an index may differ from the expected one by as many. Changes of a
-// supplier's name do not count, as they change no number of documents.
-func Pending(ctx context.Context, source *dataapi.Client, since time.Time, targets []Target) (int, error) {
-	events, err := source.AuditEvents(ctx, since)
-	if err != nil {
-		return 0, err
-	}
-	var subjects []subject
-	for _, e := range events {
-		if s, ok := subjectOf(e); ok && s.supplier == 0 {
-			subjects = append(subjects, s)
-		}
-	}
-	all, err := objects(ctx, source, targets, subjects)
+// supplier's name do not count, as they change no number of documents, and neither do the
+// objects with the ids except.
+func Pending(ctx context.Context, source *dataapi.Client, since time.Time, targets []Target, except ...string) (int, error) {
+	all, err := changedSince(ctx, source, since, targets)
 	if err != nil {
 		return 0, err
 	}
 	pending := 0
 	for _, o := range all {
+		if slices.Contains(except, o.id) {
+			continue
+		}
 		d, err := source.Document(ctx, o.kind, o.id)
 		if err != nil {
 			return 0, err
@@ -132,4 +126,20 @@ func Pending(ctx context.Context, source *dataapi.Client, since time.Time, targe
 		}
 	}
 	return pending, nil
+}
+
+// changedSince returns the objects of the targets' kinds that have audit events since a
+// time, without changes of a supplier's name.
+func changedSince(ctx context.Context, source *dataapi.Client, since time.Time, targets []Target) ([]object, error) {
+	events, err := source.AuditEvents(ctx, since)
+	if err != nil {
+		return nil, err
+	}
+	var subjects []subject
+	for _, e := range events {
+		if s, ok := subjectOf(e); ok && s.supplier == 0 {
+			subjects = append(subjects, s)
+		}
+	}
+	return objects(ctx, source, targets, subjects)
 }
