@@ -35,15 +35,16 @@ type prerequisites struct {
 func (p *prerequisites) checks() []runner.Task {
 	return []runner.Task{
 		p.beginning.Found(),
+		p.beginning.Well(),
 		{Name: "the live release is the newest of its main branch", Do: p.newest},
 		{Name: "the data API answers", Do: p.mappings.listed},
-		{Name: "the search API answers, and accepts our token", Do: p.searchAPI},
-		{Name: "the live host answers", Do: p.liveHost},
+		p.beginning.IfAnswered(runner.Task{Name: "the search API answers, and accepts our token", Do: p.searchAPI}),
+		p.beginning.IfAnswered(runner.Task{Name: "the live host answers", Do: p.liveHost}),
 		p.creation.Offered(),
 		p.before.Room(1),
 		p.before.Readable(),
 		p.renamer.NotTaken(p.run, p.names),
-		{Name: "the counts of the live app, for the record", Do: p.drift},
+		p.beginning.IfAnswered(runner.Task{Name: "the counts of the live app, for the record", Do: p.drift}),
 	}
 }
 

@@ -56,6 +56,9 @@ func FindBlue(ctx context.Context, platform *cloudfoundry.Client, liveApp, liveR
 	if route == nil {
 		return Blue{}, runner.Misconfigure("there is no route %s in this space (LIVE_ROUTE)", liveRoute)
 	}
+	if len(route.Destinations) == 0 {
+		return Blue{}, runner.Refuse("nobody answers: the live route %s leads to no app: cf map-route %s %s", liveRoute, liveApp, RouteArguments(liveRoute))
+	}
 	if len(route.Destinations) != 1 {
 		return Blue{}, runner.Refuse("the live route %s leads to %d apps; a run begins with one", liveRoute, len(route.Destinations))
 	}

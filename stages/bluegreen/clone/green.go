@@ -217,6 +217,16 @@ func (g *Green) Built() runner.Task {
 		if route == nil || !route.Reaches(app.GUID) {
 			return pair.Run.NotYet(upgrade.GreenBuilt, "%s does not lead to %s", g.TemporaryRoute, app.Name)
 		}
+		health, err := upgrade.HealthOf(ctx, pair.Platform, app)
+		if err != nil {
+			return err
+		}
+		if why := health.Why(); why != "" {
+			said = append(said, why)
+		}
+		if health.Nobody() {
+			return runner.Refuse("green does not answer: %s: %s", health.Why(), health.Cure())
+		}
 		o.Say("%s", strings.Join(append(said, route.Address), ", "))
 		return nil
 	}}
