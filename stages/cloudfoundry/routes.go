@@ -15,18 +15,23 @@ import (
 type Route struct {
 	Metadata
 	GUID string
-	// Address is "host.domain/path", without a scheme.
-	Address      string
-	Host, Path   string
+	// Address is "host.domain/path" or "domain:port", without a scheme. Host is "*" where
+	// it stands for any, "" where the domain itself is the address.
+	Address            string
+	Host, Domain, Path string
+	// Port is of a TCP route; 0 of all others.
+	Port       int
+	DomainGUID string
 	SpaceGUID    string
 	Destinations []Destination
 }
 
 func routeOf(r resource.Route) Route {
 	out := Route{
-		Metadata: metadataOf(r.Metadata), GUID: r.GUID, Address: r.URL, Host: r.Host, Path: r.Path,
-		SpaceGUID: guidOf(r.Relationships.Space.Data),
+		Metadata: metadataOf(r.Metadata), GUID: r.GUID, Address: r.URL, Host: r.Host, Path: r.Path, Port: deref(r.Port),
+		SpaceGUID: guidOf(r.Relationships.Space.Data), DomainGUID: guidOf(r.Relationships.Domain.Data),
 	}
+	out.Domain, _, _ = strings.Cut(strings.TrimSuffix(strings.TrimPrefix(r.URL, r.Host+"."), r.Path), ":")
 	for _, d := range r.Destinations {
 		out.Destinations = append(out.Destinations, destinationOf(d))
 	}
