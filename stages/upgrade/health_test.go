@@ -9,7 +9,6 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
-	"github.com/digitalmarketplace/cutover/test/rig"
 )
 
 func TestWhatIsWrongWithAnApp(t *testing.T) {
@@ -73,7 +72,7 @@ func TestALiveAppThatIsNotWellToBeginWith(t *testing.T) {
 				misspelt := "misspelt"
 				w.ok(w.cf.Apps.SetEnvironment(w.ctx, app, map[string]*string{"DM_ELASTICSEARCH_SERVICE_NAME": &misspelt}))
 				body := map[string]any{"relationships": map[string]any{"app": map[string]any{"data": map[string]any{"guid": app}}}}
-				w.ok((&rig.Sandbox{Env: w.env}).CF(w.ctx, "POST", "/v3/deployments", body, nil))
+				w.asked("POST", "/v3/deployments", body)
 			},
 			outcome{Class: runner.Refused, Error: "a rolling deployment of search-api is under way (DEPLOYING): let it end, or cf cancel-deployment search-api"},
 		},

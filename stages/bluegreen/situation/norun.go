@@ -24,7 +24,7 @@ func (r *Reader) withoutRun(ctx context.Context) (runner.Situation, error) {
 	if err != nil {
 		return none, err
 	}
-	byHand := "cf map-route " + r.Names.LiveApp + " " + upgrade.RouteArguments(r.Names.LiveRoute)
+	byHand := "cf map-route " + r.Names.LiveApp + " " + r.platform().Routes.Arguments(r.Names.LiveRoute)
 	switch {
 	case route == nil:
 		return notBegun(upgrade.ToNobody, "there is no route "+r.Names.LiveRoute+" in this space (LIVE_ROUTE)", byHand), nil

@@ -132,7 +132,7 @@ func (r *Reader) withoutRoute(ctx context.Context, b upgrade.Blue, deleted *upgr
 	}
 	return situation(upgrade.ToNobody, runner.Situation{
 		Detail: deleted.Error(), Blocked: deleted.Error(), Back: "only once that route exists",
-		Next: "cf map-route " + name + " " + upgrade.RouteArguments(deleted.Route.Address),
+		Next: "cf map-route " + name + " " + r.platform().Routes.Arguments(deleted.Route.Address),
 	})
 }
 
