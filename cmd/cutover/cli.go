@@ -194,7 +194,7 @@ func (e *envCommand) Run(p *program) error {
 			fmt.Fprintf(p.stdout, "%-32s %-12s %s\n%34s%s\n", s.Name, s.Source, value, "", s.Help)
 		}
 	}
-	return nil
+	return p.stdout.failed()
 }
 
 type versionCommand struct{}
@@ -202,7 +202,7 @@ type versionCommand struct{}
 // Run prints the version.
 func (*versionCommand) Run(p *program) error {
 	fmt.Fprintln(p.stdout, fullVersion())
-	return nil
+	return p.stdout.failed()
 }
 
 // fullVersion is the version with the commit that the Go tool recorded.

@@ -25,7 +25,7 @@ var version = "dev"
 
 func main() {
 	ctx, stop := interruptible(context.Background())
-	code := run(ctx, os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr)
+	code := run(ctx, os.Args[1:], os.LookupEnv, stdout(), os.Stderr)
 	stop()
 	os.Exit(code)
 }
@@ -51,7 +51,7 @@ func run(ctx context.Context, args []string, lookup environ.Lookup, stdout, stde
 	redact := environ.NewRedactor()
 	p := &program{
 		lookup: lookup, redact: redact,
-		stdout: redact.Writer(stdout), stderr: redact.Writer(stderr),
+		stdout: &output{to: redact.Writer(stdout)}, stderr: redact.Writer(stderr),
 	}
 	parser, err := newParser(p, runbooks())
 	if err != nil {
@@ -63,11 +63,17 @@ func run(ctx context.Context, args []string, lookup environ.Lookup, stdout, stde
 		case nil:
 		case exited:
 			code = int(e)
+			if code == 0 {
+				code = p.exit(p.stdout.failed())
+			}
 		default:
 			panic(e)
 		}
 	}()
 	parsed, err := parser.Parse(args)
+	if unwritten := p.stdout.failed(); unwritten != nil {
+		return p.exit(unwritten)
+	}
 	if err != nil {
 		fmt.Fprintf(p.stderr, "cutover: %s\nHelp: cutover --help, or --help after any command.\n", err)
 		return 2
@@ -126,9 +132,10 @@ func newParser(p *program, books []runbook) (*kong.Kong, error) {
 
 // program is what the commands share.
 type program struct {
-	lookup         environ.Lookup
-	redact         *environ.Redactor
-	stdout, stderr io.Writer
+	lookup environ.Lookup
+	redact *environ.Redactor
+	stdout *output
+	stderr io.Writer
 	// reported reports that a card has reported the failure.
 	reported bool
 }

@@ -48,6 +48,9 @@ func (p *program) plan(ctx context.Context, c *runbookCommand, as, asked string)
 	}
 	write := map[string]func(io.Writer) error{"text": gathered.Print, "cf": gathered.AsCommands, "json": gathered.JSON}[as]
 	err = write(p.stdout)
+	if unwritten := p.stdout.failed(); unwritten != nil {
+		err = unwritten
+	}
 	if failed == nil {
 		failed = unread
 	}

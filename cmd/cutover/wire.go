@@ -171,9 +171,11 @@ func (p *program) status(ctx context.Context, c *runbookCommand, output string) 
 		return err
 	}
 	if output == "json" {
-		return json.NewEncoder(p.stdout).Encode(status)
+		err = json.NewEncoder(p.stdout).Encode(status)
+	} else {
+		err = console.Status(p.stdout, status)
 	}
-	return console.Status(p.stdout, status)
+	return cmp.Or(p.stdout.failed(), err)
 }
 
 // reported notes that a card has reported the failure.

@@ -54,3 +54,8 @@ func (c Control) RemoveFault(ctx context.Context, id string) error {
 func (c Control) Writes(ctx context.Context) ([]faults.Write, error) {
 	return ask[[]faults.Write](ctx, c, http.MethodGet, "/_sandbox/writes", nil)
 }
+
+// RemoveFaults disarms all faults; what they hold is dropped.
+func (c Control) RemoveFaults(ctx context.Context) error {
+	return c.Call(ctx, http.MethodDelete, "/_sandbox/faults", nil, nil)
+}

@@ -109,6 +109,7 @@ func TestADomainIsWhatItsRoutesNeed(t *testing.T) {
 	t.Cleanup(s.Close)
 	w := &walker{t: t, ready: s.Ready(), sandbox: s}
 	w.login()
+	w.space = str(w.cf("GET", "/v3/spaces?names=search", nil, 200), "resources", 0, "guid")
 	found := w.cf("GET", "/v3/apps/"+w.appGUID("website")+"/routes", nil, 200)
 	for i, want := range []string{"www.apps.example.org", "*.example.net", "example.net/v1", "tcp.example.org:1030", "website.apps.internal"} {
 		if got := str(found, "resources", i, "url"); got != want {
