@@ -260,6 +260,7 @@ func TestATaskThatTakesLongReportsWhyItDoesNotHoldYet(t *testing.T) {
 				o.Set("instances", 1)
 				o.Detail("the first try")
 			}
+			o.Progress(Progress{What: "looking"})
 			if tries < 4 {
 				return errors.New("1 of 2 instances run")
 			}
@@ -287,5 +288,8 @@ type progress struct{ all []string }
 func (p *progress) Observe(e Event) {
 	if e.Kind == TaskProgress {
 		p.all = append(p.all, fmt.Sprintf("%s after %s: %s", e.Task, e.Elapsed, e.Said))
+		if e.Progress != nil {
+			p.all = append(p.all, "still "+e.Progress.What)
+		}
 	}
 }
