@@ -55,7 +55,11 @@ func (f *follower) Who(*http.Response, []byte) string { return "" }
 // whom it names there.
 func (f *follower) note(ctx context.Context, what string, side bluegreen.Side) error {
 	if !side.Blue {
-		f.calls = append(f.calls, what+"green")
+		what += "green"
+		if side.Quick {
+			what += " quickly"
+		}
+		f.calls = append(f.calls, what)
 		return nil
 	}
 	what += "blue at " + side.Route

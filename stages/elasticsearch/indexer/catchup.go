@@ -3,6 +3,7 @@ package indexer
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,7 +27,8 @@ const maxReads = 4
 //
 // CatchUp reads the events again, in passes, until one pass finds nothing new. Each
 // pass begins five minutes before the latest event, as events may become visible late
-// (see Overlap), and skips the events that were handled.
+// (see Overlap), and skips the events that were handled, by this catch-up or by an
+// earlier one (see CatchUpOptions). The newest are handled first.
 //
 // A brief whose status changes only by the clock has no event. It stays as it is until
 // it is reindexed.
@@ -52,8 +54,8 @@ type catching struct {
 	// reads limits the reads of single objects: the data API serves live traffic too.
 	reads *gate.Gate
 
-	// handled are the ids of the events that were handled.
-	handled map[int]bool
+	// handled are the events that this catch-up has handled.
+	handled Handled
 	// done and total count objects, for progress reports.
 	done, total int
 
@@ -69,11 +71,10 @@ func newCatching(ctx context.Context, source *dataapi.Client, target *searchapi.
 	m.note = w.note
 	return &catching{
 		source: source, o: o, pool: p,
-		writer:  w,
-		meter:   m,
-		reads:   gate.Polite(maxReads),
-		handled: map[int]bool{},
-		report:  CatchUpReport{Cursor: o.Since.Add(Overlap)},
+		writer: w,
+		meter:  m,
+		reads:  gate.Polite(maxReads),
+		report: CatchUpReport{Cursor: o.Since.Add(Overlap)},
 	}
 }
 
@@ -113,25 +114,52 @@ func (c *catching) pass(since time.Time) (latest time.Time, found bool, err erro
 		return latest, false, c.pool.cause(err)
 	}
 	c.report.Passes++
+	read := c.source.Date()
 	var subjects []subject
-	var ids []int
-	for _, e := range events {
-		latest = e.CreatedAt
-		if s, ok := subjectOf(e); ok && !c.handled[e.ID] {
+	handled := Handled{}
+	for _, e := range slices.Backward(events) {
+		s, ok := subjectOf(e)
+		switch {
+		case !ok:
+			c.handled.add(e.ID, true)
+		case !c.isHandled(e.ID):
 			subjects = append(subjects, s)
-			ids = append(ids, e.ID)
+			handled.add(e.ID, !e.CreatedAt.After(read.Add(-settle)))
 		}
 	}
+	if len(events) > 0 {
+		latest = events[len(events)-1].CreatedAt
+	}
 	if len(subjects) == 0 {
+		c.report.Handled = c.handledSince(events, latest.Add(-Overlap))
 		return latest, false, c.pool.err()
 	}
 	if err := c.handle(subjects); err != nil {
 		return latest, false, err
 	}
-	for _, id := range ids {
-		c.handled[id] = true
+	for id, settled := range handled.settled {
+		c.handled.add(id, settled)
 	}
 	return latest, true, nil
+}
+
+// isHandled reports whether an event is not to be handled any more.
+func (c *catching) isHandled(id int) bool {
+	return c.handled.has(id) || c.o.Handled.has(id) && (c.o.Quick || c.o.Handled.settled[id])
+}
+
+// handledSince are those of the events since a time, which all were handled.
+func (c *catching) handledSince(events []dataapi.Event, since time.Time) (all Handled) {
+	for _, e := range events {
+		switch {
+		case e.CreatedAt.Before(since):
+		case c.handled.has(e.ID):
+			all.add(e.ID, c.handled.settled[e.ID])
+		default:
+			all.add(e.ID, c.o.Handled.settled[e.ID])
+		}
+	}
+	return all
 }
 
 // handle syncs the objects that events are about.
