@@ -100,8 +100,13 @@ func (o *Observation) waits(until time.Time) (news bool) {
 	return news
 }
 
-// retrying notes why a task is tried again; reset forgets what was measured before.
-func (o *Observation) retrying(err error) { o.mu.Lock(); defer o.mu.Unlock(); o.notYet = err.Error() }
+// retrying notes why a task is tried again, and that nothing is being done until then;
+// reset forgets what was measured before.
+func (o *Observation) retrying(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.notYet, o.pace = err.Error(), pace{}
+}
 
 func (o *Observation) reset() {
 	o.mu.Lock()
