@@ -14,7 +14,7 @@ import (
 )
 
 // maxReads is the maximum number of concurrent reads of single objects.
-const maxReads = 4
+const maxReads = 8
 
 // CatchUp brings the targets up to date with what changed since a time.
 //
