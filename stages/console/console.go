@@ -103,16 +103,30 @@ func (l *Log) progress(e runner.Event) {
 	l.line("…      %s: %s (%s)", e.Task, text, e.Elapsed.Round(time.Second))
 }
 
+// quiet is from when on it is said that nothing is done.
+const quiet = 3 * time.Second
+
+// progress is the state of now. Where nothing was done for a while, that is said, with the
+// last error, and neither a rate nor a time left.
 func progress(p runner.Progress) string {
-	text := fmt.Sprintf("%s %s", runner.Number(p.Done), p.What)
-	if p.Total > 0 {
+	text := p.What
+	switch {
+	case p.Total > 0:
 		text = fmt.Sprintf("%s of %s %s", runner.Number(p.Done), runner.Number(p.Total), p.What)
+	case p.Done > 0:
+		text = fmt.Sprintf("%s %s", runner.Number(p.Done), p.What)
 	}
-	if rate := p.Rate(); rate > 0 {
-		text += fmt.Sprintf(", %.0f/s", rate)
-	}
-	if left := p.Left(); left > 0 {
-		text += fmt.Sprintf(", %s left", left.Round(time.Second))
+	still := p.Quiet >= quiet && (p.Done < p.Total || p.Trouble != "")
+	switch {
+	case still && p.Trouble != "":
+		text += fmt.Sprintf(", no answer for %s: %s", p.Quiet.Round(time.Second), oneLine(p.Trouble))
+	case still:
+		text += fmt.Sprintf(", none for %s", p.Quiet.Round(time.Second))
+	case p.Rate > 0:
+		text += fmt.Sprintf(", %.0f/s", p.Rate)
+		if left := p.Left(); left > 0 {
+			text += fmt.Sprintf(", %s left", left.Round(time.Second))
+		}
 	}
 	if p.Note != "" {
 		text += ", " + p.Note

@@ -121,6 +121,7 @@ func (c *counts) compare(ctx context.Context, o *runner.Observation, target *sea
 		one := fmt.Errorf("%s has %s, the data API %s: %+d, and %s changed since the last catch-up", n.count.Alias, runner.Count(n.count.Documents, "document", "documents"),
 			runner.Number(n.count.Expected), n.count.Documents-n.count.Expected, runner.Count(n.pending, "object", "objects"))
 		if known == nil {
+			o.Progress(runner.Progress{What: fmt.Sprintf("the counts of %s differ: looking for the documents", n.count.Alias)})
 			found, derr := indexer.Differences(ctx, c.data, target, n.target, caughtUp, mostNamed)
 			if err = errors.Join(err, derr); !found.Empty() {
 				one = wrong{fmt.Errorf("%w; %s", one, named(found))}

@@ -219,7 +219,7 @@ func (s *Site) witness() *witness.Witness {
 	w := witness.New(witness.Options{
 		URL:  s.Settings.RouteScheme + "://" + s.names.LiveRoute + statusPath,
 		Kept: s.clients.once, Fresh: s.clients.fresh, Rate: s.Settings.WitnessRate,
-		Baseline: s.Settings.WitnessBaseline, After: s.Settings.WitnessAfter, Who: s.documents.Who,
+		Baseline: s.Settings.WitnessBaseline, After: s.Settings.WitnessAfter, Who: s.documents.Who, Log: s.options.Log,
 	})
 	s.traffic.Entered = w.Enter
 	return w
@@ -242,7 +242,7 @@ func (s *Site) prerequisites() *prerequisites {
 }
 
 func (s *Site) filler() *filler {
-	return &filler{apis: s.apis, indices: s.indices, pace: s.pacer, maxFailed: s.Settings.MaxFailed, stage: s.Settings.Stage}
+	return &filler{apis: s.apis, pair: s.live.Pair, indices: s.indices, pace: s.pacer, maxFailed: s.Settings.MaxFailed, stage: s.Settings.Stage}
 }
 
 func (s *Site) rewriter() *rewriter {

@@ -47,7 +47,7 @@ type Options struct {
 	DryRun           bool
 	// VerifyFor and Every are the deadline and the pace of polling.
 	VerifyFor, Every time.Duration
-	// ReportEvery is the pace of progress lines. Default 20 s.
+	// ReportEvery is the pace of progress lines. Default 15 s.
 	ReportEvery time.Duration
 	// Situation reads where live traffic is.
 	Situation func(context.Context) (Situation, error)

@@ -80,7 +80,7 @@ func (r *Runner) report(e Event, o *Observation) (stop func()) {
 	began, ended := time.Now(), make(chan struct{})
 	var reporting sync.WaitGroup
 	reporting.Go(func() {
-		tick := time.NewTicker(cmp.Or(r.ReportEvery, 20*time.Second))
+		tick := time.NewTicker(cmp.Or(r.ReportEvery, 15*time.Second))
 		defer tick.Stop()
 		for {
 			select {
@@ -88,7 +88,7 @@ func (r *Runner) report(e Event, o *Observation) (stop func()) {
 				return
 			case <-tick.C:
 				o.mu.Lock()
-				e.Elapsed, e.Progress, e.Said = time.Since(began), o.progress, o.notYet
+				e.Elapsed, e.Progress, e.Said = time.Since(began), o.pace.now(time.Now()), o.notYet
 				o.mu.Unlock()
 				r.Observer.Observe(e)
 			}

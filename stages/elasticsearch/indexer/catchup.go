@@ -50,7 +50,7 @@ type catching struct {
 	o      CatchUpOptions
 	pool   *pool
 	writer *writer
-	meter  meter
+	meter  *meter
 	// reads limits the reads of single objects: the data API serves live traffic too.
 	reads *gate.Gate
 
@@ -64,11 +64,15 @@ type catching struct {
 }
 
 func newCatching(ctx context.Context, source *dataapi.Client, target *searchapi.Client, o CatchUpOptions) *catching {
+	m := newMeter(o.Progress, "changed objects caught up with")
+	o.trouble = m.trouble
 	p := newPool(ctx, o.Pace)
+	w := newWriter(target, p, o.Pace)
+	m.note = w.note
 	return &catching{
 		source: source, o: o, pool: p,
-		writer: newWriter(target, p, o.Pace),
-		meter:  newMeter(o.Progress, "changed objects"),
+		writer: w,
+		meter:  m,
 		reads:  gate.Polite(maxReads),
 		report: CatchUpReport{Cursor: o.Since.Add(Overlap)},
 	}
@@ -100,6 +104,7 @@ func (c *catching) passes() error {
 // pass handles the events since a time that were not handled before. It returns the
 // time of the latest event, and whether it found any to handle.
 func (c *catching) pass(since time.Time) (latest time.Time, found bool, err error) {
+	c.meter.doing("catching up: reading what was changed")
 	var events []dataapi.Event
 	err = c.o.retry(c.pool.run, func() (err error) {
 		events, err = c.source.AuditEvents(c.pool.run, since)

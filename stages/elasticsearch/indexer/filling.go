@@ -22,7 +22,7 @@ type filling struct {
 	o       FillOptions
 	pool    *pool
 	writer  *writer
-	meter   meter
+	meter   *meter
 	started Cursor
 	// readAhead reads one page ahead. Without it, a page is read when all documents of
 	// the page before are acknowledged.
@@ -44,11 +44,16 @@ type filling struct {
 
 func newFilling(ctx context.Context, source *dataapi.Client, target *searchapi.Client, t Target, o FillOptions) *filling {
 	o.Pace = o.Pace.withDefaults()
+	m := newMeter(o.Progress, "documents")
+	o.trouble = m.trouble
 	p := newPool(ctx, o.Pace)
+	w := newWriter(target, p, o.Pace)
+	m.note = w.note
+	m.begin(o.From.Listed)
 	return &filling{
 		source: source, target: t, o: o, pool: p,
-		writer:   newWriter(target, p, o.Pace),
-		meter:    newMeter(o.Progress, "documents"),
+		writer:   w,
+		meter:    m,
 		started:  o.From,
 		report:   FillReport{Before: o.From.Put, Cursor: o.From},
 		known:    newKnown(),
@@ -199,7 +204,7 @@ func (f *filling) progress(total int) {
 	f.handled++
 	handled := f.handled
 	f.mu.Unlock()
-	f.meter.report(f.started.Listed, handled, total, f.writer.note)
+	f.meter.report(f.started.Listed+handled, total)
 }
 
 // finish completes the report.

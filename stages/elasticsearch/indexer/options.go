@@ -59,6 +59,8 @@ type Pace struct {
 	// sourceGate limits the reads of listings: the data API serves live traffic too.
 	// They are read one at a time, with pauses if responses become slower than usual.
 	sourceGate *gate.Gate
+	// trouble, if set, is told why an attempt failed that will be repeated.
+	trouble func(error)
 }
 
 // Serving is set for a search API that serves live traffic: it is written to with at

@@ -98,6 +98,7 @@ func (r *reindexing) put(ctx context.Context) (*filling, error) {
 // which of them the data API does not have, or not with a status that is indexed.
 func (r *reindexing) findGone(ctx context.Context, listed *filling) error {
 	t := r.o.Target
+	listed.meter.doing("looking for documents that the data API does not have")
 	candidates, err := r.candidates(ctx, listed)
 	if err != nil {
 		return err
@@ -160,7 +161,7 @@ func (r *reindexing) skippedInIndex(ctx context.Context, ids []string, listed *f
 func (r *reindexing) removeAndCatchUp(ctx context.Context, since time.Time) error {
 	refused := r.checkRemovals()
 	c := newCatching(ctx, r.source, r.target, CatchUpOptions{
-		Pace: r.o.Pace, Targets: []Target{r.o.Target}, Since: since.Add(-Overlap), keep: map[string]bool{},
+		Pace: r.o.Pace, Targets: []Target{r.o.Target}, Since: since.Add(-Overlap), Progress: r.o.Progress, keep: map[string]bool{},
 	}.withDefaults())
 	defer c.pool.close()
 	var err error

@@ -52,7 +52,7 @@ func (c *catching) syncOne(o object, sync func(object) error) {
 	c.done++
 	done, total := c.done, c.total
 	c.mu.Unlock()
-	c.meter.report(0, done, total, c.writer.note)
+	c.meter.report(done, total)
 }
 
 // sync writes one object as the data API has it, until it has not changed since.
