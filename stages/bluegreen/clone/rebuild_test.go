@@ -11,6 +11,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
+	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
 )
 
 // deleted brings a world to where green serves alone, and blue is recorded and deleted.
@@ -131,11 +132,10 @@ func TestTheRecordHoldsNoSecret(t *testing.T) {
 // A record that has no room keeps blue from being deleted, but for the last step.
 func TestARecordThatDoesNotFit(t *testing.T) {
 	w := newWorld(t)
-	for _, letter := range "ABCDEFGH" {
-		short := "x"
-		name := strings.Repeat(string(letter), 900)
-		w.ok(w.cf.Apps.SetEnvironment(w.ctx, w.blue().App, map[string]*string{name: &short}))
-	}
+	must(w.box.Faults().Add(faults.Fault{
+		Place: "cloud-controller", Method: "PATCH", Path: "/service_instances/", Kind: faults.ErrorBefore, Status: 422,
+		Body: `{"errors":[{"code":10008,"title":"CF-UnprocessableEntity","detail":"Failed to add 12 annotations because it would exceed maximum of 200"}]}`,
+	}))(w)
 	_, app, err := w.pair.NeedBlue(w.ctx)
 	w.ok(err)
 	if _, err := w.try(w.rebuild.Record(app)); err == nil || !strings.Contains(err.Error(), "REMOVE_OLD_APP=stop") {
