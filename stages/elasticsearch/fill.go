@@ -157,6 +157,15 @@ func (f *filler) inPlace(ctx context.Context, o *runner.Observation) error {
 	return errors.Join(all...)
 }
 
+// stillInPlace reopens the filling where somebody moved an alias, or made an index anew.
+func (f *filler) stillInPlace(ctx context.Context, o *runner.Observation) error {
+	err := f.inPlace(ctx, o)
+	if runner.ClassOf(err) == runner.Failed {
+		return &runner.Reopen{Stage: f.run.StageOf(upgrade.GreenFilled), Why: err.Error()}
+	}
+	return err
+}
+
 func (f *filler) filled(t indexer.Target) bool { return f.run.Fact(factFill(t.Alias)) == filled }
 
 // begin records when the indexing began, by the data API's own clock: every change from
