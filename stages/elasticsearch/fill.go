@@ -193,7 +193,7 @@ func (f *filler) create(t indexer.Target) runner.Task {
 			o.Say("%s with mapping %s", t.Name, t.Mapping)
 			// A new index holds nothing, whatever the run records of one before it. Recorded
 			// first, an index that is made late is known as ours.
-			facts := map[string]string{factKnown: ""}
+			facts := map[string]string{}
 			for name, value := range map[string]any{factIndex(t.Alias): made{Name: t.Name}, factFill(t.Alias): indexer.Cursor{}} {
 				text, err := upgrade.Encode(value)
 				if err != nil {
@@ -221,6 +221,12 @@ func (f *filler) fill(t indexer.Target) runner.Task {
 		Name: fmt.Sprintf("put the documents of %s", t.Alias), Effect: runner.Creates,
 		ByHand: fmt.Sprintf("scripts/index-to-search-service.py %s %s --index=%s --frameworks=%s", t.Kind, f.stage, t.Name, strings.Join(t.Frameworks, ",")),
 		Do: func(ctx context.Context, o *runner.Observation) error {
+			// What a fill puts may be older than what an earlier catch-up has put.
+			if f.run.Fact(factKnown) != "" {
+				if err := f.run.Unset(ctx, factKnown); err != nil {
+					return err
+				}
+			}
 			fact := factFill(t.Alias)
 			var from indexer.Cursor
 			if text := f.run.Fact(fact); text != "" && text != filled {
