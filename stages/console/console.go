@@ -161,10 +161,25 @@ func (l *Log) task(t runner.TaskResult) {
 		said = ": " + oneLine(said)
 	}
 	l.line("%-6s %-6s %s%s (%s)", word(t.Verdict), t.List, t.Name, said, short(t.Duration))
-	for _, line := range strings.Split(strings.TrimRight(t.Detail, "\n"), "\n") {
+	l.detail(strings.Split(strings.TrimRight(t.Detail, "\n"), "\n"))
+}
+
+// Nobody reads more of one event in a log: the reports have all of it.
+const (
+	mostText  = 2000
+	mostLines = 100
+	mostNames = 10
+)
+
+// detail writes the lines below a task.
+func (l *Log) detail(lines []string) {
+	for _, line := range lines[:min(len(lines), mostLines)] {
 		if line != "" {
-			l.line("              │ %s", line)
+			l.line("              │ %s", runner.Cut(line, mostText))
 		}
+	}
+	if more := len(lines) - mostLines; more > 0 {
+		l.line("              │ and %s, in the report", runner.Count(more, "line more", "lines more"))
 	}
 }
 
@@ -212,11 +227,16 @@ func list(names []string) string {
 	if len(names) == 0 {
 		return "nothing"
 	}
+	if more := len(names) - mostNames; more > 1 {
+		return fmt.Sprintf("%s; and %d more", strings.Join(names[:mostNames], "; "), more)
+	}
 	return strings.Join(names, "; ")
 }
 
 // oneLine keeps joined errors on the one line of their event.
-func oneLine(text string) string { return strings.ReplaceAll(strings.TrimSpace(text), "\n", "; ") }
+func oneLine(text string) string {
+	return runner.Cut(strings.ReplaceAll(strings.TrimSpace(text), "\n", "; "), mostText)
+}
 
 func short(d time.Duration) string {
 	switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -120,9 +121,12 @@ func (c *counts) compare(ctx context.Context, o *runner.Observation, target *sea
 		}
 		one := fmt.Errorf("%s has %s, the data API %s: %+d, and %s changed since the last catch-up", n.count.Alias, runner.Count(n.count.Documents, "document", "documents"),
 			runner.Number(n.count.Expected), n.count.Documents-n.count.Expected, runner.Count(n.pending, "object", "objects"))
+		if n.passed > 0 {
+			one = fmt.Errorf("%w, %d let pass", one, n.passed)
+		}
 		if known == nil {
 			o.Progress(runner.Progress{What: fmt.Sprintf("the counts of %s differ: looking for the documents", n.count.Alias)})
-			found, derr := indexer.Differences(ctx, c.data, target, n.target, caughtUp, mostNamed)
+			found, derr := c.found(ctx, target, n.target, caughtUp, mostNamed)
 			if err = errors.Join(err, derr); !found.Empty() {
 				one = wrong{fmt.Errorf("%w; %s", one, named(found))}
 			}
@@ -153,9 +157,10 @@ func named(d indexer.Difference) string {
 
 // off is an index whose count differs by more than was changed since the last catch-up.
 type off struct {
-	target  indexer.Target
-	count   indexer.Count
-	pending int
+	target indexer.Target
+	count  indexer.Count
+	// passed is how many documents it lacks that were let pass.
+	passed, pending int
 }
 
 func (c *counts) off(ctx context.Context, o *runner.Observation, target *searchapi.Client, targets []indexer.Target, caughtUp time.Time, known map[string]int) ([]off, error) {
@@ -163,50 +168,113 @@ func (c *counts) off(ctx context.Context, o *runner.Observation, target *searcha
 	if err != nil {
 		return nil, err
 	}
-	o.Say("%s", said(counts))
-	differ := false
-	for _, n := range counts {
+	differ, text, passed := false, "", map[searchapi.Name][]string{}
+	for i, n := range counts {
 		o.Set(n.Alias.String()+" documents", n.Documents)
 		o.Set(n.Alias.String()+" expected", n.Expected)
-		differ = differ || n.Documents != n.Expected
+		if n.Documents != n.Expected {
+			ids, err := c.passedOver(ctx, o, target, targets[i])
+			if err != nil {
+				return nil, err
+			}
+			passed[n.Alias] = ids
+			text += lacks(n.Alias, ids)
+		}
+		differ = differ || n.Documents != n.Expected-len(passed[n.Alias])
 	}
+	o.Say("%s%s", said(counts), text)
 	if !differ {
 		return nil, nil
 	}
-	pending, changed, err := c.pending(ctx, caughtUp, targets)
+	pending, changed, err := c.pending(ctx, caughtUp, targets, passed)
 	if err != nil {
 		return nil, err
 	}
-	o.Say("%s; %s changed since the last catch-up", said(counts), runner.Count(changed, "object", "objects"))
+	o.Say("%s%s; %s changed since the last catch-up", said(counts), text, runner.Count(changed, "object", "objects"))
 	o.Set("changed since the last catch-up", changed)
 	var all []off
 	for i, n := range counts {
 		drift := known[n.Alias.String()]
-		by, most, least := n.Documents-n.Expected, max(drift, 0)+pending[n.Alias], min(drift, 0)-pending[n.Alias]
+		by, most, least := n.Documents-n.Expected+len(passed[n.Alias]), max(drift, 0)+pending[n.Alias], min(drift, 0)-pending[n.Alias]
 		if by > most || by < least {
-			all = append(all, off{targets[i], n, pending[n.Alias]})
+			all = append(all, off{targets[i], n, len(passed[n.Alias]), pending[n.Alias]})
 		}
 	}
 	return all, nil
 }
 
-// differences are the documents of one of green's indices to repair; none where its count
-// is right.
+// passedOver are the documents that an index lacks because they were let pass.
+func (c *counts) passedOver(ctx context.Context, o *runner.Observation, target *searchapi.Client, t indexer.Target) (ids []string, err error) {
+	lacking, err := c.lacking(ctx, target, t)
+	if err != nil || len(lacking) == 0 {
+		return nil, err
+	}
+	lines := []string{o.Detailed()}
+	for _, one := range lacking {
+		ids = append(ids, one.ID)
+		lines = append(lines, strings.TrimSuffix(fmt.Sprintf("%s lacks %s, which was let pass: %s", t.Alias, one.ID, one.Why), ": "))
+	}
+	o.Detail(strings.TrimSpace(strings.Join(lines, "\n")))
+	o.Set(t.Alias.String()+" let pass", strings.Join(ids, " "))
+	return ids, nil
+}
+
+// lacks says which documents an index lacks that were let pass.
+func lacks(alias searchapi.Name, ids []string) string {
+	if len(ids) == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("; %s lacks %s, let pass: %s", alias, runner.Count(len(ids), "document", "documents"), strings.Join(ids[:min(len(ids), mostNamed)], ", "))
+	if more := len(ids) - mostNamed; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// sameDocuments proves that green has the very documents that the data API lists: equal
+// counts may hide one that is missing and one too many.
+func (c *counts) sameDocuments(ctx context.Context, o *runner.Observation) error {
+	var all []error
+	var said []string
+	for _, t := range c.indices.Live() {
+		o.Progress(runner.Progress{What: fmt.Sprintf("comparing the documents of %s", t.Alias)})
+		found, err := c.found(ctx, c.green(), t, c.run.Time(factCursor), mostNamed)
+		if err != nil {
+			return err
+		}
+		said = append(said, fmt.Sprintf("%s %s", t.Alias, runner.Number(found.Listed)))
+		if !found.Empty() {
+			all = append(all, wrong{fmt.Errorf("%s: %s", t.Alias, named(found))})
+		}
+	}
+	o.Say("%s", strings.Join(said, ", "))
+	return c.reopening(errors.Join(all...))
+}
+
+// differences are the documents of one of green's indices to repair.
 func (c *counts) differences(ctx context.Context, t indexer.Target) (indexer.Difference, error) {
-	since := c.run.Time(factCursor)
-	off, err := c.off(ctx, new(runner.Observation), c.green(), []indexer.Target{t}, since, nil)
-	if err != nil || len(off) == 0 {
+	return c.found(ctx, c.green(), t, c.run.Time(factCursor), mostRepaired)
+}
+
+// found are the documents that differ, at most as many of each kind, without those that
+// were let pass.
+func (c *counts) found(ctx context.Context, target *searchapi.Client, t indexer.Target, since time.Time, most int) (indexer.Difference, error) {
+	refused, err := c.refused()
+	if err != nil {
 		return indexer.Difference{}, err
 	}
-	return indexer.Differences(ctx, c.data, c.green(), t, since, mostRepaired)
+	passed := refused.ids(t)
+	found, err := indexer.Differences(ctx, c.data, target, t, since, most+len(passed))
+	found.Missing = slices.DeleteFunc(found.Missing, func(id string) bool { return passed[id] })
+	return found, err
 }
 
 // pending counts the objects changed since a catch-up, of each index by itself: edits
-// of briefs excuse no missing service.
-func (c *counts) pending(ctx context.Context, caughtUp time.Time, targets []indexer.Target) (by map[searchapi.Name]int, all int, err error) {
+// of briefs excuse no missing service, and those of what was let pass nothing twice.
+func (c *counts) pending(ctx context.Context, caughtUp time.Time, targets []indexer.Target, passed map[searchapi.Name][]string) (by map[searchapi.Name]int, all int, err error) {
 	by = map[searchapi.Name]int{}
 	for _, t := range targets {
-		if by[t.Alias], err = indexer.Pending(ctx, c.data, caughtUp, []indexer.Target{t}); err != nil {
+		if by[t.Alias], err = indexer.Pending(ctx, c.data, caughtUp, []indexer.Target{t}, passed[t.Alias]...); err != nil {
 			return nil, 0, err
 		}
 		all += by[t.Alias]

@@ -16,12 +16,12 @@ import (
 )
 
 // factFill is the progress of filling one index: an indexer.Cursor, or filled.
-func factFill(alias searchapi.Name) string { return "fill-" + alias.String() }
+func factFill(alias searchapi.Name) string { return factOf("fill-", alias) }
 
 const filled = "done"
 
 // factIndex is the index that the run made for an alias: a made.
-func factIndex(alias searchapi.Name) string { return "index-" + alias.String() }
+func factIndex(alias searchapi.Name) string { return factOf("index-", alias) }
 
 // made is an index that the run made, or is about to.
 type made struct {
@@ -157,6 +157,15 @@ func (f *filler) inPlace(ctx context.Context, o *runner.Observation) error {
 	return errors.Join(all...)
 }
 
+// stillInPlace reopens the filling where somebody moved an alias, or made an index anew.
+func (f *filler) stillInPlace(ctx context.Context, o *runner.Observation) error {
+	err := f.inPlace(ctx, o)
+	if runner.ClassOf(err) == runner.Failed {
+		return &runner.Reopen{Stage: f.run.StageOf(upgrade.GreenFilled), Why: err.Error()}
+	}
+	return err
+}
+
 func (f *filler) filled(t indexer.Target) bool { return f.run.Fact(factFill(t.Alias)) == filled }
 
 // begin records when the indexing began, by the data API's own clock: every change from
@@ -230,15 +239,21 @@ func (f *filler) fill(t indexer.Target) runner.Task {
 				return err
 			}
 			defer stop()
+			passed, err := f.refused()
+			if err != nil {
+				return err
+			}
 			report, err := indexer.Fill(ctx, f.data, f.green(), t, indexer.FillOptions{
-				Pace: pace, From: from, MaxFailed: f.maxFailed, Progress: o.Progress,
+				Pace: pace, From: from, MaxFailed: f.maxFailed, Refused: passed.ids(t), Progress: o.Progress,
 				Checkpoint: func(ctx context.Context, c indexer.Cursor) error { return f.run.Set(ctx, fact, c) },
 			})
 			observeFill(o, report)
 			if err != nil {
 				return err
 			}
-			return f.run.Set(ctx, fact, filled)
+			delete(passed, t.Alias.String()) // All of its documents were tried again.
+			passed.add(report.Failed)
+			return f.letPass(ctx, passed, map[string]string{fact: filled})
 		},
 	}
 }
@@ -273,11 +288,17 @@ func observeFill(o *runner.Observation, r indexer.FillReport) {
 	if r.Slots > 0 {
 		o.Set("slots found", r.Slots)
 	}
+	observeFailed(o, r.Failed)
+}
+
+// observeFailed names documents that failed.
+func observeFailed(o *runner.Observation, failed []indexer.Failure) {
 	var lines []string
-	for _, f := range r.Failed {
+	for _, f := range failed {
 		lines = append(lines, f.Error())
 	}
 	o.Detail(strings.Join(lines, "\n"))
+	o.Set("failed", len(failed))
 }
 
 func (f *filler) alias(alias, target searchapi.Name) runner.Task {

@@ -31,9 +31,11 @@ type documents struct {
 	*counts
 	pace    *pacer
 	answers *greenIndices
-	// limit is how long one catch-up may take; stage is STAGE, for commands to type.
-	limit time.Duration
-	stage string
+	// limit is how long one catch-up may take; stage is STAGE, for commands to type;
+	// maxFailed is how many documents may fail.
+	limit     time.Duration
+	stage     string
+	maxFailed int
 }
 
 var _ bluegreen.Follower = (*documents)(nil)
@@ -78,7 +80,15 @@ func (d *documents) catchUpGreen(ctx context.Context, o *runner.Observation, tar
 	if err != nil {
 		return err
 	}
-	return d.run.SetAll(ctx, map[string]string{factCursor: report.Cursor.UTC().Format(time.RFC3339Nano), factKnown: known})
+	passed, err := d.refused()
+	if err != nil {
+		return err
+	}
+	for _, t := range targets {
+		passed.forget(t.Alias.String(), report.Written...)
+	}
+	passed.add(report.Failed)
+	return d.letPass(ctx, passed, map[string]string{factCursor: report.Cursor.UTC().Format(time.RFC3339Nano), factKnown: known})
 }
 
 // catchUpBlue brings blue up to date with what changed since it had everything, and
@@ -92,10 +102,19 @@ func (d *documents) catchUpBlue(ctx context.Context, o *runner.Observation, to *
 		since = d.run.Started()
 	}
 	report, err := d.replay(ctx, o, to, indexer.CatchUpOptions{Targets: d.blueTargets(), Since: since})
-	if err != nil || !report.Cursor.After(since) {
+	if err != nil {
 		return err
 	}
-	return d.run.Set(ctx, factShared, report.Cursor)
+	passed, err := d.refused()
+	if err != nil {
+		return err
+	}
+	passed.add(report.Failed)
+	facts := map[string]string{}
+	if report.Cursor.After(since) {
+		facts[factShared] = report.Cursor.UTC().Format(time.RFC3339Nano)
+	}
+	return d.letPass(ctx, passed, facts)
 }
 
 // replay puts into a search API what was changed since a time, without its overlap.
@@ -107,9 +126,18 @@ func (d *documents) replay(ctx context.Context, o *runner.Observation, target *s
 	defer stop()
 	options.Pace, options.For, options.Progress = pace, d.limit, o.Progress
 	options.Since = options.Since.Add(-indexer.Overlap)
+	passed, err := d.refused()
+	if err != nil {
+		return indexer.CatchUpReport{}, err
+	}
+	options.MaxFailed, options.Refused = d.maxFailed, passed.ids(options.Targets...)
 	report, err := indexer.CatchUp(ctx, d.data, target, options)
 	o.Say("%s, %s: %d put, %d deleted, in %s", runner.Count(report.Events, "event", "events"), runner.Count(report.Objects, "object", "objects"),
 		report.Put, report.Deleted, runner.Count(report.Passes, "pass", "passes"))
+	if len(report.Failed) > 0 {
+		o.Say("%s, %s failed", o.Said(), runner.Count(len(report.Failed), "document", "documents"))
+	}
+	observeFailed(o, report.Failed)
 	o.Set("objects", report.Objects)
 	o.Set("put", report.Put)
 	o.Set("deleted", report.Deleted)
@@ -146,14 +174,19 @@ func (d *documents) Complete(at bluegreen.Side) runner.Task {
 func (d *documents) Share() runner.Task {
 	return runner.Task{Name: "record from when on both apps get live writes", Effect: runner.Creates, Do: func(ctx context.Context, o *runner.Observation) error {
 		at := d.run.Time(factCursor)
-		counts, err := d.read(ctx, d.live(), d.indices.Live())
+		targets := d.indices.Live()
+		counts, err := d.read(ctx, d.live(), targets)
 		if err != nil {
 			return err
 		}
 		drift := map[string]int{}
-		for _, n := range counts {
+		for i, n := range counts {
 			if n.Documents >= 0 {
-				drift[n.Alias.String()] = n.Documents - n.Expected
+				passed, err := d.lacking(ctx, d.live(), targets[i])
+				if err != nil {
+					return err
+				}
+				drift[n.Alias.String()] = n.Documents - n.Expected + len(passed)
 			}
 		}
 		text, err := json.Marshal(drift)

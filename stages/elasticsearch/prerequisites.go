@@ -35,6 +35,7 @@ type prerequisites struct {
 func (p *prerequisites) checks() []runner.Task {
 	return []runner.Task{
 		p.beginning.Found(),
+		p.beginning.Fits(),
 		{Name: "the live release is the newest of its main branch", Do: p.newest},
 		{Name: "the data API answers", Do: p.mappings.listed},
 		{Name: "the search API answers, and accepts our token", Do: p.searchAPI},

@@ -74,7 +74,7 @@ type Indexing struct {
 	Indices     string `env:"INDICES" help:"JSON list of what is indexed, each {alias, kind, frameworks, mapping}; by default the Digital Marketplace's"`
 	DropIndices string `env:"DROP_INDICES" help:"indices or aliases, with commas between, that the live app serves and green need not"`
 	Concurrency int    `env:"CONCURRENCY, default=128" help:"ceiling of documents put at the same time; the program finds the best number below it"`
-	MaxFailed   int    `env:"MAX_FAILED, default=0" help:"documents that may fail before the filling of an index stops"`
+	MaxFailed   int    `env:"MAX_FAILED, default=0" help:"documents of an index that may fail before filling it or catching up stops; each is recorded, named by every later stage, and not expected to be there"`
 	MaxRemovals int    `env:"MAX_REMOVALS, default=-1" help:"documents that a reindex may remove; -1 is 1 % of the index and at least 10, 0 is none"`
 	Rate        int    `env:"RATE" help:"ceiling of documents put a second; by default none. the run's annotation rate overrides it while a stage runs"`
 	Workers     int    `env:"SEARCH_API_WORKERS, default=4" help:"requests that one instance of the search API answers at once; where people use it, half of them stay theirs"`

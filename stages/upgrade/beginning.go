@@ -15,6 +15,8 @@ type Beginning struct {
 	// Find reads what is live; Facts are what the run records with it, made from that.
 	Find  func(context.Context) (Blue, error)
 	Facts func(Blue) map[string]string
+	// Later is how many annotations the stages after the first record, at most.
+	Later int
 }
 
 // Found is the check that what is live can be blue, and still is what the run began

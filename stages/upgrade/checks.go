@@ -91,6 +91,9 @@ func (c *Checks) RoutesLeadTo(ctx context.Context, o *runner.Observation, allowe
 		}
 	}
 	o.Say("%s", strings.Join(said, ", "))
+	if len(said) > mostRoutesSaid && len(found) == 1 {
+		o.Say("%s: %s", runner.Count(len(said), "route", "routes"), found[0])
+	}
 	if len(all) == 0 {
 		return nil
 	}
@@ -99,6 +102,9 @@ func (c *Checks) RoutesLeadTo(ctx context.Context, o *runner.Observation, allowe
 	}
 	return runner.Refuse("%w", errors.Join(all...))
 }
+
+// mostRoutesSaid is how many routes are said one by one where all of them lead to one app.
+const mostRoutesSaid = 5
 
 // onTheWay is the milestone that brings the live routes to where they are wanted,
 // where all of them lead there or to an earlier point; "" where one does not.

@@ -62,7 +62,7 @@ func TestStories(t *testing.T) {
 			"mark": do((*story).mark), "writes": do((*story).writes), "requests": do((*story).requests),
 			"snapshot": do((*story).snapshot), "snapshot-equals": do((*story).snapshotEquals),
 			"readers": do((*story).readers), "readers-met": do((*story).readersMet), "no-read-failed": do((*story).noReadFailed),
-			"same-as-data-api": do((*story).sameAsDataAPI), "junit": do((*story).junit), "json": do((*story).json), "gone": do((*story).gone),
+			"same-as-data-api": do((*story).sameAsDataAPI), "map-routes": do((*story).mapRoutes), "junit": do((*story).junit), "json": do((*story).json), "gone": do((*story).gone),
 		},
 	})
 }

@@ -193,10 +193,20 @@ func (f *filling) document(o *openPage, d *dataapi.Document, pass gate.Pass) {
 		// The document did not fail: the pool was stopped.
 		return
 	}
-	f.report.Failed = append(f.report.Failed, Failure{d.ID, err})
-	if n := len(f.report.Failed); n > f.o.MaxFailed {
-		f.pool.halt(fmt.Errorf("%s failed, and at most %d may; the first: %w", runner.Count(n, "document", "documents"), f.o.MaxFailed, f.report.Failed[0]))
+	f.report.Failed = append(f.report.Failed, Failure{f.target.Alias, d.ID, err})
+	if failed := notKnown(f.report.Failed, f.o.Refused); len(failed) > f.o.MaxFailed {
+		f.pool.halt(fmt.Errorf("%s failed, and at most %d may; the first: %w", runner.Count(len(failed), "document", "documents"), f.o.MaxFailed, failed[0]))
 	}
+}
+
+// notKnown are the failures but for what the search API refused before.
+func notKnown(failed []Failure, refused map[string]bool) (all []Failure) {
+	for _, f := range failed {
+		if !refused[f.ID] || !isRefused(f.Err) {
+			all = append(all, f)
+		}
+	}
+	return all
 }
 
 func (f *filling) progress(total int) {
