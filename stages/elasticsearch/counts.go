@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -182,6 +183,7 @@ func (c *counts) off(ctx context.Context, o *runner.Observation, target *searcha
 		}
 		differ = differ || n.Documents != n.Expected-len(passed[n.Alias])
 	}
+	text += drifted(known)
 	o.Say("%s%s", said(counts), text)
 	if !differ {
 		return nil, nil
@@ -217,6 +219,17 @@ func (c *counts) passedOver(ctx context.Context, o *runner.Observation, target *
 	o.Detail(strings.TrimSpace(strings.Join(lines, "\n")))
 	o.Set(t.Alias.String()+" let pass", strings.Join(ids, " "))
 	return ids, nil
+}
+
+// drifted says by how many documents blue's indices differed when it last served alone.
+func drifted(known map[string]int) string {
+	text := ""
+	for _, alias := range slices.Sorted(maps.Keys(known)) {
+		if known[alias] != 0 {
+			text += fmt.Sprintf("; %s of blue alone was off by %+d", alias, known[alias])
+		}
+	}
+	return text
 }
 
 // lacks says which documents an index lacks that were let pass.

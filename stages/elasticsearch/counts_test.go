@@ -42,7 +42,7 @@ func TestHowFarCountsMayDiffer(t *testing.T) {
 		"a known surplus excuses no lack":             {missing: 1, known: map[string]int{gCloud: 2}, want: ": -1, and 0 objects changed"},
 		"edits of services excuse no brief":           {services: 1, missingBriefs: 1, want: outcomes + " has "},
 		"both indices are complained of":              {missing: 1, missingBriefs: 1, want: "\n" + outcomes},
-		"blue lacks what it was known to lack":        {missing: 2, known: map[string]int{gCloud: -2}},
+		"blue lacks what it was known to lack":        {missing: 2, known: map[string]int{gCloud: -2}, said: "; " + gCloud + " of blue alone was off by -2"},
 		"blue lacks less than it was known to":        {missing: 1, known: map[string]int{gCloud: -2}},
 		"blue lacks one more than was known":          {missing: 3, known: map[string]int{gCloud: -2}, want: ": -3, and 0 objects changed"},
 		"a known lack excuses nothing too many":       {more: 1, known: map[string]int{gCloud: -2}, want: ": +1, and 0 objects changed"},

@@ -193,7 +193,7 @@ func (d *documents) Share() runner.Task {
 		if err != nil {
 			return err
 		}
-		o.Say("%s", at.Format("15:04:05 MST"))
+		o.Say("%s%s", at.Format("15:04:05 MST"), drifted(drift))
 		return d.run.SetAll(ctx, map[string]string{factShared: at.UTC().Format(time.RFC3339Nano), factDrift: string(text)})
 	}}
 }

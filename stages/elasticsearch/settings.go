@@ -99,6 +99,7 @@ type Witness struct {
 // Waiting holds the deadlines and the pace.
 type Waiting struct {
 	Poll           time.Duration `env:"POLL_INTERVAL, default=3s" help:"pause between two reads of something awaited"`
+	RetryFor       time.Duration `env:"RETRY_FOR, default=30s" help:"how long a change that was answered with a 5xx is read back and tried again"`
 	VerifyTimeout  time.Duration `env:"VERIFY_TIMEOUT, default=5m" help:"how long a postcondition is awaited"`
 	RouteTimeout   time.Duration `env:"ROUTE_TIMEOUT, default=3m" help:"how long the routers may take to follow a change of routes"`
 	StartTimeout   time.Duration `env:"START_TIMEOUT, default=10m" help:"how long an app may take to start"`

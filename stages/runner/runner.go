@@ -47,6 +47,9 @@ type Options struct {
 	DryRun           bool
 	// VerifyFor and Every are the deadline and the pace of polling.
 	VerifyFor, Every time.Duration
+	// RetryFor is how long a write that was answered with an error is read back and tried
+	// again.
+	RetryFor time.Duration
 	// ReportEvery is the pace of progress lines. Default 15 s.
 	ReportEvery time.Duration
 	// Situation reads where live traffic is.
@@ -164,7 +167,7 @@ func (r *Runner) acquire(ctx context.Context, result *Result) error {
 	return r.inTurn(ctx, result, ListCheck, []Task{{
 		Name: "acquire the lease", Effect: Changes,
 		Do: func(ctx context.Context, o *Observation) error {
-			if err := r.Lease.Acquire(ctx); err != nil {
+			if err := r.patience().again(ctx, isUnavailable, r.Lease.Acquire); err != nil {
 				return err
 			}
 			r.held = true

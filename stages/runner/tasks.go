@@ -57,7 +57,12 @@ func (r *Runner) task(ctx context.Context, result *Result, list List, t Task, wa
 	done := TaskResult{List: list, Name: t.Name, ByHand: t.ByHand, Effect: t.Effect, Started: time.Now().UTC(), Verdict: Done}
 	o := &Observation{}
 	stop := r.report(Event{Kind: TaskProgress, Result: result, List: list, Task: t.Name}, o)
-	err := because(ctx, r.poll(ctx, t, wait, o))
+	withWaits := httpclient.WithWaits(ctx, func(w httpclient.Wait) {
+		if o.waits(w.Until) {
+			r.Observer.Observe(Event{Kind: TaskProgress, Result: result, List: list, Task: t.Name, Elapsed: time.Since(done.Started), Said: w.String()})
+		}
+	})
+	err := because(ctx, r.poll(withWaits, t, wait, o))
 	stop()
 	done.Duration = time.Since(done.Started)
 	done.Said, done.Detail, done.Facts = o.measured()
@@ -108,14 +113,10 @@ func (r *Runner) poll(ctx context.Context, t Task, wait time.Duration, o *Observ
 			return fmt.Errorf("%w (polled for %s)", err, waited.Round(time.Second))
 		}
 		o.retrying(err)
-		var lost <-chan struct{}
-		if r.held {
-			lost = r.Lease.Lost()
-		}
 		select {
 		case <-ctx.Done():
 			return errors.Join(err, ctx.Err())
-		case <-lost:
+		case <-r.lost():
 			return Refuse("the lease was lost while waiting: %w", err)
 		case <-time.After(r.Every):
 		}
