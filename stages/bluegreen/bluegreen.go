@@ -45,9 +45,6 @@ type Side struct {
 	// App, where set, is the app that must answer there, whatever else is mapped: each
 	// request names its first instance.
 	App func(context.Context) (string, error)
-	// Quick asks a catch-up to be quick: it leaves out all that an earlier one did, and
-	// another that is not quick follows.
-	Quick bool
 }
 
 // Follower is what must follow the traffic from one app to the other, such as

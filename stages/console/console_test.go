@@ -113,3 +113,25 @@ func TestWhatIsLongIsCut(t *testing.T) {
 		}
 	}
 }
+
+// A line says what is true now: a rate only while something is done, else for how long
+// nothing was, and why.
+func TestProgress(t *testing.T) {
+	for want, p := range map[string]runner.Progress{
+		"catching up":                                   {What: "catching up"},
+		"5 documents, 2/s":                              {What: "documents", Done: 5, Rate: 2},
+		"5 of 10 documents, 2/s, 3s left":               {What: "documents", Done: 5, Total: 10, Rate: 2},
+		"5 of 10 documents, 2/s, 3s left, 1 retry":      {What: "documents", Done: 5, Total: 10, Rate: 2, Quiet: time.Second, Trouble: "503", Note: "1 retry"},
+		"5 of 10 documents, none for 8s":                {What: "documents", Done: 5, Total: 10, Rate: 0.4, Quiet: 8 * time.Second},
+		"5 of 10 documents, no answer for 8s: put; 503": {What: "documents", Done: 5, Total: 10, Rate: 0.4, Quiet: 8 * time.Second, Trouble: "put\n503"},
+		"catching up, no answer for 8s: 503":            {What: "catching up", Quiet: 8 * time.Second, Trouble: "503"},
+		"10 of 10 documents":                            {What: "documents", Done: 10, Total: 10, Quiet: 8 * time.Second},
+	} {
+		var out strings.Builder
+		log := &console.Log{To: &out}
+		log.Observe(runner.Event{Kind: runner.TaskProgress, Task: "put", Elapsed: time.Minute, Progress: &p})
+		if _, got, _ := strings.Cut(out.String(), "put: "); got != want+" (1m0s)\n" {
+			t.Errorf("%+v is %q, want %q", p, out.String(), want)
+		}
+	}
+}

@@ -75,7 +75,7 @@ func (b *buildIndices) Plan(ctx context.Context) ([]runner.Task, error) {
 		tasks = append(tasks, runner.Task{
 			Name: "catch up with what changed meanwhile", Effect: runner.Changes,
 			Do: func(ctx context.Context, o *runner.Observation) error {
-				return b.documents.catchUpGreen(ctx, o, b.filler.targets(), false)
+				return b.documents.catchUpGreen(ctx, o, b.filler.targets())
 			},
 		})
 	}

@@ -126,6 +126,7 @@ func (c *counts) compare(ctx context.Context, o *runner.Observation, target *sea
 			one = fmt.Errorf("%w, %d let pass", one, n.passed)
 		}
 		if known == nil {
+			o.Progress(runner.Progress{What: fmt.Sprintf("the counts of %s differ: looking for the documents", n.count.Alias)})
 			found, derr := c.found(ctx, target, n.target, caughtUp, mostNamed)
 			if err = errors.Join(err, derr); !found.Empty() {
 				one = wrong{fmt.Errorf("%w; %s", one, named(found))}

@@ -194,3 +194,16 @@ func TestWrongDocumentsReopenTheFilling(t *testing.T) {
 		})
 	}
 }
+
+// Green is known by its indices, also where one had to have another name.
+func TestWhoseStatusItIs(t *testing.T) {
+	w := newWorld(t)
+	dated := w.indices.Dated(w.run.Started())[services].Name.String()
+	for index, want := range map[string]string{
+		dated: upgrade.RoleGreen, dated + "-2": upgrade.RoleGreen, "g-cloud-12-2001-01-01": upgrade.RoleBlue, dated + "0": upgrade.RoleBlue,
+	} {
+		if got := w.documents.answers.who([]byte(`{"es_status":{"` + index + `":{}}}`)); got != want {
+			t.Errorf("%s is %s's, not %s's", index, got, want)
+		}
+	}
+}

@@ -47,6 +47,7 @@ func described(i searchapi.IndexStatus) string {
 // filler creates green's indices and fills them.
 type filler struct {
 	*apis
+	pair    *upgrade.Pair
 	indices indexer.Indices
 	pace    *pacer
 	// maxFailed is how many documents may fail; stage is STAGE, for commands to type.
@@ -107,6 +108,9 @@ func (f *filler) there(status searchapi.Status, t indexer.Target) bool {
 
 // namesFree refuses an index of others under a name that has to be an alias.
 func (f *filler) namesFree(ctx context.Context, o *runner.Observation) error {
+	if _, err := f.pair.NeedGreen(ctx); err != nil {
+		return err
+	}
 	status, err := f.green().Status(ctx)
 	if err != nil {
 		return err

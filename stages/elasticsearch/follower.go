@@ -45,7 +45,7 @@ func (d *documents) CatchUp(name string, to bluegreen.Side) runner.Task {
 	task := runner.Task{Name: name, Effect: runner.Changes}
 	if !to.Blue {
 		task.Do = func(ctx context.Context, o *runner.Observation) error {
-			return d.catchUpGreen(ctx, o, d.indices.Live(), to.Quick)
+			return d.catchUpGreen(ctx, o, d.indices.Live())
 		}
 		return task
 	}
@@ -60,14 +60,13 @@ func (d *documents) CatchUp(name string, to bluegreen.Side) runner.Task {
 	return task
 }
 
-// catchUpGreen brings green up to date, and records how far it came. Where it is quick,
-// another that is not must follow.
-func (d *documents) catchUpGreen(ctx context.Context, o *runner.Observation, targets []indexer.Target, quick bool) error {
+// catchUpGreen brings green up to date, and records how far it came.
+func (d *documents) catchUpGreen(ctx context.Context, o *runner.Observation, targets []indexer.Target) error {
 	since := d.run.Time(factCursor)
 	if since.IsZero() {
 		since = d.run.Time(factBegan)
 	}
-	options := indexer.CatchUpOptions{Targets: targets, Since: since, Quick: quick}
+	options := indexer.CatchUpOptions{Targets: targets, Since: since}
 	if d.run.Fact(factKnown) != "" {
 		if err := d.run.Decode(factKnown, &options.Handled); err != nil {
 			return err

@@ -242,7 +242,7 @@ func (s *Site) prerequisites() *prerequisites {
 }
 
 func (s *Site) filler() *filler {
-	return &filler{apis: s.apis, indices: s.indices, pace: s.pacer, maxFailed: s.Settings.MaxFailed, stage: s.Settings.Stage}
+	return &filler{apis: s.apis, pair: s.live.Pair, indices: s.indices, pace: s.pacer, maxFailed: s.Settings.MaxFailed, stage: s.Settings.Stage}
 }
 
 func (s *Site) rewriter() *rewriter {

@@ -75,8 +75,13 @@ func (o *Observation) measured() (said, detail string, facts []Fact) {
 	return o.said, o.detail, slices.Clone(o.facts)
 }
 
-// retrying notes why a task is tried again; reset forgets what was measured before.
-func (o *Observation) retrying(err error) { o.mu.Lock(); defer o.mu.Unlock(); o.notYet = err.Error() }
+// retrying notes why a task is tried again, and that nothing is being done until then;
+// reset forgets what was measured before.
+func (o *Observation) retrying(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.notYet, o.pace = err.Error(), pace{}
+}
 
 func (o *Observation) reset() {
 	o.mu.Lock()

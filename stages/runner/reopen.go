@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-
-	"github.com/digitalmarketplace/cutover/stages/httpclient"
 )
 
 // Reopen is what a check or a proof returns where it shows that the work of an earlier
@@ -80,7 +78,7 @@ func (r *Runner) reopen(ctx context.Context, step Step, result *Result, err erro
 			return nil
 		}})
 	}
-	if failed := r.inTurn(r.permitted(httpclient.WithoutPermit(ctx)), result, ListAbort, tasks); failed != nil {
+	if failed := r.inTurn(r.permitted(ctx), result, ListAbort, tasks); failed != nil {
 		return errors.Join(err, failed)
 	}
 	// What could not be determined besides is a consequence.

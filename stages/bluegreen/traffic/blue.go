@@ -54,7 +54,7 @@ func (t *Traffic) UnmapBlue(ctx context.Context) ([]runner.Task, error) {
 // level is the task that brings green up to date at once after blue was unmapped, and
 // measures how long green served alone without being so.
 func (t *Traffic) level() []runner.Task {
-	tasks := t.catchUp("catch up green at once after blue was unmapped", bluegreen.Side{Quick: true}, false)
+	tasks := t.catchUp("catch up green at once after blue was unmapped", bluegreen.Side{}, false)
 	for i, task := range tasks {
 		tasks[i].Do = func(ctx context.Context, o *runner.Observation) error {
 			if err := task.Do(ctx, o); err != nil || t.unmapped.IsZero() {

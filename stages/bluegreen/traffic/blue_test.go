@@ -60,7 +60,7 @@ func TestUnmapBlue(t *testing.T) {
 	}
 	w.planned()(w.UnmapBlue(w.ctx))
 	w.serve(metrics, "green")
-	w.follower.called("catch up green", "catch up green quickly", "catch up green")
+	w.follower.called("catch up green", "catch up green", "catch up green")
 	if diff := cmp.Diff([]string{"during", "during", "after"}, w.entered); diff != "" {
 		t.Errorf("the phases: %s", diff)
 	}

@@ -55,11 +55,7 @@ func (f *follower) Who(*http.Response, []byte) string { return "" }
 // whom it names there.
 func (f *follower) note(ctx context.Context, what string, side bluegreen.Side) error {
 	if !side.Blue {
-		what += "green"
-		if side.Quick {
-			what += " quickly"
-		}
-		f.calls = append(f.calls, what)
+		f.calls = append(f.calls, what+"green")
 		return nil
 	}
 	what += "blue at " + side.Route

@@ -14,7 +14,7 @@ import (
 )
 
 // maxReads is the maximum number of concurrent reads of single objects.
-const maxReads = 4
+const maxReads = 8
 
 // CatchUp brings the targets up to date with what changed since a time.
 //
@@ -114,38 +114,42 @@ func (c *catching) pass(since time.Time) (latest time.Time, found bool, err erro
 		return latest, false, c.pool.cause(err)
 	}
 	c.report.Passes++
-	read := c.source.Date()
-	var subjects []subject
-	handled := Handled{}
+	unsettled := c.source.Date().Add(-settle)
+	var changes []change
+	// recent counts the changes of an object of which an older version may be on its way.
+	recent := map[object]int{}
 	for _, e := range slices.Backward(events) {
 		s, ok := subjectOf(e)
-		switch {
-		case !ok:
+		if !ok {
 			c.handled.add(e.ID, true)
-		case !c.isHandled(e.ID):
-			subjects = append(subjects, s)
-			handled.add(e.ID, !e.CreatedAt.After(read.Add(-settle)))
+			continue
+		}
+		if s.supplier == 0 && e.CreatedAt.After(unsettled) {
+			recent[s.object]++
+		}
+		if !c.isHandled(e.ID) {
+			changes = append(changes, change{e.ID, s})
 		}
 	}
 	if len(events) > 0 {
 		latest = events[len(events)-1].CreatedAt
 	}
-	if len(subjects) == 0 {
+	if len(changes) == 0 {
 		c.report.Handled = c.handledSince(events, latest.Add(-Overlap))
 		return latest, false, c.pool.err()
 	}
-	if err := c.handle(subjects); err != nil {
-		return latest, false, err
-	}
-	for id, settled := range handled.settled {
-		c.handled.add(id, settled)
-	}
-	return latest, true, nil
+	return latest, true, c.handle(changes, recent)
+}
+
+// change is an event that is to be handled.
+type change struct {
+	id      int
+	subject subject
 }
 
 // isHandled reports whether an event is not to be handled any more.
 func (c *catching) isHandled(id int) bool {
-	return c.handled.has(id) || c.o.Handled.has(id) && (c.o.Quick || c.o.Handled.settled[id])
+	return c.handled.has(id) || c.o.Handled.settled[id]
 }
 
 // handledSince are those of the events since a time, which all were handled.
@@ -163,17 +167,39 @@ func (c *catching) handledSince(events []dataapi.Event, since time.Time) (all Ha
 }
 
 // handle syncs the objects that events are about.
-func (c *catching) handle(subjects []subject) error {
+func (c *catching) handle(changes []change, recent map[object]int) error {
+	var subjects []subject
+	for _, one := range changes {
+		subjects = append(subjects, one.subject)
+	}
 	var all []object
+	var of map[subject][]object
 	err := c.o.retry(c.pool.run, func() (err error) {
-		all, err = objects(c.pool.run, c.source, c.o.Targets, subjects)
+		all, of, err = objects(c.pool.run, c.source, c.o.Targets, subjects)
 		return err
 	}, nil)
 	if err != nil {
 		return c.pool.cause(err)
 	}
-	c.report.Events += len(subjects)
-	return c.syncAll(all, c.sync)
+	c.report.Events += len(changes)
+	if err := c.syncAll(all, c.sync); err != nil {
+		return err
+	}
+	for _, one := range changes {
+		c.handled.add(one.id, c.isSettled(one.subject, of[one.subject], recent))
+	}
+	return nil
+}
+
+// isSettled reports whether no older version of an event's objects may be written any
+// more. A change of a supplier's name is written by nobody else. The first catch-up
+// follows a fill, which may have read any of the objects before.
+func (c *catching) isSettled(s subject, all []object, recent map[object]int) bool {
+	allowed := 1
+	if s.supplier != 0 || c.o.Handled.settled == nil {
+		allowed = 0
+	}
+	return !slices.ContainsFunc(all, func(o object) bool { return recent[o] > allowed })
 }
 
 // finish completes the report.

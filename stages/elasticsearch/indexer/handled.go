@@ -10,9 +10,8 @@ import (
 	"time"
 )
 
-// settle is for how long after a change an older version of an object may still reach the
-// index: a worker may do a write that long after it was sent. An event is settled if its
-// object was read at least that long after it.
+// settle is for how long after a change the application, or a fill, may still write what
+// the object was then: a worker may do a write that long after it was sent.
 const settle = time.Minute
 
 // maxSpans limits the text of each of the two lists of Handled. Of more spans than that
@@ -23,6 +22,10 @@ const maxSpans = 100
 // catch-up reads again (see Overlap). The zero value is none. Encoded it is small enough
 // for an annotation: ids follow one another but for a few that are not visible yet, or
 // never will be.
+//
+// An event is settled if its object has what the event is about for good. It is not if an
+// older version of the object may have been written after it, because the object was
+// changed twice within a minute. Then the next catch-up handles it again.
 type Handled struct {
 	// settled has the handled events, and whether each is settled.
 	settled map[int]bool

@@ -15,13 +15,13 @@ import (
 )
 
 // again runs a catch-up after another one, which recorded what it handled.
-func again(t *testing.T, a *eventsAPI, before indexer.CatchUpReport, quick bool) (indexer.CatchUpReport, error) {
+func again(t *testing.T, a *eventsAPI, before indexer.CatchUpReport) (indexer.CatchUpReport, error) {
 	t.Helper()
 	text, err := json.Marshal(before.Handled)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := indexer.CatchUpOptions{Targets: indexer.Defaults("preview").Live()[:1], Since: before.Cursor.Add(-indexer.Overlap), Quick: quick}
+	o := indexer.CatchUpOptions{Targets: indexer.Defaults("preview").Live()[:1], Since: before.Cursor.Add(-indexer.Overlap)}
 	if err := json.Unmarshal(text, &o.Handled); err != nil {
 		t.Fatal(err)
 	}
@@ -32,69 +32,97 @@ func again(t *testing.T, a *eventsAPI, before indexer.CatchUpReport, quick bool)
 }
 
 // What an earlier catch-up handled is not handled again, but for events that were not
-// visible then, and for changes of which an older version may have come late.
-func TestWhatACatchUpHandlesAgain(t *testing.T) {
-	for name, c := range map[string]struct {
-		// age is how long before the first catch-up the service was edited.
-		age   time.Duration
-		quick bool
-		late  bool
-		want  int
-	}{
-		"long ago":                       {2 * time.Minute, false, false, 0},
-		"a moment ago":                   {30 * time.Second, false, false, 1},
-		"a moment ago, quickly":          {30 * time.Second, true, false, 0},
-		"long ago, and an event is late": {2 * time.Minute, false, true, 1},
-		"an event is late, quickly":      {2 * time.Minute, true, true, 1},
-		"a moment ago, and one is late":  {30 * time.Second, false, true, 2},
-		"too long ago for the next one":  {indexer.Overlap + 2*time.Minute, false, false, 0},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				now := time.Now()
-				events := []string{
-					event(40, "update_service", now.Add(-c.age), `{"serviceId":"1"}`),
-					event(42, "framework_update", now.Add(-c.age), `{}`),
-				}
-				a := &eventsAPI{date: now, events: func(int) []string { return events }}
-				first, err := catchUpWith(t, a)
-				if err != nil || first.Events != 1 {
-					t.Fatalf("%+v, %v", first, err)
-				}
-				if c.late {
-					events = append(events, event(41, "update_service", now.Add(-c.age-time.Second), `{"serviceId":"2"}`))
-				}
-				time.Sleep(10 * time.Minute)
-				a.date = time.Now()
-				second, err := again(t, a, first, c.quick)
-				if err != nil || second.Events != c.want {
-					t.Errorf("%d events were handled, want %d: %v", second.Events, c.want, err)
-				}
-				third, err := again(t, a, second, false)
-				if err != nil || third.Events != 0 && !c.quick {
-					t.Errorf("the third handled %d events: %v", third.Events, err)
-				}
-			})
-		})
-	}
-}
-
-// The catch-up after a quick one handles again what that left out.
-func TestWhatAQuickCatchUpLeavesOutIsNotForgotten(t *testing.T) {
+// visible then.
+func TestWhatWasHandledIsNotHandledAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()
-		a := &eventsAPI{date: now, events: func(int) []string {
-			return []string{event(1, "update_service", now, `{"serviceId":"1"}`)}
-		}}
+		events := []string{
+			event(40, "update_service", now.Add(-2*time.Minute), `{"serviceId":"1"}`),
+			event(42, "framework_update", now.Add(-time.Minute), `{}`),
+			event(43, "supplier_update", now.Add(-time.Minute), `{"supplierId":7}`),
+		}
+		a := &eventsAPI{date: now, events: func(int) []string { return events }}
 		report, err := catchUpWith(t, a)
-		for i, want := range []int{0, 0, 1, 0} {
-			time.Sleep(time.Minute)
-			a.date = time.Now()
-			if report, err = again(t, a, report, i < 2); err != nil || report.Events != want {
+		if err != nil || report.Events != 2 {
+			t.Fatalf("%+v, %v", report, err)
+		}
+		for i, late := range []string{
+			"",
+			event(41, "update_service", now.Add(-90*time.Second), `{"serviceId":"2"}`),
+			"",
+			event(44, "supplier_update", now, `{"supplierId":7}`),
+			event(39, "update_service", now.Add(-indexer.Overlap-time.Second), `{"serviceId":"2"}`), // later than any is
+			event(38, "update_service", now.Add(-indexer.Overlap), `{"serviceId":"2"}`),
+		} {
+			want := 0
+			if late != "" {
+				events = append(events, late)
+				want = 1
+			}
+			if i == 4 {
+				want = 0
+			}
+			if report, err = again(t, a, report); err != nil || report.Events != want {
 				t.Errorf("catch-up %d handled %d events, want %d: %v", i, report.Events, want, err)
 			}
 		}
 	})
+}
+
+// An object is handled again where the application, or a fill, may have written an older
+// version of it since: until a minute after the change before the last.
+func TestWhatMayBeOverwrittenIsHandledAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		// filled is whether a fill was the last to write before.
+		filled bool
+		// first and then are the ages and kinds of the changes.
+		first, then   time.Duration
+		kind, subject string
+		want          int
+	}{
+		"after a fill":                                   {true, 30 * time.Second, 0, "framework_update", `{}`, 1},
+		"long after a fill":                              {true, 70 * time.Second, 0, "framework_update", `{}`, 0},
+		"changed once":                                   {false, 30 * time.Second, 0, "framework_update", `{}`, 0},
+		"changed twice in a minute":                      {false, 30 * time.Second, 10 * time.Second, "update_service", `{"serviceId":"1"}`, 2},
+		"changed twice, in more than a minute":           {false, 70 * time.Second, 10 * time.Second, "update_service", `{"serviceId":"1"}`, 0},
+		"two are changed":                                {false, 30 * time.Second, 10 * time.Second, "update_service", `{"serviceId":"2"}`, 0},
+		"its supplier has another name":                  {false, 30 * time.Second, 10 * time.Second, "supplier_update", `{"supplierId":7}`, 1},
+		"its supplier has another name, since long":      {false, 70 * time.Second, 10 * time.Second, "supplier_update", `{"supplierId":7}`, 0},
+		"its supplier has another name, and had it then": {false, 30 * time.Second, 40 * time.Second, "supplier_update", `{"supplierId":7}`, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				now := time.Now()
+				a := &eventsAPI{date: now}
+				a.events = func(int) []string {
+					return []string{event(1, "update_service", now.Add(-4*time.Minute), `{"serviceId":"1"}`)}
+				}
+				report, err := catchUpWith(t, a)
+				if c.filled {
+					report = indexer.CatchUpReport{Cursor: now}
+				}
+				a.events = func(int) []string {
+					return []string{
+						event(2, "update_service", now.Add(-c.first), `{"serviceId":"1"}`),
+						event(3, c.kind, now.Add(-c.then), c.subject),
+					}
+				}
+				if err == nil {
+					report, err = again(t, a, report)
+				}
+				for _, want := range []int{c.want, 0} {
+					time.Sleep(2 * time.Minute)
+					a.date = time.Now()
+					if err == nil {
+						report, err = again(t, a, report)
+					}
+					if err != nil || report.Events != want {
+						t.Errorf("%d events were handled again, want %d: %v", report.Events, want, err)
+					}
+				}
+			})
+		})
+	}
 }
 
 func TestCatchUpBeginsWithTheNewest(t *testing.T) {
@@ -105,7 +133,7 @@ func TestCatchUpBeginsWithTheNewest(t *testing.T) {
 			want = append(want, fmt.Sprintf("/services/%d", 8-id), fmt.Sprintf("/services/%d", 8-id))
 		}
 		a := &eventsAPI{date: time.Now(), events: func(int) []string { return events }}
-		if _, err := again(t, a, indexer.CatchUpReport{Cursor: time.Now()}, false); err != nil {
+		if _, err := again(t, a, indexer.CatchUpReport{Cursor: time.Now()}); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, a.requests); diff != "" {
@@ -122,7 +150,7 @@ func TestWhatWasHandledFitsIntoAnAnnotation(t *testing.T) {
 		var events []string
 		for i := range 2000 {
 			at := now.Add(time.Duration(i-2000) * 100 * time.Millisecond)
-			events = append(events, event(999_000_000+2*i, "update_service", at, `{"serviceId":"1"}`))
+			events = append(events, event(999_000_000+2*i, "update_service", at, fmt.Sprintf(`{"serviceId":"%d"}`, i)))
 		}
 		a := &eventsAPI{date: now, events: func(int) []string { return events }}
 		report, err := catchUpWith(t, a)
@@ -133,7 +161,7 @@ func TestWhatWasHandledFitsIntoAnAnnotation(t *testing.T) {
 		if err != nil || len(text) > 4500 || !strings.Contains(string(text), "999003998-999003998") {
 			t.Errorf("%d bytes, %v: %s", len(text), err, text)
 		}
-		if report, err = again(t, a, report, true); err != nil || report.Events != 1800 {
+		if report, err = again(t, a, report); err != nil || report.Events != 1900 {
 			t.Errorf("%d of 2,000 events were handled again: %v", report.Events, err)
 		}
 	})

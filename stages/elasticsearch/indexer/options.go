@@ -169,11 +169,8 @@ type CatchUpOptions struct {
 	// Since is the time of the first event to handle, less an overlap (see Overlap).
 	Since time.Time
 	// Handled are the events that an earlier catch-up of the same targets reports as
-	// handled: they are not handled again. But those are that are not settled, so that an
-	// older version which reached the index late does not stay, unless Quick is set: then
-	// a catch-up without it must follow.
+	// handled: those that are settled are not handled again.
 	Handled Handled
-	Quick   bool
 	// MaxPasses and For limit the catch-up. Defaults 50 passes and 15 minutes.
 	MaxPasses int
 	For       time.Duration
