@@ -94,26 +94,6 @@ func TestMessagesOutsideOfTasksAreLinesOfTheSameFormat(t *testing.T) {
 	}
 }
 
-// Nobody reads a megabyte at 3 a.m.
-func TestWhatIsLongIsCut(t *testing.T) {
-	var out bytes.Buffer
-	r := failed()
-	long := strings.Repeat("no such thing, ", 70_000)
-	r.Tasks = []runner.TaskResult{{List: runner.ListApply, Name: "map it", Verdict: runner.Failure, Error: long, Detail: strings.Repeat(long+"\n", 5) + strings.Repeat("a document\n", 995)}}
-	r.Card.Failed, r.Card.NotChanged = long, slices.Repeat([]string{"map a route"}, 300)
-	log := &console.Log{To: &out}
-	log.Observe(runner.Event{Kind: runner.TaskDone, Result: r})
-	log.Observe(runner.Event{Kind: runner.StageDone, Result: r})
-	if lines := strings.Count(out.String(), "\n"); out.Len() > 30_000 || lines > 115 {
-		t.Errorf("%d lines of %d bytes", lines, out.Len())
-	}
-	for _, text := range []string{"characters left out", "and 900 lines more, in the report", "map a route; and 290 more"} {
-		if !strings.Contains(out.String(), text) {
-			t.Errorf("%q is not said", text)
-		}
-	}
-}
-
 // A line says what is true now: a rate only while something is done, else for how long
 // nothing was, and why.
 func TestProgress(t *testing.T) {
@@ -132,6 +112,26 @@ func TestProgress(t *testing.T) {
 		log.Observe(runner.Event{Kind: runner.TaskProgress, Task: "put", Elapsed: time.Minute, Progress: &p})
 		if _, got, _ := strings.Cut(out.String(), "put: "); got != want+" (1m0s)\n" {
 			t.Errorf("%+v is %q, want %q", p, out.String(), want)
+		}
+	}
+}
+
+// Nobody reads a megabyte at 3 a.m.
+func TestWhatIsLongIsCut(t *testing.T) {
+	var out bytes.Buffer
+	r := failed()
+	long := strings.Repeat("no such thing, ", 70_000)
+	r.Tasks = []runner.TaskResult{{List: runner.ListApply, Name: "map it", Verdict: runner.Failure, Error: long, Detail: strings.Repeat(long+"\n", 5) + strings.Repeat("a document\n", 995)}}
+	r.Card.Failed, r.Card.NotChanged = long, slices.Repeat([]string{"map a route"}, 300)
+	log := &console.Log{To: &out}
+	log.Observe(runner.Event{Kind: runner.TaskDone, Result: r})
+	log.Observe(runner.Event{Kind: runner.StageDone, Result: r})
+	if lines := strings.Count(out.String(), "\n"); out.Len() > 30_000 || lines > 115 {
+		t.Errorf("%d lines of %d bytes", lines, out.Len())
+	}
+	for _, text := range []string{"characters left out", "and 900 lines more, in the report", "map a route; and 290 more"} {
+		if !strings.Contains(out.String(), text) {
+			t.Errorf("%q is not said", text)
 		}
 	}
 }

@@ -227,7 +227,7 @@ func (s *Site) witness() *witness.Witness {
 
 func (s *Site) prerequisites() *prerequisites {
 	p := &prerequisites{
-		platform: s.platform, run: s.run, names: s.names, renamer: s.renamer, creation: s.creation, counts: s.counts, mappings: s.mappings,
+		platform: s.platform, run: s.run, names: s.names, renamer: s.renamer, creation: s.creation, counts: s.counts, mappings: s.mappings, prober: s.prober,
 		release:    newestRelease{s.Settings.Repository, s.Settings.MainBranch},
 		otherImage: s.Settings.Release != "" || s.Settings.Image != "",
 	}

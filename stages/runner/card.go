@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ func (r *Runner) card(ctx context.Context, result *Result, step Step, err error)
 		defer cancel()
 		if s, serr := r.Situation(reading); serr == nil {
 			c.Traffic, c.Rollback = strings.TrimSpace(s.Traffic+": "+s.Detail), s.Back
+			c.ByHand = cmp.Or(c.ByHand, s.Next)
 		}
 	}
 	c.Onward = "no: later stages refuse until this one is complete"

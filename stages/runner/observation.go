@@ -22,6 +22,10 @@ type Observation struct {
 	pace         pace
 	// notYet is why the task did not hold when it was tried before.
 	notYet string
+	// waited is the sum of the pauses that servers asked for, or that were long; until is
+	// the end of the last one.
+	waited time.Duration
+	until  time.Time
 }
 
 // Say sets the measured fact in one phrase, for the log line and the JUnit message:
@@ -72,7 +76,28 @@ func (o *Observation) Facts() []Fact { _, _, facts := o.measured(); return facts
 func (o *Observation) measured() (said, detail string, facts []Fact) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.said, o.detail, slices.Clone(o.facts)
+	facts = slices.Clone(o.facts)
+	if o.waited > 0 {
+		facts = append(facts, Fact{"seconds waited for others", int(o.waited.Seconds())})
+	}
+	return o.said, o.detail, facts
+}
+
+// waits adds a pause to what was waited. It is news unless it ends about when another one
+// does that was reported: many requests are told to wait at once.
+func (o *Observation) waits(until time.Time) (news bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	from := time.Now()
+	if o.until.After(from) {
+		from = o.until
+	}
+	news = until.Sub(from) > time.Second
+	if until.After(from) {
+		o.waited += until.Sub(from)
+		o.until = until
+	}
+	return news
 }
 
 // retrying notes why a task is tried again, and that nothing is being done until then;

@@ -57,7 +57,12 @@ func (r *Runner) task(ctx context.Context, result *Result, list List, t Task, wa
 	done := TaskResult{List: list, Name: t.Name, ByHand: t.ByHand, Effect: t.Effect, Started: time.Now().UTC(), Verdict: Done}
 	o := &Observation{}
 	stop := r.report(Event{Kind: TaskProgress, Result: result, List: list, Task: t.Name}, o)
-	err := because(ctx, r.poll(ctx, t, wait, o))
+	withWaits := httpclient.WithWaits(ctx, func(w httpclient.Wait) {
+		if o.waits(w.Until) {
+			r.Observer.Observe(Event{Kind: TaskProgress, Result: result, List: list, Task: t.Name, Elapsed: time.Since(done.Started), Said: w.String()})
+		}
+	})
+	err := because(ctx, r.poll(withWaits, t, wait, o))
 	stop()
 	done.Duration = time.Since(done.Started)
 	done.Said, done.Detail, done.Facts = o.measured()

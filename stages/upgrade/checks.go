@@ -35,13 +35,14 @@ func (c *Checks) run() *Run { return c.Live.Pair.Run }
 
 // Common are the checks of every stage after the first: the settings are the run's,
 // blue has its image, and the live routes lead where they should at this point:
-// allowed, the wanted one first.
+// allowed, the wanted one first; and somebody answers there.
 func (c *Checks) Common(allowed ...Traffic) []runner.Task {
 	return []runner.Task{
 		c.Settings(),
 		{Name: "the live routes lead to the apps of the run", Do: func(ctx context.Context, o *runner.Observation) error {
 			return c.RoutesLeadTo(ctx, o, allowed...)
 		}},
+		c.SomebodyAnswers(),
 		c.sameImage(),
 	}
 }

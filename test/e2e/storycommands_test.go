@@ -79,8 +79,8 @@ func (s *story) platform(args []string) {
 	s.need(args, 2, 3)
 	args = s.byGUID(args)
 	path := args[1]
-	if args[0] == "DELETE" {
-		s.world.cf(args[0], path, nil, nil)
+	if args[0] == "DELETE" || strings.HasSuffix(path, "/actions/cancel") { // answers without a body
+		s.world.cf(args[0], path, s.body(args), nil)
 		return
 	}
 	var answer any

@@ -103,7 +103,7 @@ func (a *App) route(ctx context.Context, _ *cloudfoundry.App) ([]runner.Task, er
 		return nil, nil
 	}
 	return []runner.Task{{
-		Effect: runner.Creates, Name: "create route " + a.Route, ByHand: "cf create-route " + upgrade.RouteArguments(a.Route),
+		Effect: runner.Creates, Name: "create route " + a.Route, ByHand: "cf create-route " + a.platform().Routes.Arguments(a.Route),
 		Do: func(ctx context.Context, _ *runner.Observation) error {
 			_, err := a.platform().Routes.Create(ctx, a.Route, a.run().Labels(a.Role))
 			return err

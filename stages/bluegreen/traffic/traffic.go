@@ -46,14 +46,14 @@ func (t *Traffic) run() *upgrade.Run              { return t.Live.Pair.Run }
 func (t *Traffic) mapRoute(name, app string, route upgrade.LiveRoute) runner.Task {
 	return runner.Task{
 		Name: fmt.Sprintf("map %s to %s", route.Address, name), Effect: runner.Creates,
-		ByHand: "cf map-route " + name + " " + upgrade.RouteArguments(route.Address),
+		ByHand: "cf map-route " + name + " " + t.platform().Routes.Arguments(route.Address),
 		Do: func(ctx context.Context, _ *runner.Observation) error {
 			now, err := t.Live.Route(ctx, route)
 			if err != nil {
 				return err
 			}
 			t.enter(during)
-			return t.platform().Routes.Map(ctx, now.GUID, app)
+			return t.platform().Routes.MapLike(ctx, now, app)
 		},
 	}
 }
@@ -63,7 +63,7 @@ func (t *Traffic) mapRoute(name, app string, route upgrade.LiveRoute) runner.Tas
 func (t *Traffic) unmapRoute(name, app string, route upgrade.LiveRoute, allowed func(context.Context, *cloudfoundry.Route) error) runner.Task {
 	return runner.Task{
 		Name: fmt.Sprintf("unmap %s from %s", route.Address, name), Effect: runner.Deletes,
-		ByHand: "cf unmap-route " + name + " " + upgrade.RouteArguments(route.Address),
+		ByHand: "cf unmap-route " + name + " " + t.platform().Routes.Arguments(route.Address),
 		Do: func(ctx context.Context, _ *runner.Observation) error {
 			now, err := t.Live.Route(ctx, route)
 			if err != nil {
