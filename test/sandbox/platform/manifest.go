@@ -41,7 +41,18 @@ func (p *Platform) manifestOf(a *app) obj {
 			out["docker"] = docker
 		}
 	} else {
-		out["stack"] = "cflinuxfs4"
+		out["stack"] = a.stack
+		if len(a.buildpacks) > 0 {
+			out["buildpacks"] = a.buildpacks
+		}
+	}
+	if sidecars := p.sidecarsOf(a); len(sidecars) > 0 {
+		slices.SortFunc(sidecars, func(a, b *sidecar) int { return strings.Compare(a.name, b.name) })
+		var list []obj
+		for _, s := range sidecars {
+			list = append(list, s.manifest())
+		}
+		out["sidecars"] = list
 	}
 	meta := obj{}
 	if len(a.labels) > 0 {
