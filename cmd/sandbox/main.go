@@ -188,7 +188,7 @@ func (f flags) options() (sandbox.Options, error) {
 		Instances: valueOr(f.Instances, 0), Slots: f.Slots, PutTime: zeroAsNone(f.PutTime), Routers: f.Routers, Pace: pace,
 		ProvisionTime: zeroAsNone(f.ProvisionTime), RateLimit: f.RateLimit, Readers: f.Readers, LiveWriter: f.LiveWriter, FaultSet: f.Faults,
 		Certificate: f.HTTPS, Buildpack: f.Buildpack,
-		PortCFAPI:   f.PortCFAPI, PortRouter: f.PortRouter, PortDataAPI: f.PortDataAPI, PortControl: f.PortControl,
+		PortCFAPI: f.PortCFAPI, PortRouter: f.PortRouter, PortDataAPI: f.PortDataAPI, PortControl: f.PortControl,
 	}
 	if f.Like != "" {
 		if o.Like, err = sandbox.ReadLike(f.Like); err != nil {

@@ -158,7 +158,7 @@ func TestBlueHasTheImageThatTheRunRecorded(t *testing.T) {
 			w := begun(t)
 			c.reach(w)
 			checks := &upgrade.Checks{Live: w.live}
-			got := outcomeOf(w.try(named(w, checks.Common(blue), "blue has the image that the run recorded")))
+			got := outcomeOf(w.try(named(w, checks.Common(blue), "blue has the droplet that the run recorded")))
 			if diff := cmp.Diff(c.want, w.withoutID(got)); diff != "" {
 				t.Error(diff)
 			}
@@ -264,7 +264,7 @@ func TestTheChecksOnceGreenServesAlone(t *testing.T) {
 	for _, one := range checks {
 		names = append(names, one.Name)
 	}
-	want := []string{"the settings are those of the run", "the live routes lead to the apps of the run", "blue has the image that the run recorded", own.Name}
+	want := []string{"the settings are those of the run", "the live routes lead to the apps of the run", "blue has the droplet that the run recorded", own.Name}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Fatal(diff)
 	}
