@@ -122,6 +122,7 @@ func (s *story) sandbox(args []string) {
 	flags.Float64Var(&o.Pace, "pace", 0, "")
 	flags.IntVar(&o.RateLimit, "rate-limit", 0, "")
 	flags.Float64Var(&o.LiveWriter, "live-writer", 0, "")
+	flags.StringVar(&o.Buildpack, "buildpack", "", "")
 	like := flags.String("like", "", "")
 	s.ts.Check(flags.Parse(args))
 	if *like != "" {

@@ -47,9 +47,8 @@ func (p *Platform) manifestOf(a *app) obj {
 		}
 	}
 	if sidecars := p.sidecarsOf(a); len(sidecars) > 0 {
-		slices.SortFunc(sidecars, func(a, b *sidecar) int { return strings.Compare(a.name, b.name) })
 		var list []obj
-		for _, s := range sidecars {
+		for _, s := range sortedRows(sidecars) {
 			list = append(list, s.manifest())
 		}
 		out["sidecars"] = list

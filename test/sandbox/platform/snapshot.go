@@ -77,7 +77,7 @@ func (p *Platform) snapshotApp(a *app) obj {
 	slices.Sort(routes)
 	out["processes"], out["bindings"], out["routes"] = processes, bindings, routes
 	sidecars := []obj{}
-	for _, s := range p.sidecarsOf(a) {
+	for _, s := range sortedRows(p.sidecarsOf(a)) {
 		sidecars = append(sidecars, s.manifest())
 	}
 	out["lifecycle"], out["sidecars"] = a.lifecycleData(), sidecars
