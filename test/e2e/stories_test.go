@@ -62,6 +62,7 @@ func TestStories(t *testing.T) {
 			"snapshot": do((*story).snapshot), "snapshot-equals": do((*story).snapshotEquals),
 			"readers": do((*story).readers), "readers-met": do((*story).readersMet), "no-read-failed": do((*story).noReadFailed),
 			"same-as-data-api": do((*story).sameAsDataAPI), "junit": do((*story).junit), "json": do((*story).json), "gone": do((*story).gone),
+			"apply-manifest": do((*story).applyManifest), "app-shape": do((*story).appShape), "long-variable": do((*story).longVariable),
 		},
 	})
 }

@@ -117,3 +117,29 @@ func TestBlueIsKeptWhereNobodyHasItsDroplet(t *testing.T) {
 		t.Error("it is recorded")
 	}
 }
+
+// Values of variables are the same on green, and on a blue that is made again, byte for
+// byte: those that parsers of YAML take for something else, and long ones.
+func TestVariablesAreCarriedByteForByte(t *testing.T) {
+	w := copying(t, sandbox.Options{})
+	odd := map[string]*string{}
+	for name, value := range map[string]string{
+		"ON": "on", "OCTAL": "0123", "NULL": "null", "EMPTY": "", "NUMBER": "1,000", "TIME": "12:30", "SYMBOL": ":a", "LINES": "one\ntwo\n\n  three\n",
+		"TAB": "\tone\ntwo", "WINDOWS": "one\r\ntwo\r\n", "EMOJI": "🔎 é\u2028", "JSON": `{"a": ["b", 'c']}`, "LONG": strings.Repeat("0123456789 é\n", 5000),
+	} {
+		odd[name] = &value
+	}
+	w.ok(w.cf.Apps.SetEnvironment(w.ctx, w.blue().App, odd))
+	before := w.madeOf(w.blue().App).Env
+	if before["LONG"] != *odd["LONG"] {
+		t.Fatalf("blue has %.60q", before["LONG"])
+	}
+	if diff := cmp.Diff(before, w.madeOf(w.built().GUID).Env); diff != "" {
+		t.Errorf("green (-blue +green): %s", diff)
+	}
+	w.deleted()
+	w.apply(w.rebuild.Tasks(w.ctx, w.blue()))
+	if diff := cmp.Diff(before, w.madeOf(w.blue().App).Env); diff != "" {
+		t.Errorf("rebuilt (-before +after): %s", diff)
+	}
+}

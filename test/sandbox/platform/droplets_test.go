@@ -5,6 +5,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
@@ -18,7 +19,7 @@ func buildpackApp(_ *Options, content *World) {
 func TestACopyOfADropletIsWhatItsSourceIs(t *testing.T) {
 	for lifecycle, change := range map[string]func(*Options, *World){"docker": func(*Options, *World) {}, "buildpack": buildpackApp} {
 		t.Run(lifecycle, func(t *testing.T) {
-			w := start(t, change)
+			w := start(t, change, func(o *Options, _ *World) { o.JobTime = 5 * time.Minute })
 			source := w.must(200, "GET", "/v3/apps/"+w.app("search-api")+"/droplets/current", nil)
 			made := w.must(201, "POST", "/v3/apps", obj{"name": "green", "lifecycle": obj{"type": lifecycle, "data": obj{}}, "relationships": obj{"space": toOne(w.space)}})
 			green := made["guid"].(string)
