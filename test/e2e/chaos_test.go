@@ -159,6 +159,7 @@ func (c *chaos) kill(p *process) bool {
 	}
 	c.kills++
 	p.Kill()
-	c.release(id, []string{rig.Do, rig.Drop}[c.rand.IntN(2)])
+	// A read is no longer held once the killed process's connection is gone.
+	_ = c.Release(c.t.Context(), id, []string{rig.Do, rig.Drop}[c.rand.IntN(2)])
 	return true
 }
