@@ -106,7 +106,7 @@ func cut(text string, most int) string {
 // parts, and its own annotation has their number: "+3". So each write holds the whole
 // fact, and a part that an earlier, longer value left behind is never read.
 func split(key, value string) map[string]string {
-	if utf8.RuneCountInString(value) <= maxValue && !strings.HasPrefix(value, "+") {
+	if utf8.RuneCountInString(value) <= maxValue {
 		return map[string]string{key: value}
 	}
 	all, number := map[string]string{}, 0

@@ -43,7 +43,9 @@ import (
 //	same-as-data-api SERVICE            the indices of a service have the documents of the data API
 //	junit FILES                         are valid reports; json [KEY VALUE] checks stdout
 //	gone NAME                           waits until there is no such service
+//	map-routes APP NUMBER [SUFFIX]      puts an app on as many more routes
 //
+// $CUTOVER is the program, for exec.
 // After each process it is checked that it has printed no secret.
 func TestStories(t *testing.T) {
 	t.Parallel()
@@ -138,6 +140,7 @@ func (s *story) sandbox(args []string) {
 			s.ts.Setenv(name, value)
 		}
 	}
+	s.ts.Setenv("CUTOVER", programPath(s.world.book.program))
 }
 
 // env is the program's environment: every variable that it knows, with the script's value.
