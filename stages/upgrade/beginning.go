@@ -16,6 +16,8 @@ type Beginning struct {
 	// Find reads what is live; Facts are what the run records with it, made from that.
 	Find  func(context.Context) (Blue, error)
 	Facts func(Blue) map[string]string
+	// Later is how many annotations the stages after the first record, at most.
+	Later int
 
 	// unfound and nobody are what Found and Well have met.
 	unfound, nobody bool
@@ -39,7 +41,7 @@ func (b *Beginning) Found() runner.Task {
 		if now.ServiceName != "" {
 			service = ", service " + now.ServiceName
 		}
-		o.Say("%s, %s of %d MB, image %s, %s%s", now.Name, runner.Count(now.Instances, "instance", "instances"), now.MemoryMB, now.Image,
+		o.Say("%s, %s of %d MB, %s, %s%s", now.Name, runner.Count(now.Instances, "instance", "instances"), now.MemoryMB, now.From().What(),
 			runner.Count(len(now.Routes), "route", "routes"), service)
 		o.Set("instances", now.Instances)
 		return nil

@@ -2,7 +2,6 @@ package clone
 
 import (
 	"context"
-	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry/manifest"
@@ -16,8 +15,10 @@ type App struct {
 	// Name is the app's while it is made; Role is that of its label, by which it is
 	// found (upgrade.RoleGreen, upgrade.RoleBlue).
 	Name, Role string
-	// Image is the docker image that it runs.
+	// Image is the docker image that it runs; "" for an app of a buildpack.
 	Image string
+	// Copy is the droplet that it gets a copy of; nil where Image is staged.
+	Copy *cloudfoundry.Droplet
 	// Route is created with it; "" for none.
 	Route    string
 	Manifest *manifest.Manifest
@@ -80,10 +81,14 @@ func (a *App) itself(_ context.Context, app *cloudfoundry.App) ([]runner.Task, e
 	if app != nil {
 		return nil, nil
 	}
+	lifecycle := cloudfoundry.Docker
+	if a.Image == "" {
+		lifecycle = cloudfoundry.Buildpack
+	}
 	return []runner.Task{{
-		Effect: runner.Creates, Name: "create app " + a.Name, ByHand: "cf create-app " + a.Name + " --app-type docker",
+		Effect: runner.Creates, Name: "create app " + a.Name, ByHand: "cf create-app " + a.Name + " --app-type " + lifecycle,
 		Do: func(ctx context.Context, _ *runner.Observation) error {
-			_, err := a.platform().Apps.Create(ctx, a.Name, a.run().Labels(a.Role))
+			_, err := a.platform().Apps.CreateWith(ctx, a.Name, lifecycle, a.run().Labels(a.Role))
 			return err
 		},
 	}}, nil
@@ -127,33 +132,10 @@ func (a *App) manifest(ctx context.Context, app *cloudfoundry.App) ([]runner.Tas
 	}
 	return []runner.Task{{
 		Effect: runner.Changes, Name: "apply the manifest", ByHand: a.ByHand,
-		Do: func(ctx context.Context, o *runner.Observation) error {
-			err := a.platform().Apps.ApplyManifest(ctx, text)
-			if runner.ClassOf(err) == runner.Unavailable && a.applied(ctx) {
-				o.Say("done, though the answer was an error")
-				return nil
-			}
-			return err
+		Do: func(ctx context.Context, _ *runner.Observation) error {
+			return a.platform().Apps.ApplyManifest(ctx, text)
 		},
 	}}, nil
-}
-
-// applied reports whether the app became what the manifest says although the answer
-// was an error. The platform may still be at work, so it reads more than once.
-func (a *App) applied(ctx context.Context) bool {
-	for range 5 {
-		if app, err := a.find(ctx); err == nil && app != nil {
-			if has, err := a.hasManifest(ctx, app); err == nil && has {
-				return true
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return false
-		case <-time.After(a.Poll):
-		}
-	}
-	return false
 }
 
 func (a *App) hasManifest(ctx context.Context, app *cloudfoundry.App) (bool, error) {

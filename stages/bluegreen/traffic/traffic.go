@@ -34,6 +34,9 @@ type Traffic struct {
 	StartTimeout time.Duration
 	// Hold keeps a breach from being reverted: the live routes stay as they are.
 	Hold bool
+
+	// unmapped is when this process unmapped a live route last.
+	unmapped time.Time
 }
 
 func (t *Traffic) platform() *cloudfoundry.Client { return t.Live.Pair.Platform }
@@ -72,7 +75,9 @@ func (t *Traffic) unmapRoute(name, app string, route upgrade.LiveRoute, allowed 
 				}
 			}
 			t.enter(during)
-			return t.platform().Routes.Unmap(ctx, now.GUID, app)
+			err = t.platform().Routes.Unmap(ctx, now.GUID, app)
+			t.unmapped = time.Now()
+			return err
 		},
 	}
 }
