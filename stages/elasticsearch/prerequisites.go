@@ -40,7 +40,7 @@ func (p *prerequisites) checks() []runner.Task {
 		p.beginning.Fits(),
 		p.beginning.Well(),
 		p.beginning.Carried(p.names.TemporaryRoute, p.names.PrivateRoute),
-		p.beginning.IfAnswered(p.prober.Provable(p.findBlue)),
+		p.beginning.IfFound(p.beginning.IfAnswered(p.prober.Provable(p.findBlue))),
 		{Name: "the live release is the newest of its main branch", Do: p.newest},
 		{Name: "the data API answers", Do: p.mappings.listed},
 		p.beginning.IfAnswered(runner.Task{Name: "the search API answers, and accepts our token", Do: p.searchAPI}),

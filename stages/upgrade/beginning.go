@@ -19,7 +19,8 @@ type Beginning struct {
 	// Later is how many annotations the stages after the first record, at most.
 	Later int
 
-	nobody bool
+	// unfound and nobody are what Found and Well have met.
+	unfound, nobody bool
 }
 
 // Found is the check that what is live can be blue, and still is what the run began
@@ -27,7 +28,7 @@ type Beginning struct {
 func (b *Beginning) Found() runner.Task {
 	return runner.Task{Name: "the live route leads to the live app", Do: func(ctx context.Context, o *runner.Observation) error {
 		now, err := b.Find(ctx)
-		if err != nil {
+		if b.unfound = err != nil; b.unfound {
 			return err
 		}
 		if b.Run.Exists() {
@@ -51,7 +52,7 @@ func (b *Beginning) Found() runner.Task {
 // take requests. What a stage proves of green, and what a rollback goes back to, is
 // measured by it.
 func (b *Beginning) Well() runner.Task {
-	return runner.Task{Name: "every instance of the live app takes requests", Do: func(ctx context.Context, o *runner.Observation) error {
+	return b.IfFound(runner.Task{Name: "every instance of the live app takes requests", Do: func(ctx context.Context, o *runner.Observation) error {
 		now, err := b.Find(ctx)
 		if err != nil {
 			return err
@@ -59,16 +60,26 @@ func (b *Beginning) Well() runner.Task {
 		err = WellToBegin(ctx, b.Run.o.Platform, o, now.App)
 		_, b.nobody = errors.AsType[*Nobody](err)
 		return err
-	}}
+	}})
+}
+
+// IfFound is a check of the live app. It looks at nothing where Found has found none:
+// that is said once.
+func (b *Beginning) IfFound(check runner.Task) runner.Task {
+	return unless(&b.unfound, "not looked at: the live app is not found", check)
 }
 
 // IfAnswered is a check that asks the live app. It asks nobody where Well has found
 // that nobody answers: a router's word for that would only hide the cause.
 func (b *Beginning) IfAnswered(check runner.Task) runner.Task {
+	return unless(&b.nobody, "not asked: nobody answers", check)
+}
+
+func unless(not *bool, why string, check runner.Task) runner.Task {
 	do := check.Do
 	check.Do = func(ctx context.Context, o *runner.Observation) error {
-		if b.nobody {
-			o.Say("not asked: nobody answers")
+		if *not {
+			o.Say("%s", why)
 			return nil
 		}
 		return do(ctx, o)

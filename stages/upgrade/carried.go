@@ -16,7 +16,7 @@ import (
 // are refused by name, with what a person does with them. reserved are the addresses
 // that lead to one app alone during the run, "" for none.
 func (b *Beginning) Carried(reserved ...string) runner.Task {
-	return runner.Task{Name: "every route of the live app can be carried", Do: func(ctx context.Context, o *runner.Observation) error {
+	return b.IfFound(runner.Task{Name: "every route of the live app can be carried", Do: func(ctx context.Context, o *runner.Observation) error {
 		blue, err := b.Find(ctx)
 		if err != nil {
 			return err
@@ -41,7 +41,7 @@ func (b *Beginning) Carried(reserved ...string) runner.Task {
 		}
 		o.Say("%s in %s", runner.Count(len(routes), "route", "routes"), runner.Count(len(c.domains), "domain", "domains"))
 		return nil
-	}}
+	}})
 }
 
 // carrier looks at the routes of blue.
