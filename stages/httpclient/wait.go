@@ -38,8 +38,11 @@ func WithWaits(ctx context.Context, told func(Wait)) context.Context {
 	return context.WithValue(ctx, waitsKey{}, told)
 }
 
-func report(ctx context.Context, w Wait) {
-	if told, is := ctx.Value(waitsKey{}).(func(Wait)); is {
+// report tells who wants to know, and reports whether there is anybody.
+func report(ctx context.Context, w Wait) bool {
+	told, is := ctx.Value(waitsKey{}).(func(Wait))
+	if is {
 		told(w)
 	}
+	return is
 }

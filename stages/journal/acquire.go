@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
+	"github.com/digitalmarketplace/cutover/stages/httpclient"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
@@ -66,7 +67,9 @@ func (l *Lease) create(ctx context.Context, who Holder) error {
 	if err != nil {
 		return err
 	}
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	background, stop := context.WithCancel(httpclient.WithWaits(context.WithoutCancel(ctx), func(w httpclient.Wait) {
+		l.log.Warn("the heartbeat of the lease waits", "why", w.String())
+	}))
 	t := &tenure{
 		guid: made.GUID, confirmed: sent, stop: stop,
 		lost: make(chan struct{}), done: make(chan struct{}), turn: make(chan struct{}, 1),

@@ -2,8 +2,11 @@ package journal_test
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -138,3 +141,40 @@ func TestAHeartbeatThatArrivesAfterATakeoverIsHarmlessOnTheSandbox(t *testing.T)
 		t.Errorf("the second holder may not write: %v", err)
 	}
 }
+
+// A platform that tells a heartbeat to come back in an hour does not cost the lease: the next heartbeat is not kept waiting.
+func TestAHeartbeatThatIsToldToWaitKeepsTheLeaseOnTheSandbox(t *testing.T) {
+	c, engine := rehearsal(t)
+	var log lines
+	first := journal.NewLease(journal.On(c), "search-api", brisk, slog.New(slog.NewTextHandler(&log, nil)))
+	take(t, first, "41")
+	defer first.Abandon()
+	told := add(t, engine, faults.Fault{
+		Method: "PATCH", Path: "^/v3/service_instances/", Kind: faults.ErrorBefore, Status: http.StatusTooManyRequests,
+		Headers: map[string]string{"Retry-After": "3600"}, N: 1,
+	})
+	if _, err := engine.Wait(t.Context(), told, faults.Done); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, journal.NewLease(journal.On(c), "search-api", brisk, nil).Acquire(t.Context(), who("42")), "https://jenkins.invalid/41")
+	if err := first.Permit(t.Context()); err != nil {
+		t.Errorf("the holder may no longer write: %v", err)
+	}
+	if !strings.Contains(log.String(), "asked to wait 1h0m0s") {
+		t.Errorf("nobody was told: %s", log.String())
+	}
+}
+
+// lines are a log that several goroutines use.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string { l.mu.Lock(); defer l.mu.Unlock(); return l.text.String() }
