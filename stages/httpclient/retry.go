@@ -91,9 +91,9 @@ func backoff(log *slog.Logger, minimum, maximum time.Duration, attempt int, resp
 		floor := min(minimum<<min(attempt, 10), maximum)
 		pause = retryablehttp.LinearJitterBackoff(floor, min(2*floor, maximum), 0, nil)
 	}
-	if resp != nil && resp.Request != nil && pause > longWait {
+	if resp != nil && resp.Request != nil {
 		w := Wait{Host: resp.Request.URL.Host, Status: resp.StatusCode, Asked: asked, For: pause, Until: time.Now().Add(pause)}
-		if !report(resp.Request.Context(), w) && log != nil {
+		if !report(resp.Request.Context(), w) && log != nil && pause > longWait {
 			log.Warn(w.String())
 		}
 	}

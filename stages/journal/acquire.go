@@ -86,6 +86,9 @@ func (l *Lease) create(ctx context.Context, who Holder) error {
 // heartbeat has not changed for StaleAfter.
 func (l *Lease) outwait(ctx context.Context, held Held) (gone bool, err error) {
 	began, said := time.Now(), time.Time{}
+	if httpclient.Waits(ctx, fmt.Sprintf("the lease is held by %s, and is taken over unless its heartbeat moves", held), l.settings.StaleAfter) {
+		said = began
+	}
 	for {
 		waited := time.Since(began)
 		if waited >= l.settings.StaleAfter {
