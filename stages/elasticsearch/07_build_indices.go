@@ -62,7 +62,10 @@ func (b *buildIndices) Plan(ctx context.Context) ([]runner.Task, error) {
 			if err != nil {
 				return nil, err
 			}
-			if again = wrong.More; !again && !wrong.Empty() {
+			if again = len(wrong.Missing) >= mostRepaired; again {
+				wrong.Missing = nil
+			}
+			if !wrong.Empty() {
 				tasks = append(tasks, b.filler.repair(t, wrong))
 			}
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
 )
 
-const verifyIndicesHelp = `Changes nothing. Compares green with the data API and with blue: number of documents (after one search that makes the counts true), mapping version and framework (where both run the same image), alias, result window; and that every name the live app serves, except those that end in -old, is served by green too or is in DROP_INDICES. Documents that only one side has are named, up to 20 of each, and build-indices is reopened, which repairs them.
+const verifyIndicesHelp = `Changes nothing. Compares green with the data API and with blue: number of documents (after one search that makes the counts true), the ids of all of them, mapping version and framework (where both run the same image), alias, result window; and that every name the live app serves, except those that end in -old, is served by green too or is in DROP_INDICES. Documents that only one side has are named, up to 20 of each, and build-indices is reopened, which repairs them.
 
 By hand: look at /_status of both.`
 
@@ -45,20 +45,12 @@ func (v *verifyIndices) Plan(ctx context.Context) ([]runner.Task, error) {
 
 func (v *verifyIndices) Verify() []runner.Task {
 	return []runner.Task{
-		{Name: "every alias points at the index that the run made", Do: v.inPlace},
+		{Name: "every alias points at the index that the run made", Do: v.filler.stillInPlace},
 		v.counts.ofGreen(0),
+		{Name: "green has the documents that the data API lists, and no others", Do: v.counts.sameDocuments},
 		{Name: "mappings and result windows are blue's", Do: v.likeBlue},
 		{Name: "every name that the live app serves is served", Do: v.names},
 	}
-}
-
-// inPlace reopens the filling where somebody moved an alias, or made an index anew.
-func (v *verifyIndices) inPlace(ctx context.Context, o *runner.Observation) error {
-	err := v.filler.inPlace(ctx, o)
-	if runner.ClassOf(err) == runner.Failed {
-		return &runner.Reopen{Stage: stageBuildIndices, Why: err.Error()}
-	}
-	return err
 }
 
 // both reads the status of green and of blue.
@@ -137,22 +129,6 @@ func (v *verifyIndices) names(ctx context.Context, o *runner.Observation) error 
 		return runner.Final(fmt.Errorf("the live app serves %s, and green does not: add to INDICES, or give up in DROP_INDICES", strings.Join(missing, ", ")))
 	}
 	return nil
-}
-
-// requested are the names by which a search API is asked: its aliases, and the indices
-// that no alias stands for. What ends in -old is the copy before.
-func requested(status searchapi.Status) []string {
-	var all []string
-	for _, name := range status.Names() {
-		if strings.HasSuffix(name, "-old") {
-			continue
-		}
-		if index, is := status.Indices[name]; is && len(index.Aliases) > 0 {
-			continue
-		}
-		all = append(all, name)
-	}
-	return all
 }
 
 func (v *verifyIndices) Undo(context.Context) ([]runner.Task, error) { return nil, nil }

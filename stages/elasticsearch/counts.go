@@ -244,15 +244,29 @@ func lacks(alias searchapi.Name, ids []string) string {
 	return text
 }
 
-// differences are the documents of one of green's indices to repair; none where its count
-// is right.
-func (c *counts) differences(ctx context.Context, t indexer.Target) (indexer.Difference, error) {
-	since := c.run.Time(factCursor)
-	off, err := c.off(ctx, new(runner.Observation), c.green(), []indexer.Target{t}, since, nil)
-	if err != nil || len(off) == 0 {
-		return indexer.Difference{}, err
+// sameDocuments proves that green has the very documents that the data API lists: equal
+// counts may hide one that is missing and one too many.
+func (c *counts) sameDocuments(ctx context.Context, o *runner.Observation) error {
+	var all []error
+	var said []string
+	for _, t := range c.indices.Live() {
+		o.Progress(runner.Progress{What: fmt.Sprintf("comparing the documents of %s", t.Alias)})
+		found, err := c.found(ctx, c.green(), t, c.run.Time(factCursor), mostNamed)
+		if err != nil {
+			return err
+		}
+		said = append(said, fmt.Sprintf("%s %s", t.Alias, runner.Number(found.Listed)))
+		if !found.Empty() {
+			all = append(all, wrong{fmt.Errorf("%s: %s", t.Alias, named(found))})
+		}
 	}
-	return c.found(ctx, c.green(), t, since, mostRepaired)
+	o.Say("%s", strings.Join(said, ", "))
+	return c.reopening(errors.Join(all...))
+}
+
+// differences are the documents of one of green's indices to repair.
+func (c *counts) differences(ctx context.Context, t indexer.Target) (indexer.Difference, error) {
+	return c.found(ctx, c.green(), t, c.run.Time(factCursor), mostRepaired)
 }
 
 // found are the documents that differ, at most as many of each kind, without those that

@@ -157,6 +157,15 @@ func (f *filler) inPlace(ctx context.Context, o *runner.Observation) error {
 	return errors.Join(all...)
 }
 
+// stillInPlace reopens the filling where somebody moved an alias, or made an index anew.
+func (f *filler) stillInPlace(ctx context.Context, o *runner.Observation) error {
+	err := f.inPlace(ctx, o)
+	if runner.ClassOf(err) == runner.Failed {
+		return &runner.Reopen{Stage: f.run.StageOf(upgrade.GreenFilled), Why: err.Error()}
+	}
+	return err
+}
+
 func (f *filler) filled(t indexer.Target) bool { return f.run.Fact(factFill(t.Alias)) == filled }
 
 // begin records when the indexing began, by the data API's own clock: every change from
@@ -184,7 +193,7 @@ func (f *filler) create(t indexer.Target) runner.Task {
 			o.Say("%s with mapping %s", t.Name, t.Mapping)
 			// A new index holds nothing, whatever the run records of one before it. Recorded
 			// first, an index that is made late is known as ours.
-			facts := map[string]string{factKnown: ""}
+			facts := map[string]string{}
 			for name, value := range map[string]any{factIndex(t.Alias): made{Name: t.Name}, factFill(t.Alias): indexer.Cursor{}} {
 				text, err := upgrade.Encode(value)
 				if err != nil {
@@ -212,6 +221,12 @@ func (f *filler) fill(t indexer.Target) runner.Task {
 		Name: fmt.Sprintf("put the documents of %s", t.Alias), Effect: runner.Creates,
 		ByHand: fmt.Sprintf("scripts/index-to-search-service.py %s %s --index=%s --frameworks=%s", t.Kind, f.stage, t.Name, strings.Join(t.Frameworks, ",")),
 		Do: func(ctx context.Context, o *runner.Observation) error {
+			// What a fill puts may be older than what an earlier catch-up has put.
+			if f.run.Fact(factKnown) != "" {
+				if err := f.run.Unset(ctx, factKnown); err != nil {
+					return err
+				}
+			}
 			fact := factFill(t.Alias)
 			var from indexer.Cursor
 			if text := f.run.Fact(fact); text != "" && text != filled {

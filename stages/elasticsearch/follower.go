@@ -20,7 +20,7 @@ import (
 const (
 	factBegan  = "indexing-began" // when build-indices began, by the data API's clock
 	factCursor = "catch-up"       // up to when green has every change
-	factKnown  = "caught-up"      // an indexer.Handled: the events before and after that which green has
+	factKnown  = "caught-up"      // an indexer.Handled: the events of the last minutes before that which green has
 	factShared = "shared"         // up to when blue has every change, from when on both get live writes
 	factDrift  = "drift"          // how far blue's counts were from the data API's when it last served alone
 )

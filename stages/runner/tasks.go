@@ -113,12 +113,8 @@ func (r *Runner) poll(ctx context.Context, t Task, wait time.Duration, o *Observ
 			return fmt.Errorf("%w (polled for %s)", err, waited.Round(time.Second))
 		}
 		o.retrying(err)
-		select {
-		case <-ctx.Done():
-			return errors.Join(err, ctx.Err())
-		case <-r.lost():
-			return Refuse("the lease was lost while waiting: %w", err)
-		case <-time.After(r.Every):
+		if stopped := r.patience().pause(ctx); stopped != nil {
+			return errors.Join(err, stopped)
 		}
 		o.reset()
 	}
@@ -153,7 +149,7 @@ func (r *Runner) notYet(ctx context.Context, after *NotYet, err error) error {
 		return err
 	case r.DryRun:
 		return &waiting{fmt.Sprintf("waits for %s: %s", called, wait.Why)}
-	case complete && r.mayReopen(wait.Stage):
+	case complete && r.Runbook.mayReopen(r.at, wait.Stage):
 		return &Reopen{wait.Stage, fmt.Sprintf("%s, and %s is complete: somebody has undone it", wait.Why, called)}
 	case complete:
 		return Refuse("%s, and %s is complete: somebody has undone it; to undo the rest: %s rollback", wait.Why, called, r.Command)

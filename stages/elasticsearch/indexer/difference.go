@@ -3,6 +3,7 @@ package indexer
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -16,6 +17,8 @@ type Difference struct {
 	// those of documents that are there and do not belong. Each was asked for by itself, at
 	// both sides.
 	Missing, Stray []string
+	// Listed is how many documents the data API lists for the index.
+	Listed int
 	// More is true if the search stopped before all were found.
 	More bool
 }
@@ -23,80 +26,97 @@ type Difference struct {
 // Empty reports whether no difference was found.
 func (d Difference) Empty() bool { return len(d.Missing)+len(d.Stray) == 0 }
 
-// Differences compares the ids in an index with the data API's listing, and asks for each
-// that only one of them has, of both: the listings of either may be behind. It stops when
-// it has found most of one kind. Documents with an event since a time are left out: a
+// Differences compares the ids in an index with the data API's listing, and asks both
+// sides for each that only one of them has: the listings of either may be behind. It stops
+// when it has found most of one kind. Documents with an event since a time are left out: a
 // catch-up from then on handles them.
-//
-// It reads the whole listing, so it is for an index whose count is known to be wrong.
 func Differences(ctx context.Context, source *dataapi.Client, target *searchapi.Client, t Target, since time.Time, most int) (Difference, error) {
-	pace := Pace{}.withDefaults()
 	indexed, err := target.IDs(ctx, t.Name, t.DocType())
 	if err != nil {
 		return Difference{}, err
 	}
-	listed := map[string]bool{}
-	for _, list := range listings(source, t.Index) {
-		for page, err := range pace.pagesAhead(ctx, list, 1) {
-			if err != nil {
-				return Difference{}, err
-			}
-			for _, d := range page.Documents {
-				if d.IsIndexed() {
-					listed[d.ID] = true
-				}
-			}
-		}
+	listed, err := listedIDs(ctx, source, t)
+	if err != nil {
+		return Difference{}, err
 	}
-	var only []string
-	for _, id := range indexed.IDs {
-		if !listed[id] {
-			only = append(only, id)
-		}
-		delete(listed, id)
-	}
-	for id := range listed {
-		only = append(only, id)
-	}
-	slices.Sort(only)
-	found, err := confirm(ctx, source, target, t, only, most)
-	if err != nil || found.Empty() {
-		return found, err
-	}
-	// After they were asked for: what was changed before that has its event by now.
 	changed, err := changedSince(ctx, source, since, []Target{t})
 	if err != nil {
 		return Difference{}, err
 	}
+	found := Difference{Listed: len(listed)}
+	var only []candidate
+	for _, id := range indexed.IDs {
+		if !listed[id] {
+			only = append(only, candidate{id, true})
+		}
+		delete(listed, id)
+	}
+	for _, id := range slices.Sorted(maps.Keys(listed)) {
+		only = append(only, candidate{id, false})
+	}
 	isChanged := func(id string) bool { return slices.Contains(changed, object{t.Kind, id}) }
+	only = slices.DeleteFunc(only, func(c candidate) bool { return isChanged(c.id) })
+	if err := found.confirm(ctx, source, target, t, only, most); err != nil || found.Empty() {
+		return found, err
+	}
+	// What was changed before they were asked for has its event by now.
+	if changed, err = changedSince(ctx, source, since, []Target{t}); err != nil {
+		return Difference{}, err
+	}
 	found.Missing, found.Stray = slices.DeleteFunc(found.Missing, isChanged), slices.DeleteFunc(found.Stray, isChanged)
 	return found, nil
 }
 
-// confirm asks both sides for each id.
-func confirm(ctx context.Context, source *dataapi.Client, target *searchapi.Client, t Target, ids []string, most int) (Difference, error) {
-	var found Difference
-	for _, id := range ids {
-		if len(found.Missing) == most || len(found.Stray) == most {
-			found.More = true
-			return found, nil
-		}
-		d, err := source.Document(ctx, t.Kind, id)
-		if err != nil {
-			return found, err
-		}
-		_, is, err := target.Get(ctx, t.Name, t.DocType(), id)
-		if err != nil {
-			return found, err
-		}
-		switch belongs := d != nil && t.Has(d) && d.IsIndexed(); {
-		case belongs && !is:
-			found.Missing = append(found.Missing, id)
-		case is && !belongs:
-			found.Stray = append(found.Stray, id)
+// listedIDs are the ids of the documents that belong in an index, by the data API's listing.
+func listedIDs(ctx context.Context, source *dataapi.Client, t Target) (map[string]bool, error) {
+	pace, ids := Pace{}.withDefaults(), map[string]bool{}
+	for _, list := range listings(source, t.Index) {
+		for page, err := range pace.pagesAhead(ctx, list, 1) {
+			if err != nil {
+				return nil, err
+			}
+			for _, d := range page.Documents {
+				if d.IsIndexed() {
+					ids[d.ID] = true
+				}
+			}
 		}
 	}
-	return found, nil
+	return ids, nil
+}
+
+// candidate is a document that one side alone lists: the index, or the data API.
+type candidate struct {
+	id      string
+	indexed bool
+}
+
+// confirm asks both sides for each candidate.
+func (d *Difference) confirm(ctx context.Context, source *dataapi.Client, target *searchapi.Client, t Target, all []candidate, most int) error {
+	for _, c := range all {
+		if len(d.Missing) == most || len(d.Stray) == most {
+			d.More = true
+			return nil
+		}
+		_, is, err := target.Get(ctx, t.Name, t.DocType(), c.id)
+		if err != nil {
+			return err
+		}
+		if is != c.indexed {
+			continue
+		}
+		document, err := source.Document(ctx, t.Kind, c.id)
+		if err != nil {
+			return err
+		}
+		switch belongs := document != nil && t.Has(document) && document.IsIndexed(); {
+		case belongs && !is:
+			d.Missing = append(d.Missing, c.id)
+		case is && !belongs:
+			d.Stray = append(d.Stray, c.id)
+		}
+	}
+	return nil
 }
 
 // Repair makes documents of an index what the data API says, by their ids: it puts those
