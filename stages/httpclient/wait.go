@@ -44,17 +44,19 @@ func WithWaits(ctx context.Context, told func(Wait)) context.Context {
 	return context.WithValue(ctx, waitsKey{}, told)
 }
 
-// Waits tells the context's listener of a pause that begins, if it is long. It reports
-// whether there was one to tell.
+// Waits tells the context's listener of a pause that begins, if it is long, and reports
+// whether it did.
 func Waits(ctx context.Context, why string, pause time.Duration) bool {
 	return report(ctx, Wait{Why: why, For: pause, Until: time.Now().Add(pause)})
 }
 
-// report tells of a pause, if it is long, and reports whether there was anybody to tell.
+// report tells of a pause, if it is long and there is anybody to tell, and reports
+// whether it did.
 func report(ctx context.Context, w Wait) bool {
 	told, is := ctx.Value(waitsKey{}).(func(Wait))
-	if is && w.For > longWait {
-		told(w)
+	if !is || w.For <= longWait {
+		return false
 	}
-	return is
+	told(w)
+	return true
 }

@@ -178,3 +178,28 @@ func (l *lines) Write(p []byte) (int, error) {
 }
 
 func (l *lines) String() string { l.mu.Lock(); defer l.mu.Unlock(); return l.text.String() }
+
+// A platform that answers the release with an error leaves no lease that the next process would have to outwait.
+func TestAReleaseThatIsAnsweredWithAnErrorIsSentAgainOnTheSandbox(t *testing.T) {
+	for kind, deletes := range map[string]int{faults.ErrorBefore: 2, faults.ErrorAfter: 1} {
+		t.Run(kind, func(t *testing.T) {
+			c, engine := rehearsal(t)
+			first := journal.NewLease(journal.On(c), "search-api", brisk, nil)
+			take(t, first, "41")
+			before := engine.Count()
+			add(t, engine, faults.Fault{Method: "DELETE", Kind: kind, Status: http.StatusBadGateway, N: 1})
+			if err := first.Release(t.Context()); err != nil {
+				t.Error(err)
+			}
+			sent := 0
+			for _, w := range engine.Writes(before) {
+				if w.Method == http.MethodDelete {
+					sent++
+				}
+			}
+			if held, err := first.Peek(t.Context()); held != nil || err != nil || sent != deletes {
+				t.Errorf("after %d deletions, want %d, it is held by %v, %v", sent, deletes, held, err)
+			}
+		})
+	}
+}
