@@ -2,8 +2,11 @@ package cloudfoundry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/digitalmarketplace/cutover/stages/httpclient"
 )
 
 // remove deletes an object and waits until it is gone; action names this in errors.
@@ -47,12 +50,14 @@ func (c *Client) afterDeleteError(ctx context.Context, path string, err error) e
 	return err
 }
 
-// waitForLostDelete waits for a deletion whose response was lost. Most objects do
-// not show that they are being deleted, and a service instance shows it only once
-// the job has begun. If the platform did accept the deletion, the job begins within
-// seconds, so the object is read for a few polls before the error is returned.
+// waitForLostDelete waits for a deletion that was answered with an error, or not at all.
+// Most objects do not show that they are being deleted, and a service instance shows it
+// only once the job has begun. If the platform did accept the deletion, the job begins
+// within seconds, so the object is read for a few polls before the error is returned.
+//
+// One that was answered is sent once more: by its GUID it can hit nothing else.
 func (c *Client) waitForLostDelete(ctx context.Context, path string, lost error) error {
-	reads, begun := 0, false
+	reads, begun, answered := 0, false, !errors.Is(lost, httpclient.ErrUnanswered)
 	err := c.poll(ctx, func(ctx context.Context) (bool, string, error) {
 		var now object
 		err := c.get(ctx, path, nil, &now)
@@ -64,6 +69,11 @@ func (c *Client) waitForLostDelete(ctx context.Context, path string, lost error)
 		}
 		if reads++; reads > 2*maxFailedReads {
 			return true, "", lost
+		}
+		if err == nil && answered {
+			answered = false
+			// What becomes of it shows in the next read.
+			_, _ = c.write(ctx, http.MethodDelete, path, nil, nil)
 		}
 		return false, "still there after the deletion returned an error", err
 	})

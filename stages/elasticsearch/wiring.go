@@ -93,7 +93,7 @@ func Open(ctx context.Context, settings Settings, o Options) (*Site, error) {
 	if s.platform, err = cloudfoundry.Open(ctx, settings.CF, platform); err != nil {
 		return nil, err
 	}
-	s.clients = newClients(settings, s.agent)
+	s.clients = newClients(settings, s.agent, o.Log)
 	s.journal = journal.New(journal.On(s.platform), settings.LiveApp)
 	s.lease = journal.NewLease(journal.On(s.platform), settings.LiveApp, settings.Lease, o.Log)
 	s.run = upgrade.NewRun(upgrade.RunOptions{
@@ -126,9 +126,9 @@ type clients struct {
 	probes, data *http.Client
 }
 
-func newClients(settings Settings, agent func() string) clients {
+func newClients(settings Settings, agent func() string, log *slog.Logger) clients {
 	var c clients
-	app := httpclient.Options{UserAgent: agent, Dial: settings.RouterAddress}
+	app := httpclient.Options{UserAgent: agent, Dial: settings.RouterAddress, Log: log}
 	app.MaxConnections, app.NoSpareConnections = settings.Concurrency+8, true
 	c.kept = httpclient.New(app)
 	app.NoSpareConnections, app.FreshConnections, app.Attempts = false, true, 1
@@ -136,7 +136,7 @@ func newClients(settings Settings, agent func() string) clients {
 	app.UserAgent = nil
 	c.probes = httpclient.New(app)
 	c.once = httpclient.New(httpclient.Options{UserAgent: agent, Dial: settings.RouterAddress, Attempts: 1})
-	c.data = httpclient.New(httpclient.Options{UserAgent: agent})
+	c.data = httpclient.New(httpclient.Options{UserAgent: agent, Log: log})
 	return c
 }
 

@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -37,9 +36,12 @@ type Options struct {
 	// NoSpareConnections never opens more connections to a host than there are
 	// requests to it.
 	NoSpareConnections bool
-	// Log, if set, receives a debug line for each retry.
+	// Log, if set, receives a debug line for each retry, and a line for each long pause
+	// that nobody else is told of (see WithWaits).
 	Log *slog.Logger
 }
+
+const defaultTimeout = 60 * time.Second
 
 // New returns a client that treats reads and writes differently.
 //
@@ -52,8 +54,8 @@ type Options struct {
 // After the last attempt the server's response is returned with its body, instead of
 // an error "giving up": the body is where servers say why.
 //
-// Every write first asks the permit in its context (see WithPermit). Without a permit
-// it is not sent.
+// Every attempt of a write first asks the permit in its context (see WithPermit): the
+// lease may be lost during a long pause. Without a permit it is not sent.
 func New(o Options) *http.Client { return NewOver(o, transport(o)) }
 
 // NewOver is New with another transport in place of the network.
@@ -61,8 +63,8 @@ func NewOver(o Options, base http.RoundTripper) *http.Client {
 	return &http.Client{
 		Transport: &byMethod{
 			userAgent: o.UserAgent,
-			read:      retrying(o, &buffering{base: base}, retryRead),
-			write:     retrying(o, base, retryWrite),
+			read:      retrying(o, &buffering{base: base}, cmp.Or(o.Timeout, defaultTimeout), retryRead),
+			write:     retrying(o, &writing{base: base, timeout: cmp.Or(o.Timeout, defaultTimeout)}, 0, retryWrite),
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -104,7 +106,7 @@ func transport(o Options) http.RoundTripper {
 	return t
 }
 
-// byMethod separates reads from writes, and asks the permit for a write.
+// byMethod separates reads from writes.
 type byMethod struct {
 	userAgent   func() string
 	read, write http.RoundTripper
@@ -118,10 +120,7 @@ func (t *byMethod) RoundTrip(r *http.Request) (*http.Response, error) {
 	if isRead(r) {
 		return responseOrError(t.read.RoundTrip(r))
 	}
-	if err := permitted(r.Context()); err != nil {
-		return nil, fmt.Errorf("%s %s not sent: %w", r.Method, r.URL.Path, err)
-	}
-	return sendWrite(t.write, r)
+	return responseOrError(t.write.RoundTrip(r))
 }
 
 // isRead reports whether a request changes nothing on the server.

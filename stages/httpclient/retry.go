@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -18,18 +19,20 @@ import (
 // (cloud_controller_ng: middleware/rate_limiter.rb).
 const maxRetryAfter = 60 * time.Second
 
-func retrying(o Options, base http.RoundTripper, policy retryablehttp.CheckRetry) http.RoundTripper {
+func retrying(o Options, base http.RoundTripper, timeout time.Duration, policy retryablehttp.CheckRetry) http.RoundTripper {
 	c := retryablehttp.NewClient()
 	c.HTTPClient = &http.Client{
 		Transport:     base,
-		Timeout:       cmp.Or(o.Timeout, 60*time.Second),
+		Timeout:       timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	c.RetryMax = cmp.Or(o.Attempts, 5) - 1
 	c.RetryWaitMin = cmp.Or(o.WaitMin, 200*time.Millisecond)
 	c.RetryWaitMax = cmp.Or(o.WaitMax, 5*time.Second)
 	c.CheckRetry = policy
-	c.Backoff = backoff
+	c.Backoff = func(minimum, maximum time.Duration, attempt int, resp *http.Response) time.Duration {
+		return backoff(o.Log, minimum, maximum, attempt, resp)
+	}
 	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	c.Logger = nil
 	if o.Log != nil {
@@ -74,26 +77,25 @@ func retryRead(ctx context.Context, resp *http.Response, err error) (bool, error
 	return resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500 && resp.StatusCode != http.StatusNotImplemented, nil
 }
 
+// retryWrite hands back what came of a write, even where its context has ended meanwhile.
 func retryWrite(ctx context.Context, resp *http.Response, err error) (bool, error) {
-	if ctx.Err() != nil {
-		return false, ctx.Err()
-	}
-	return err == nil && resp.StatusCode == http.StatusTooManyRequests, nil
+	return ctx.Err() == nil && err == nil && resp.StatusCode == http.StatusTooManyRequests, nil
 }
 
 // backoff is the pause before the next attempt: what the server asks for, or one of our
 // own. A long one is reported (see WithWaits).
-func backoff(minimum, maximum time.Duration, attempt int, resp *http.Response) time.Duration {
+func backoff(log *slog.Logger, minimum, maximum time.Duration, attempt int, resp *http.Response) time.Duration {
 	asked, isAsked := retryAfter(resp)
 	pause := min(asked, maxRetryAfter)
 	if !isAsked {
 		floor := min(minimum<<min(attempt, 10), maximum)
 		pause = retryablehttp.LinearJitterBackoff(floor, min(2*floor, maximum), 0, nil)
 	}
-	if resp != nil && resp.Request != nil && pause > longWait {
-		report(resp.Request.Context(), Wait{
-			Host: resp.Request.URL.Host, Status: resp.StatusCode, Asked: asked, For: pause, Until: time.Now().Add(pause),
-		})
+	if resp != nil && resp.Request != nil {
+		w := Wait{Host: resp.Request.URL.Host, Status: resp.StatusCode, Asked: asked, For: pause, Until: time.Now().Add(pause)}
+		if !report(resp.Request.Context(), w) && log != nil && pause > longWait {
+			log.Warn(w.String())
+		}
 	}
 	return pause
 }

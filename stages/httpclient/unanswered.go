@@ -29,13 +29,23 @@ func WithoutGrace(ctx context.Context) context.Context {
 	return context.WithValue(ctx, withoutGraceKey{}, true)
 }
 
-// sendWrite sends a write so that it has a grace period to get a response after its
-// context has ended.
-func sendWrite(rt http.RoundTripper, r *http.Request) (*http.Response, error) {
-	if err := r.Context().Err(); err != nil {
+// writing sends one attempt of a write: with a permit, and with a grace period to get a
+// response after its context has ended. Between attempts there is no grace: the server
+// has refused the last one, so the end of the context ends the pause.
+type writing struct {
+	base    http.RoundTripper
+	timeout time.Duration
+}
+
+func (t *writing) RoundTrip(r *http.Request) (*http.Response, error) {
+	err := permitted(r.Context())
+	if err == nil {
+		err = r.Context().Err()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s %s not sent: %w", r.Method, r.URL.Path, err)
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), t.timeout)
 	stop := context.AfterFunc(r.Context(), func() {
 		if without, _ := ctx.Value(withoutGraceKey{}).(bool); without {
 			cancel()
@@ -44,7 +54,7 @@ func sendWrite(rt http.RoundTripper, r *http.Request) (*http.Response, error) {
 		t := time.AfterFunc(grace, cancel)
 		context.AfterFunc(ctx, func() { t.Stop() })
 	})
-	resp, err := responseOrError(rt.RoundTrip(r.WithContext(ctx)))
+	resp, err := responseOrError(t.base.RoundTrip(r.WithContext(ctx)))
 	if err != nil {
 		stop()
 		cancel()

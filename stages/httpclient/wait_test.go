@@ -1,7 +1,10 @@
 package httpclient_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -88,4 +91,65 @@ func TestAWaitInWords(t *testing.T) {
 	if diff := cmp.Diff(want, w.String()); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// During a long pause the build may be aborted, and the lease be lost. Nothing is sent then, and nothing is unanswered: the
+// server has refused the last attempt.
+func TestWhatEndsALongPause(t *testing.T) {
+	lost := errors.New("the lease is lost")
+	for name, c := range map[string]struct {
+		method string
+		// abort ends the context after 20 s; lose takes the permit then.
+		abort, lose bool
+		want        error
+		took        time.Duration
+	}{
+		"a write is aborted":         {http.MethodPost, true, false, context.Canceled, 20 * time.Second},
+		"a read is aborted":          {http.MethodGet, true, false, context.Canceled, 20 * time.Second},
+		"a write has no lease left":  {http.MethodPost, false, true, lost, time.Minute},
+		"a read needs no lease":      {http.MethodGet, false, true, nil, time.Minute},
+		"a write goes on afterwards": {http.MethodPost, false, false, nil, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				ctx, stop := context.WithCancel(httpclient.WithPermit(t.Context(), func(context.Context) error {
+					if c.lose && time.Since(began) > 20*time.Second {
+						return lost
+					}
+					return nil
+				}))
+				defer stop()
+				if c.abort {
+					time.AfterFunc(20*time.Second, stop)
+				}
+				server := &limited{after: "3600"}
+				_, _, err := send(ctx, httpclient.NewOver(httpclient.Options{}, server), c.method, "http://api.example/v3/apps")
+				if !errors.Is(err, c.want) || errors.Is(err, httpclient.ErrUnanswered) || time.Since(began) != c.took {
+					t.Errorf("after %s: %v; want after %s: %v", time.Since(began), err, c.took, c.want)
+				}
+				wantSent := 1
+				if c.want == nil {
+					wantSent = 2
+				}
+				if server.sent != wantSent {
+					t.Errorf("%d attempts were sent, want %d", server.sent, wantSent)
+				}
+			})
+		})
+	}
+}
+
+// A pause that no task waits for, such as that of a request for the header of a stage, is told all the same.
+func TestAWaitOfNoTaskIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		client := httpclient.NewOver(httpclient.Options{Log: slog.New(slog.NewTextHandler(&log, nil))}, &limited{after: "3600"})
+		if _, _, err := send(t.Context(), client, http.MethodGet, "http://api.example/v3/apps"); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(log.String(), "api.example answered 429 Too Many Requests, and asked to wait 1h0m0s: the next attempt is at ") {
+			t.Errorf("logged: %q", log.String())
+		}
+	})
 }

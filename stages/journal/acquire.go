@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
+	"github.com/digitalmarketplace/cutover/stages/httpclient"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
@@ -66,7 +67,9 @@ func (l *Lease) create(ctx context.Context, who Holder) error {
 	if err != nil {
 		return err
 	}
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	background, stop := context.WithCancel(httpclient.WithWaits(context.WithoutCancel(ctx), func(w httpclient.Wait) {
+		l.log.Warn("the heartbeat of the lease waits", "why", w.String())
+	}))
 	t := &tenure{
 		guid: made.GUID, confirmed: sent, stop: stop,
 		lost: make(chan struct{}), done: make(chan struct{}), turn: make(chan struct{}, 1),
@@ -83,6 +86,9 @@ func (l *Lease) create(ctx context.Context, who Holder) error {
 // heartbeat has not changed for StaleAfter.
 func (l *Lease) outwait(ctx context.Context, held Held) (gone bool, err error) {
 	began, said := time.Now(), time.Time{}
+	if httpclient.Waits(ctx, fmt.Sprintf("the lease is held by %s, and is taken over unless its heartbeat moves", held), l.settings.StaleAfter) {
+		said = began
+	}
 	for {
 		waited := time.Since(began)
 		if waited >= l.settings.StaleAfter {

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/digitalmarketplace/cutover/stages/httpclient"
 	"github.com/digitalmarketplace/cutover/stages/journal"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
@@ -62,8 +63,16 @@ func TestAStaleLeaseIsTakenOver(t *testing.T) {
 		dead.Abandon()
 		began := time.Now()
 		second := newLease(s)
-		take(t, second, "42")
+		var told []string
+		ctx := httpclient.WithWaits(t.Context(), func(w httpclient.Wait) { told = append(told, w.String()) })
+		if err := second.Acquire(ctx, who("42")); err != nil {
+			t.Fatal(err)
+		}
 		defer second.Abandon()
+		want := began.Add(times.StaleAfter).UTC().Format("waiting until 15:04:05 UTC") + ", for 2m0s"
+		if len(told) != 1 || !strings.HasPrefix(told[0], "the lease is held by https://jenkins.invalid/41 since ") || !strings.HasSuffix(told[0], want) {
+			t.Errorf("told %q, want who holds it, and %q", told, want)
+		}
 		if waited := time.Since(began); waited != times.StaleAfter {
 			t.Errorf("taken over after %s, not %s", waited, times.StaleAfter)
 		}

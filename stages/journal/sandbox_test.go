@@ -2,8 +2,11 @@ package journal_test
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -136,5 +139,67 @@ func TestAHeartbeatThatArrivesAfterATakeoverIsHarmlessOnTheSandbox(t *testing.T)
 	}
 	if err := second.Permit(t.Context()); err != nil {
 		t.Errorf("the second holder may not write: %v", err)
+	}
+}
+
+// A platform that tells a heartbeat to come back in an hour does not cost the lease: the next heartbeat is not kept waiting.
+func TestAHeartbeatThatIsToldToWaitKeepsTheLeaseOnTheSandbox(t *testing.T) {
+	c, engine := rehearsal(t)
+	var log lines
+	first := journal.NewLease(journal.On(c), "search-api", brisk, slog.New(slog.NewTextHandler(&log, nil)))
+	take(t, first, "41")
+	defer first.Abandon()
+	told := add(t, engine, faults.Fault{
+		Method: "PATCH", Path: "^/v3/service_instances/", Kind: faults.ErrorBefore, Status: http.StatusTooManyRequests,
+		Headers: map[string]string{"Retry-After": "3600"}, N: 1,
+	})
+	if _, err := engine.Wait(t.Context(), told, faults.Done); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, journal.NewLease(journal.On(c), "search-api", brisk, nil).Acquire(t.Context(), who("42")), "https://jenkins.invalid/41")
+	if err := first.Permit(t.Context()); err != nil {
+		t.Errorf("the holder may no longer write: %v", err)
+	}
+	if !strings.Contains(log.String(), "asked to wait 1h0m0s") {
+		t.Errorf("nobody was told: %s", log.String())
+	}
+}
+
+// lines are a log that several goroutines use.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string { l.mu.Lock(); defer l.mu.Unlock(); return l.text.String() }
+
+// A platform that answers the release with an error leaves no lease that the next process would have to outwait.
+func TestAReleaseThatIsAnsweredWithAnErrorIsSentAgainOnTheSandbox(t *testing.T) {
+	for kind, deletes := range map[string]int{faults.ErrorBefore: 2, faults.ErrorAfter: 1} {
+		t.Run(kind, func(t *testing.T) {
+			c, engine := rehearsal(t)
+			first := journal.NewLease(journal.On(c), "search-api", brisk, nil)
+			take(t, first, "41")
+			before := engine.Count()
+			add(t, engine, faults.Fault{Method: "DELETE", Kind: kind, Status: http.StatusBadGateway, N: 1})
+			if err := first.Release(t.Context()); err != nil {
+				t.Error(err)
+			}
+			sent := 0
+			for _, w := range engine.Writes(before) {
+				if w.Method == http.MethodDelete {
+					sent++
+				}
+			}
+			if held, err := first.Peek(t.Context()); held != nil || err != nil || sent != deletes {
+				t.Errorf("after %d deletions, want %d, it is held by %v, %v", sent, deletes, held, err)
+			}
+		})
 	}
 }

@@ -77,8 +77,9 @@ func (o *Observation) measured() (said, detail string, facts []Fact) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	facts = slices.Clone(o.facts)
-	if o.waited > 0 {
-		facts = append(facts, Fact{"seconds waited for others", int(o.waited.Seconds())})
+	// A pause may have ended early.
+	if waited := o.waited - max(time.Until(o.until), 0); waited > 0 {
+		facts = append(facts, Fact{"seconds waited for others", int(waited.Seconds())})
 	}
 	return o.said, o.detail, facts
 }

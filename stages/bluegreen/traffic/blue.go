@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/bluegreen"
+	"github.com/digitalmarketplace/cutover/stages/httpclient"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
 	"github.com/digitalmarketplace/cutover/stages/upgrade/proof"
@@ -72,7 +73,7 @@ func (t *Traffic) level() []runner.Task {
 func (t *Traffic) drain() runner.Task {
 	task := runner.Task{Name: "let the requests in flight end", Do: func(ctx context.Context, o *runner.Observation) error {
 		o.Say("%s", t.Drain)
-		return wait(ctx, t.Drain)
+		return drained(ctx, t.Drain)
 	}}
 	if t.Follower == nil {
 		return t.ending(task)
@@ -80,10 +81,12 @@ func (t *Traffic) drain() runner.Task {
 	return task
 }
 
-func wait(ctx context.Context, d time.Duration) error {
+// drained waits until the requests that blue was sent last have had their time to end.
+func drained(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return nil
 	}
+	httpclient.Waits(ctx, "blue may still answer requests that it was sent before (DRAIN)", d)
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
@@ -121,7 +124,7 @@ func (t *Traffic) Drained() runner.Task {
 			return runner.Refuse("the run does not record when blue was taken off the live routes")
 		}
 		o.Say("off the live routes since %s", off.UTC().Format("2006-01-02 15:04:05 MST"))
-		return wait(ctx, t.Drain-t.platform().Space.Now().Sub(off))
+		return drained(ctx, t.Drain-t.platform().Space.Now().Sub(off))
 	}}
 }
 

@@ -272,11 +272,15 @@ func TestDrained(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w.ok(w.run.Set(w.ctx, "drained", w.cf.Space.Now().Add(-c.since)))
 			w.Drain = c.drain
-			stopped, stop := context.WithCancel(t.Context())
+			var told []string
+			stopped, stop := context.WithCancel(httpclient.WithWaits(t.Context(), func(w httpclient.Wait) { told = append(told, w.String()) }))
 			stop()
 			err := w.Drained().Do(stopped, new(runner.Observation))
 			if waits := errors.Is(err, context.Canceled); waits != c.waits || !waits && err != nil {
 				t.Errorf("it waits: %t (%v)", waits, err)
+			}
+			if c.waits != (len(told) == 1) || c.waits && !strings.HasPrefix(told[0], "blue may still answer requests that it was sent before (DRAIN): waiting until ") {
+				t.Errorf("told: %q", told)
 			}
 		})
 	}
