@@ -2,7 +2,9 @@ package elasticsearch
 
 import (
 	"context"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/bluegreen/release"
@@ -21,7 +23,7 @@ func (s *Site) Runbook() runner.Runbook { return Runbook(s) }
 // Options are those of the settings.
 func (s *Site) Options() runner.Options {
 	return runner.Options{
-		Environment: s.Settings.Stage, App: s.names.LiveApp, VerifyFor: s.Settings.VerifyTimeout, Every: s.Settings.Poll,
+		Environment: s.Settings.Stage, App: s.names.LiveApp, VerifyFor: s.Settings.VerifyTimeout, RetryFor: s.Settings.RetryFor, Every: s.Settings.Poll,
 		Situation: s.Situation, Checks: s.checksOfApproval(),
 	}
 }
@@ -74,7 +76,17 @@ func (s *Site) Status(ctx context.Context, command string) (report.Status, error
 			RemovedBy: s.situation.RemovedBy, Unlabelled: s.situation.Replaced,
 		},
 	}
-	return reporter.Status(ctx)
+	status, err := reporter.Status(ctx)
+	if err != nil {
+		return status, err
+	}
+	passed, err := s.apis.refused()
+	for _, alias := range slices.Sorted(maps.Keys(passed)) {
+		for _, one := range passed[alias] {
+			status.LetPass = append(status.LetPass, strings.TrimSuffix(alias+", document "+one.ID+": "+one.Why, ": "))
+		}
+	}
+	return status, err
 }
 
 func (s *Site) leaseReport() *report.Lease {

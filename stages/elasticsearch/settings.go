@@ -74,7 +74,7 @@ type Indexing struct {
 	Indices     string `env:"INDICES" help:"JSON list of what is indexed, each {alias, kind, frameworks, mapping}; by default the Digital Marketplace's"`
 	DropIndices string `env:"DROP_INDICES" help:"indices or aliases, with commas between, that the live app serves and green need not"`
 	Concurrency int    `env:"CONCURRENCY, default=128" help:"ceiling of documents put at the same time; the program finds the best number below it"`
-	MaxFailed   int    `env:"MAX_FAILED, default=0" help:"documents that may fail before the filling of an index stops"`
+	MaxFailed   int    `env:"MAX_FAILED, default=0" help:"documents of an index that may fail before filling it or catching up stops; each is recorded, named by every later stage, and not expected to be there"`
 	MaxRemovals int    `env:"MAX_REMOVALS, default=-1" help:"documents that a reindex may remove; -1 is 1 % of the index and at least 10, 0 is none"`
 	Rate        int    `env:"RATE" help:"ceiling of documents put a second; by default none. the run's annotation rate overrides it while a stage runs"`
 	Workers     int    `env:"SEARCH_API_WORKERS, default=4" help:"requests that one instance of the search API answers at once; where people use it, half of them stay theirs"`
@@ -90,7 +90,7 @@ type Routing struct {
 
 // Witness says how the live address is watched while it changes.
 type Witness struct {
-	WitnessRate     float64       `env:"WITNESS_RATE, default=20" help:"requests a second that the witness sends to the live address during a switch"`
+	WitnessRate     float64       `env:"WITNESS_RATE, default=20" help:"requests a second that the witness sends to the live address during a switch; halved where they slow it down"`
 	WitnessBaseline time.Duration `env:"WITNESS_BASELINE, default=10s" help:"how long it asks before the first change"`
 	WitnessAfter    time.Duration `env:"WITNESS_AFTER, default=10s" help:"how long it goes on after the last change"`
 	OnBreach        string        `env:"ON_BREACH, default=back" help:"what a failed live request causes during a switch: back (revert to blue) or hold (both apps stay on the live routes)"`
@@ -99,6 +99,7 @@ type Witness struct {
 // Waiting holds the deadlines and the pace.
 type Waiting struct {
 	Poll           time.Duration `env:"POLL_INTERVAL, default=3s" help:"pause between two reads of something awaited"`
+	RetryFor       time.Duration `env:"RETRY_FOR, default=30s" help:"how long a change that was answered with a 5xx is read back and tried again"`
 	VerifyTimeout  time.Duration `env:"VERIFY_TIMEOUT, default=5m" help:"how long a postcondition is awaited"`
 	RouteTimeout   time.Duration `env:"ROUTE_TIMEOUT, default=3m" help:"how long the routers may take to follow a change of routes"`
 	StartTimeout   time.Duration `env:"START_TIMEOUT, default=10m" help:"how long an app may take to start"`

@@ -110,7 +110,7 @@ func (e *final) Unwrap() error { return e.error }
 // IsFinal reports whether waiting cannot help.
 func IsFinal(err error) bool {
 	var f *final
-	return errors.As(err, &f)
+	return errors.As(err, &f) || len(reopenings(err)) > 0
 }
 
 // Irreversible is what Undo returns where the stage cannot be undone by itself.

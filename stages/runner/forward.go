@@ -53,7 +53,7 @@ func (r *Runner) forward(ctx context.Context, step Step, result *Result) error {
 		return r.work(ctx, step, stage, result, admission.Completes)
 	})
 	if err != nil {
-		return r.revert(ctx, result, err)
+		return r.reopen(ctx, step, result, r.revert(ctx, result, err))
 	}
 	return r.retire(ctx, step, result)
 }
@@ -106,7 +106,7 @@ func (r *Runner) work(ctx context.Context, step Step, stage Stage, result *Resul
 	if err != nil || r.DryRun {
 		return err
 	}
-	if err := r.change(ctx, stage, result, tasks, r.watch.verdict(step)); err != nil {
+	if err := r.applied(ctx, stage, result, tasks, r.watch.verdict(step)); err != nil {
 		return err
 	}
 	if _, looks := stage.(Looker); len(tasks) == 0 && !looks {
@@ -116,7 +116,7 @@ func (r *Runner) work(ctx context.Context, step Step, stage Stage, result *Resul
 		return nil
 	}
 	c := Completion{Verdict: Done, Build: r.Build, Started: started, Ended: time.Now().UTC(), Facts: result.facts()}
-	if err := r.Journal.Complete(r.permitted(ctx), step.Name, c); err != nil {
+	if err := r.persist(ctx, func(ctx context.Context) error { return r.Journal.Complete(ctx, step.Name, c) }); err != nil {
 		return r.fail(result, ListVerify, "record the stage as complete", err)
 	}
 	return nil
@@ -156,9 +156,9 @@ func (r *Runner) planned(result *Result, list List, tasks []Task) {
 	}
 }
 
-// change applies and verifies, and aborts when either fails.
-func (r *Runner) change(ctx context.Context, stage Stage, result *Result, tasks, verdict []Task) error {
-	err := r.inTurn(r.permitted(ctx), result, ListApply, tasks)
+// applied applies and verifies, and aborts when either fails.
+func (r *Runner) applied(ctx context.Context, stage Stage, result *Result, tasks, verdict []Task) error {
+	err := r.change(ctx, result, ListApply, tasks, stage.Plan)
 	if err == nil {
 		err = r.each(httpclient.WithoutPermit(ctx), result, ListVerify, append(stage.Verify(), verdict...), r.VerifyFor)
 	}
@@ -170,7 +170,7 @@ func (r *Runner) change(ctx context.Context, stage Stage, result *Result, tasks,
 	if aerr != nil {
 		return errors.Join(err, r.fail(result, ListAbort, "compute what to abort", aerr))
 	}
-	return errors.Join(err, r.inTurn(r.permitted(ctx), result, ListAbort, tasks))
+	return errors.Join(err, r.change(ctx, result, ListAbort, tasks, aborter.Abort))
 }
 
 // retire ends the run once the runbook's last step is complete. A process that was killed
@@ -189,7 +189,7 @@ func (r *Runner) retire(ctx context.Context, step Step, result *Result) error {
 		Name: "retire the run", Effect: Changes,
 		Do: func(ctx context.Context, o *Observation) error {
 			o.Say("run %s is complete", record.Run)
-			return r.Journal.Retire(ctx)
+			return r.persist(ctx, r.Journal.Retire)
 		},
 	}})
 }

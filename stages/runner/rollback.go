@@ -32,7 +32,7 @@ func (r *Runner) Rollback(ctx context.Context) error {
 	if r.DryRun {
 		return nil
 	}
-	if err := r.Journal.Retire(r.permitted(ctx)); err != nil || breach == nil {
+	if err := r.persist(ctx, r.Journal.Retire); err != nil || breach == nil {
 		return err
 	}
 	return breach
@@ -86,7 +86,7 @@ func undoing(ctx context.Context, step Step) (tasks []Task, why string, err erro
 // undone carries out what undoes a stage, and records that it is no longer complete.
 func (r *Runner) undone(ctx context.Context, step Step, record *Record, result *Result, tasks []Task) error {
 	if !record.Back {
-		if err := r.Journal.GoBack(r.permitted(ctx)); err != nil {
+		if err := r.persist(ctx, r.Journal.GoBack); err != nil {
 			return r.fail(result, ListUndo, "record that the run is rolled back", err)
 		}
 	}
@@ -95,11 +95,15 @@ func (r *Runner) undone(ctx context.Context, step Step, record *Record, result *
 			return err
 		}
 	}
-	if err := r.inTurn(r.permitted(ctx), result, ListUndo, tasks); err != nil {
+	left := func(ctx context.Context) ([]Task, error) {
+		tasks, _, err := undoing(ctx, step)
+		return tasks, err
+	}
+	if err := r.change(ctx, result, ListUndo, tasks, left); err != nil {
 		return err
 	}
 	if record.IsComplete(step.Name) {
-		if err := r.Journal.Reopen(r.permitted(ctx), step.Name); err != nil {
+		if err := r.persist(ctx, func(ctx context.Context) error { return r.Journal.Reopen(ctx, step.Name) }); err != nil {
 			return r.fail(result, ListUndo, "reopen the stage", err)
 		}
 	}

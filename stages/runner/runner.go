@@ -15,7 +15,7 @@ type Journal interface {
 	Record(context.Context) (*Record, error)
 	// Complete records that a stage is complete, after Verify.
 	Complete(ctx context.Context, stage string, c Completion) error
-	// Reopen records that a stage is no longer complete, after it was undone.
+	// Reopen records that a stage is no longer complete: it was undone, or is to be run again.
 	Reopen(ctx context.Context, stage string) error
 	// GoBack records that the run is rolled back, before the first write of a rollback.
 	GoBack(context.Context) error
@@ -47,7 +47,10 @@ type Options struct {
 	DryRun           bool
 	// VerifyFor and Every are the deadline and the pace of polling.
 	VerifyFor, Every time.Duration
-	// ReportEvery is the pace of progress lines. Default 20 s.
+	// RetryFor is how long a write that was answered with an error is read back and tried
+	// again.
+	RetryFor time.Duration
+	// ReportEvery is the pace of progress lines. Default 15 s.
 	ReportEvery time.Duration
 	// Situation reads where live traffic is.
 	Situation func(context.Context) (Situation, error)
@@ -70,6 +73,8 @@ type Runner struct {
 
 	// held reports whether this process holds the lease.
 	held bool
+	// at is the stage that goes forward now; "" in a rollback.
+	at string
 	// watch is the monitor at work.
 	watch *watch
 }
@@ -79,6 +84,9 @@ type Runner struct {
 func (r *Runner) stage(ctx context.Context, step Step, rollback bool, do func(*Result) error) (*Result, error) {
 	result := r.begin(ctx, step)
 	result.Rollback = rollback
+	if r.at = step.Name; rollback {
+		r.at = ""
+	}
 	r.Observer.Observe(Event{Kind: StageStarted, Result: result})
 	err := r.recovered(result, do)
 	r.end(ctx, result, step, err)
@@ -159,7 +167,7 @@ func (r *Runner) acquire(ctx context.Context, result *Result) error {
 	return r.inTurn(ctx, result, ListCheck, []Task{{
 		Name: "acquire the lease", Effect: Changes,
 		Do: func(ctx context.Context, o *Observation) error {
-			if err := r.Lease.Acquire(ctx); err != nil {
+			if err := r.patience().again(ctx, isUnavailable, r.Lease.Acquire); err != nil {
 				return err
 			}
 			r.held = true

@@ -2,6 +2,7 @@ package upgrade
 
 import (
 	"context"
+	"strings"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
@@ -48,6 +49,9 @@ func (b Blue) From() *cloudfoundry.Droplet {
 type LiveRoute struct {
 	GUID    string `json:"guid"`
 	Address string `json:"address"`
+	// Answer is the status that blue gives to a request for the route's path, where that
+	// is none that an app usually gives there: what green gives there is proved by it.
+	Answer int `json:"answer,omitempty"`
 }
 
 // Blue returns blue as it is recorded.
@@ -68,12 +72,18 @@ func (r *Run) BlueCanBeRebuilt() bool { return r.Fact(FactBlueMadeOf) != "" }
 // FindBlue reads the app that alone is behind the live route, with its image, size
 // and routes: what check-stages record as blue. It refuses anything else.
 func FindBlue(ctx context.Context, platform *cloudfoundry.Client, liveApp, liveRoute string) (Blue, error) {
+	if strings.HasPrefix(liveRoute, "*.") {
+		return Blue{}, runner.Misconfigure("%s stands for any host (LIVE_ROUTE): give a route with a host that people use; the others of the app are carried too", liveRoute)
+	}
 	route, err := platform.Routes.ByAddress(ctx, liveRoute)
 	if err != nil {
 		return Blue{}, err
 	}
 	if route == nil {
 		return Blue{}, runner.Misconfigure("there is no route %s in this space (LIVE_ROUTE)", liveRoute)
+	}
+	if len(route.Destinations) == 0 {
+		return Blue{}, runner.Refuse("nobody answers: the live route %s leads to no app: cf map-route %s %s", liveRoute, liveApp, platform.Routes.Arguments(liveRoute))
 	}
 	if len(route.Destinations) != 1 {
 		return Blue{}, runner.Refuse("the live route %s leads to %d apps; a run begins with one", liveRoute, len(route.Destinations))
@@ -121,7 +131,7 @@ func routesOf(ctx context.Context, platform *cloudfoundry.Client, app string) ([
 				return nil, runner.Refuse("the live app's route %s leads to %s as well; a run begins with one app on each", r.Address, Describe(ctx, platform, d.AppGUID))
 			}
 		}
-		all = append(all, LiveRoute{r.GUID, r.Address})
+		all = append(all, LiveRoute{GUID: r.GUID, Address: r.Address})
 	}
 	return all, nil
 }

@@ -44,7 +44,7 @@ func TestNoBlueToBeginWith(t *testing.T) {
 			func(w *world, route *cloudfoundry.Route) {
 				w.ok(w.cf.Routes.Unmap(w.ctx, route.GUID, route.Destinations[0].AppGUID))
 			}, liveApp, liveRoute,
-			outcome{Class: runner.Refused, Error: "the live route " + liveRoute + " leads to 0 apps; a run begins with one"},
+			outcome{Class: runner.Refused, Error: "nobody answers: the live route " + liveRoute + " leads to no app: cf map-route search-api cloudapps.digital --hostname dm-search-api-preview"},
 		},
 		"it leads to an app with another name": {
 			func(*world, *cloudfoundry.Route) {}, "api", liveRoute,

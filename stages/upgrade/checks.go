@@ -35,13 +35,14 @@ func (c *Checks) run() *Run { return c.Live.Pair.Run }
 
 // Common are the checks of every stage after the first: the settings are the run's,
 // blue has its image, and the live routes lead where they should at this point:
-// allowed, the wanted one first.
+// allowed, the wanted one first; and somebody answers there.
 func (c *Checks) Common(allowed ...Traffic) []runner.Task {
 	return []runner.Task{
 		c.Settings(),
 		{Name: "the live routes lead to the apps of the run", Do: func(ctx context.Context, o *runner.Observation) error {
 			return c.RoutesLeadTo(ctx, o, allowed...)
 		}},
+		c.SomebodyAnswers(),
 		c.sameDroplet(),
 	}
 }
@@ -91,6 +92,9 @@ func (c *Checks) RoutesLeadTo(ctx context.Context, o *runner.Observation, allowe
 		}
 	}
 	o.Say("%s", strings.Join(said, ", "))
+	if len(said) > mostRoutesSaid && len(found) == 1 {
+		o.Say("%s: %s", runner.Count(len(said), "route", "routes"), found[0])
+	}
 	if len(all) == 0 {
 		return nil
 	}
@@ -99,6 +103,9 @@ func (c *Checks) RoutesLeadTo(ctx context.Context, o *runner.Observation, allowe
 	}
 	return runner.Refuse("%w", errors.Join(all...))
 }
+
+// mostRoutesSaid is how many routes are said one by one where all of them lead to one app.
+const mostRoutesSaid = 5
 
 // onTheWay is the milestone that brings the live routes to where they are wanted,
 // where all of them lead there or to an earlier point; "" where one does not.

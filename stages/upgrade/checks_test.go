@@ -271,7 +271,10 @@ func TestTheChecksOnceGreenServesAlone(t *testing.T) {
 	for _, one := range checks {
 		names = append(names, one.Name)
 	}
-	want := []string{"the settings are those of the run", "the live routes lead to the apps of the run", "blue has the droplet that the run recorded", own.Name}
+	want := []string{
+		"the settings are those of the run", "the live routes lead to the apps of the run", "somebody answers on the live routes",
+		"blue has the droplet that the run recorded", own.Name,
+	}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Fatal(diff)
 	}

@@ -22,6 +22,9 @@ type Tally struct {
 	// baseSent and baseFailed are the counts of the baseline.
 	baseSent, baseFailed int
 	began, ended         time.Time
+	// slowed is the rate in the end where it was halved, so as not to slow the address
+	// down; 0 where it was not.
+	slowed float64
 }
 
 func newTally() Tally { return Tally{ByApp: map[string]int{}, took: map[string][]time.Duration{}} }
@@ -90,6 +93,10 @@ func (t *Tally) Err(url string) error {
 func (t *Tally) report(o *runner.Observation) {
 	rate := float64(t.Sent) / max(t.ended.Sub(t.began).Seconds(), 0.001)
 	text := fmt.Sprintf("%d of %s failed, %.0f/s", t.Failed, runner.Count(t.Sent, "request", "requests"), rate)
+	if t.slowed > 0 {
+		text += fmt.Sprintf(", %.3g/s in the end, so as not to slow it down", t.slowed)
+		o.Set("requests a second in the end", t.slowed)
+	}
 	if t.Failed == 0 {
 		text += fmt.Sprintf("; at most %.2f %% fail (95 %%)", 100*t.Bound())
 	}

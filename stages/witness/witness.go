@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
@@ -20,7 +21,9 @@ type Options struct {
 	// Kept keeps its connections; Fresh opens one for each request. Neither may retry by
 	// itself: each attempt counts.
 	Kept, Fresh *http.Client
-	// Rate is how many requests a second, half of them over each client.
+	// Rate is how many requests a second, half of them over each client. It is halved
+	// where they slow the address down to twice its response time in the first half of
+	// the baseline, in which there are few.
 	Rate float64
 	// Baseline is how long it requests before the first change; After is how long at least
 	// it continues after the last one.
@@ -29,6 +32,8 @@ type Options struct {
 	Timeout time.Duration
 	// Who returns which app sent a response, or ""; nil: that cannot be determined.
 	Who func(*http.Response, []byte) string
+	// Log is told of each change of the rate; nil: nobody is.
+	Log *slog.Logger
 }
 
 // Phases of the change.
@@ -47,6 +52,8 @@ type Witness struct {
 	o       Options
 	mu      sync.Mutex
 	tally   Tally
+	load    load
+	began   time.Time
 	phase   string
 	changed time.Time
 	breach  chan error
@@ -59,7 +66,7 @@ func New(o Options) *Witness {
 	if o.Timeout == 0 {
 		o.Timeout = 10 * time.Second
 	}
-	return &Witness{o: o, phase: Before, breach: make(chan error, 1), tally: newTally()}
+	return &Witness{o: o, phase: Before, breach: make(chan error, 1), tally: newTally(), load: load{rate: o.Rate}}
 }
 
 // Start starts the requests and returns when the baseline is complete. The channel then
@@ -67,7 +74,7 @@ func New(o Options) *Witness {
 // or End, even if the context ends.
 func (w *Witness) Start(ctx context.Context) (<-chan error, error) {
 	asking, stop := context.WithCancel(context.WithoutCancel(ctx))
-	w.stop = stop
+	w.stop, w.began = stop, time.Now()
 	w.over.Go(func() { w.ask(asking) })
 	select {
 	case <-ctx.Done():
@@ -150,7 +157,8 @@ func (w *Witness) Tally() Tally {
 }
 
 func (w *Witness) ask(ctx context.Context) {
-	tick := time.NewTicker(time.Duration(float64(time.Second) / max(w.o.Rate, 0.01)))
+	pause := w.pause()
+	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	var requests sync.WaitGroup
 	defer requests.Wait()
@@ -160,11 +168,48 @@ func (w *Witness) ask(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+		if next := w.pause(); next != pause {
+			pause = next
+			tick.Reset(pause)
+		}
+		if !w.send() {
+			continue
+		}
 		client, kind := w.o.Kept, "a kept connection"
 		if n%2 == 1 {
 			client, kind = w.o.Fresh, "a fresh connection"
 		}
 		requests.Go(func() { w.once(ctx, client, kind) })
+	}
+}
+
+func (w *Witness) send() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.load.send() }
+
+// slow reports whether a moment is in the first half of the baseline, and that is long
+// enough to learn anything from few requests.
+func (w *Witness) slow(at time.Time) bool {
+	half := w.o.Baseline / 2
+	return half*slowRate >= fewest*time.Second && at.Sub(w.began) < half
+}
+
+// pause is the time between two requests as things stand.
+func (w *Witness) pause() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	rate := w.load.rate
+	if w.slow(time.Now()) {
+		rate = min(rate, slowRate)
+	}
+	return time.Duration(float64(time.Second) / max(rate, 0.01))
+}
+
+// feel halves the rate if the last responses took too long. w.mu is held.
+func (w *Witness) feel(began time.Time, took time.Duration, err error) {
+	if w.load.ended(took, w.slow(began), err != nil) {
+		w.tally.slowed = w.load.rate
+		if w.o.Log != nil {
+			w.o.Log.Warn("the live address answers twice as slowly as before: the witness halves its rate", "requests a second", w.load.rate)
+		}
 	}
 }
 
@@ -178,6 +223,7 @@ func (w *Witness) once(ctx context.Context, client *http.Client, kind string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.tally.add(w.phase, who, took, began, kind, err)
+	w.feel(began, took, err)
 	if err != nil && w.tally.beyond() {
 		select {
 		case w.breach <- fmt.Errorf("the live address failed at %s over %s: %w", began.UTC().Format("15:04:05.000"), kind, err):

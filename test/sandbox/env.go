@@ -90,6 +90,7 @@ func makeEnv(o Options, a Addresses) map[string]string {
 		"CF_DOCKER_PASSWORD":           dockerPassword,
 		"DRAIN":                        scaled(60*time.Second, 0),
 		"POLL_INTERVAL":                scaled(3*time.Second, 20*time.Millisecond),
+		"RETRY_FOR":                    scaled(30*time.Second, time.Second),
 		"LEASE_HEARTBEAT":              scaled(30*time.Second, 500*time.Millisecond),
 		"LEASE_STALE_AFTER":            scaled(120*time.Second, 2*time.Second),
 		"ROUTE_TIMEOUT":                scaled(3*time.Minute, 5*time.Second),

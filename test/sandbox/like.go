@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
@@ -90,8 +91,15 @@ func (l *Like) live() *LikeApp {
 // space had.
 func (l *Like) world() platform.World {
 	w := platform.World{
-		Org: l.Org, Space: l.Space, Users: []platform.User{{Name: cfUser, Password: cfPassword}}, Domains: l.Domains,
+		Org: l.Org, Space: l.Space, Users: []platform.User{{Name: cfUser, Password: cfPassword}},
 		OrgQuota: platform.Quota{Name: "as-it-was"}, Offerings: l.offerings(),
+	}
+	for _, d := range l.Domains {
+		if kind := l.domain(d); kind != (platform.Domain{Name: d}) {
+			w.OtherDomains = append(w.OtherDomains, kind)
+			continue
+		}
+		w.Domains = append(w.Domains, d)
 	}
 	managed, usedMemory, usedInstances, routes := 0, 0, 0, map[string]bool{}
 	for _, s := range l.Services {
@@ -139,6 +147,21 @@ func (l *Like) world() platform.World {
 		w.Policies = append(w.Policies, platform.Policy{From: p.From, To: p.To, Protocol: p.Protocol, FirstPort: p.Start, LastPort: p.End})
 	}
 	return w
+}
+
+// domain is what a domain must be, to have the routes that it has: only a private one has wildcards and routes without a
+// host, only one of a TCP router group has ports. By its name, one is internal.
+func (l *Like) domain(name string) platform.Domain {
+	d := platform.Domain{Name: name, Internal: strings.HasSuffix(name, ".internal")}
+	for _, a := range l.Apps {
+		for _, r := range a.Routes {
+			host, _, _ := strings.Cut(r, "/")
+			host, _, port := strings.Cut(host, ":")
+			d.TCP = d.TCP || port && host == name
+			d.Private = d.Private || !port && (host == name || host == "*."+name)
+		}
+	}
+	return d
 }
 
 // offerings are the one that the live app's service is of, with all its plans, and those that the other services are of.

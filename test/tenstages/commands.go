@@ -17,7 +17,7 @@ func (x *site) runner(dryRun bool, observer runner.Observer) *runner.Runner {
 	return &runner.Runner{
 		Options: runner.Options{
 			Environment: x.settings.Stage, App: x.names.LiveApp, Version: version, DryRun: dryRun, Command: command,
-			VerifyFor: x.settings.VerifyTimeout, Every: x.settings.Poll, Situation: x.situation.Now,
+			VerifyFor: x.settings.VerifyTimeout, RetryFor: x.settings.RetryFor, Every: x.settings.Poll, Situation: x.situation.Now,
 		},
 		Runbook: runbook(x), Journal: x.run, Lease: upgrade.Lease{Lease: x.lease, Run: x.run}, Observer: observer,
 	}

@@ -41,6 +41,7 @@ type settings struct {
 	WitnessAfter    time.Duration `env:"WITNESS_AFTER, default=10s" help:"after the last change"`
 
 	Poll           time.Duration `env:"POLL_INTERVAL, default=3s" help:"pause between two reads"`
+	RetryFor       time.Duration `env:"RETRY_FOR, default=30s" help:"of a change answered with a 5xx"`
 	VerifyTimeout  time.Duration `env:"VERIFY_TIMEOUT, default=5m" help:"of a postcondition"`
 	RouteTimeout   time.Duration `env:"ROUTE_TIMEOUT, default=3m" help:"of the routers"`
 	StartTimeout   time.Duration `env:"START_TIMEOUT, default=10m" help:"of an app's start"`

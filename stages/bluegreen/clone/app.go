@@ -2,7 +2,6 @@ package clone
 
 import (
 	"context"
-	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry/manifest"
@@ -110,7 +109,7 @@ func (a *App) route(ctx context.Context, _ *cloudfoundry.App) ([]runner.Task, er
 		return nil, nil
 	}
 	return []runner.Task{{
-		Effect: runner.Creates, Name: "create route " + a.Route, ByHand: "cf create-route " + upgrade.RouteArguments(a.Route),
+		Effect: runner.Creates, Name: "create route " + a.Route, ByHand: "cf create-route " + a.platform().Routes.Arguments(a.Route),
 		Do: func(ctx context.Context, _ *runner.Observation) error {
 			_, err := a.platform().Routes.Create(ctx, a.Route, a.run().Labels(a.Role))
 			return err
@@ -133,33 +132,10 @@ func (a *App) manifest(ctx context.Context, app *cloudfoundry.App) ([]runner.Tas
 	}
 	return []runner.Task{{
 		Effect: runner.Changes, Name: "apply the manifest", ByHand: a.ByHand,
-		Do: func(ctx context.Context, o *runner.Observation) error {
-			err := a.platform().Apps.ApplyManifest(ctx, text)
-			if runner.ClassOf(err) == runner.Unavailable && a.applied(ctx) {
-				o.Say("done, though the answer was an error")
-				return nil
-			}
-			return err
+		Do: func(ctx context.Context, _ *runner.Observation) error {
+			return a.platform().Apps.ApplyManifest(ctx, text)
 		},
 	}}, nil
-}
-
-// applied reports whether the app became what the manifest says although the answer
-// was an error. The platform may still be at work, so it reads more than once.
-func (a *App) applied(ctx context.Context) bool {
-	for range 5 {
-		if app, err := a.find(ctx); err == nil && app != nil {
-			if has, err := a.hasManifest(ctx, app); err == nil && has {
-				return true
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return false
-		case <-time.After(a.Poll):
-		}
-	}
-	return false
 }
 
 func (a *App) hasManifest(ctx context.Context, app *cloudfoundry.App) (bool, error) {

@@ -165,7 +165,7 @@ func (g *Green) Undo(ctx context.Context) ([]runner.Task, error) {
 // DeleteRoute deletes the temporary route, unless it leads to another app by now.
 func (g *Green) DeleteRoute(route *cloudfoundry.Route) runner.Task {
 	return runner.Task{
-		Effect: runner.Deletes, Name: "delete route " + route.Address, ByHand: "cf delete-route " + upgrade.RouteArguments(route.Address) + " -f",
+		Effect: runner.Deletes, Name: "delete route " + route.Address, ByHand: "cf delete-route " + g.Apps.platform().Routes.Arguments(route.Address) + " -f",
 		Do: func(ctx context.Context, _ *runner.Observation) error {
 			now, err := upgrade.GoneIfNotFound(g.Apps.platform().Routes.Get(ctx, route.GUID))
 			if err != nil || now == nil {
@@ -221,6 +221,16 @@ func (g *Green) Built() runner.Task {
 		}
 		if route == nil || !route.Reaches(app.GUID) {
 			return pair.Run.NotYet(upgrade.GreenBuilt, "%s does not lead to %s", g.TemporaryRoute, app.Name)
+		}
+		health, err := upgrade.HealthOf(ctx, pair.Platform, app)
+		if err != nil {
+			return err
+		}
+		if why := health.Why(); why != "" {
+			said = append(said, why)
+		}
+		if health.Nobody() {
+			return runner.Refuse("green does not answer: %s: %s", health.Why(), health.Cure())
 		}
 		o.Say("%s", strings.Join(append(said, route.Address), ", "))
 		return nil

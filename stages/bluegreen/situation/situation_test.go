@@ -9,6 +9,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
+	"github.com/digitalmarketplace/cutover/test/sandbox"
 )
 
 // unmapByHand takes app somebody off the two live routes and renames it.
@@ -31,11 +32,101 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 		},
 		"no run, and the live app has another name": {
 			func(u *upgradeOfTest) { u.must(u.cf.Apps.Rename(u.ctx, u.guid("search-api"), "somebody")) },
-			runner.Situation{Traffic: "another app", Detail: "somebody alone, and LIVE_APP is search-api; no run has begun", Back: "nothing to roll back"},
+			runner.Situation{
+				Traffic: "another app", Detail: "somebody alone, and LIVE_APP is search-api; no run has begun", Back: "nothing to roll back",
+				Blocked: "somebody alone, and LIVE_APP is search-api", Next: "cf app somebody",
+			},
 		},
 		"no run, and no live route": {
 			func(u *upgradeOfTest) { u.Names.LiveRoute = "elsewhere.cloudapps.digital" },
-			runner.Situation{Traffic: "not known", Detail: "there is no route elsewhere.cloudapps.digital in this space (LIVE_ROUTE); no run has begun", Back: "nothing to roll back"},
+			runner.Situation{
+				Traffic: "nobody", Detail: "there is no route elsewhere.cloudapps.digital in this space (LIVE_ROUTE); no run has begun", Back: "nothing to roll back",
+				Blocked: "there is no route elsewhere.cloudapps.digital in this space (LIVE_ROUTE)", Next: "cf map-route search-api cloudapps.digital --hostname elsewhere",
+			},
+		},
+		"no run, and the live route leads to no app": {
+			func(u *upgradeOfTest) {
+				route, err := u.cf.Routes.ByAddress(u.ctx, liveRoute)
+				u.must(err)
+				u.must(u.cf.Routes.Unmap(u.ctx, route.GUID, u.guid("search-api")))
+			},
+			runner.Situation{
+				Traffic: "nobody", Detail: liveRoute + " leads to no app; no run has begun", Back: "nothing to roll back",
+				Blocked: liveRoute + " leads to no app", Next: "cf map-route search-api cloudapps.digital --hostname dm-search-api-preview",
+			},
+		},
+		"no run, and the live app is stopped": {
+			func(u *upgradeOfTest) { u.must(u.cf.Apps.Stop(u.ctx, u.guid("search-api"))) },
+			runner.Situation{
+				Traffic: "nobody", Detail: "search-api is stopped", Back: "nothing to roll back",
+				Blocked: "nobody answers: search-api is stopped", Next: "cf start search-api",
+			},
+		},
+		"no run, and the live app has no instances": {
+			func(u *upgradeOfTest) { u.must(u.cf.Apps.Scale(u.ctx, u.guid("search-api"), 0)) },
+			runner.Situation{
+				Traffic: "nobody", Detail: "search-api has 0 instances", Back: "nothing to roll back",
+				Blocked: "nobody answers: search-api has 0 instances", Next: "cf scale search-api -i 2",
+			},
+		},
+		"no run, and the live app has crashed": {
+			func(u *upgradeOfTest) { u.crashed("search-api") },
+			runner.Situation{
+				Traffic: "nobody", Detail: "0 of 2 instances of search-api run, 2 crashed", Back: "nothing to roll back",
+				Blocked: "nobody answers: 0 of 2 instances of search-api run, 2 crashed", Next: "cf logs search-api --recent; cf restart search-api",
+			},
+		},
+		"blue has crashed": {
+			func(u *upgradeOfTest) { u.begun(); u.crashed("search-api") },
+			runner.Situation{
+				Traffic: "nobody", Detail: "0 of 2 instances of search-api run, 2 crashed", Back: untouched,
+				Blocked: "nobody answers: 0 of 2 instances of search-api run, 2 crashed", Next: "cf logs search-api --recent; cf restart search-api",
+			},
+		},
+		"blue was scaled down": {
+			func(u *upgradeOfTest) { u.begun(); u.must(u.cf.Apps.Scale(u.ctx, u.guid("search-api"), 1)) },
+			runner.Situation{Traffic: "blue", Detail: "search-api, 1 instance", Back: untouched},
+		},
+		"green is stopped while it serves alone": {
+			func(u *upgradeOfTest) {
+				u.switched()
+				u.must(u.cf.Apps.Stop(u.ctx, u.guid("elasticsearch-migration")))
+			},
+			runner.Situation{
+				Traffic: "nobody", Detail: "elasticsearch-migration is stopped", Back: "safe, seconds to minutes: blue runs; it is caught up and mapped again",
+				Blocked: "nobody answers: elasticsearch-migration is stopped", Next: "cf start elasticsearch-migration",
+			},
+		},
+		"green is stopped while a rollback is under way": {
+			func(u *upgradeOfTest) {
+				u.switched()
+				u.must(u.run.GoBack(u.ctx))
+				u.must(u.cf.Apps.Stop(u.ctx, u.guid("elasticsearch-migration")))
+			},
+			runner.Situation{Traffic: "nobody", Detail: "elasticsearch-migration is stopped", Back: "safe, seconds to minutes: blue runs; it is caught up and mapped again"},
+		},
+		"green is stopped while both serve": {
+			func(u *upgradeOfTest) {
+				u.begun()
+				u.built()
+				u.mapped(u.guid("elasticsearch-migration"))
+			},
+			runner.Situation{
+				Traffic: "both", Detail: "search-api and elasticsearch-migration (elasticsearch-migration is stopped)",
+				Back: "safe, seconds: green is unmapped from the live routes",
+			},
+		},
+		"the run is complete, and nobody answers": {
+			func(u *upgradeOfTest) {
+				u.switched()
+				u.renamed()
+				u.must(u.run.Retire(u.ctx))
+				u.must(u.cf.Apps.Stop(u.ctx, u.guid("search-api")))
+			},
+			runner.Situation{
+				Traffic: "nobody", Detail: "search-api is stopped", Back: "there is no rollback: blue's service is deleted",
+				Blocked: "nobody answers: search-api is stopped", Next: "cf start search-api",
+			},
 		},
 		"no run, and two apps are live": {
 			func(u *upgradeOfTest) {
@@ -43,7 +134,10 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 				u.must(err)
 				u.must(u.cf.Routes.Map(u.ctx, route.GUID, u.app("somebody")))
 			},
-			runner.Situation{Traffic: "not known", Detail: liveRoute + " leads to 2 apps; no run has begun", Back: "nothing to roll back"},
+			runner.Situation{
+				Traffic: "not known", Detail: liveRoute + " leads to 2 apps: a run begins with one; no run has begun", Back: "nothing to roll back",
+				Blocked: liveRoute + " leads to 2 apps: a run begins with one", Next: "cf routes",
+			},
 		},
 		"blue alone": {
 			func(u *upgradeOfTest) { u.begun() },
@@ -54,7 +148,12 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 			runner.Situation{Traffic: "blue", Detail: "search-api, 2 instances", Back: untouched},
 		},
 		"both": {
-			func(u *upgradeOfTest) { u.begun(); u.built(); u.mapped(u.guid("elasticsearch-migration")) },
+			func(u *upgradeOfTest) {
+				u.begun()
+				u.built()
+				u.started(u.guid("elasticsearch-migration"), "search_api_elasticsearch_new")
+				u.mapped(u.guid("elasticsearch-migration"))
+			},
 			runner.Situation{Traffic: "both", Detail: "search-api and elasticsearch-migration", Back: "safe, seconds: green is unmapped from the live routes"},
 		},
 		"green alone": {
@@ -67,7 +166,7 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 		},
 		"nobody is on the live routes": {
 			func(u *upgradeOfTest) { u.begun(); u.unmapped(u.blue().App) },
-			runner.Situation{Traffic: "nobody", Detail: "the live route leads nowhere", Back: "urgent: it maps blue again"},
+			runner.Situation{Traffic: "nobody", Detail: liveRoute + " leads to no app", Back: "urgent: it maps blue again"},
 		},
 		"blue is stopped": {
 			func(u *upgradeOfTest) { u.switched(); u.must(u.cf.Apps.Stop(u.ctx, u.blue().App)) },
@@ -133,7 +232,9 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 				u.switched()
 				u.renamed()
 				green := u.guid("search-api")
-				u.mapped(u.app("search-api-release"))
+				released := u.app("search-api-release")
+				u.started(released, "search_api_elasticsearch")
+				u.mapped(released)
 				u.unmapped(green)
 				u.reached(upgrade.BlueRemoved, upgrade.Released)
 			},
@@ -192,7 +293,11 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			u := begin(t)
+			pace := float64(sandbox.PaceInstant)
+			if strings.Contains(name, "crashed") {
+				pace = 0.1 // else an instance that crashes is started again at once
+			}
+			u := beginAt(t, pace)
 			c.reach(u)
 			id, names := u.run.ID(), u.Names
 			u.forget()
@@ -251,6 +356,16 @@ func (u *upgradeOfTest) known(s runner.Situation, run string) runner.Situation {
 	text := strings.NewReplacer(pairs...)
 	s.Detail, s.Blocked = text.Replace(s.Detail), text.Replace(s.Blocked)
 	return s
+}
+
+// crashed makes all instances of an app crash, again and again.
+func (u *upgradeOfTest) crashed(name string) {
+	u.t.Helper()
+	app, other := u.guid(name), "misspelt"
+	u.must(u.cf.Apps.SetEnvironment(u.ctx, app, map[string]*string{"DM_ELASTICSEARCH_SERVICE_NAME": &other}))
+	u.must(u.cf.Apps.Stop(u.ctx, app))
+	u.must(u.cf.Apps.Start(u.ctx, app))
+	u.until(app, func(h upgrade.Health) bool { return h.States["CRASHED"] == 2 })
 }
 
 // dropLiveRoute deletes the live route without a path.

@@ -220,8 +220,7 @@ func (x *exporter) routes(ctx context.Context, app string, out *App) error {
 	}
 	for _, r := range routes {
 		out.Routes = append(out.Routes, r.Address)
-		host, _, _ := strings.Cut(r.Address, "/")
-		x.domains[strings.TrimPrefix(host, r.Host+".")] = true
+		x.domains[r.Domain] = true
 		bound, err := x.platform.Routes.ServiceOf(ctx, r.GUID)
 		if err != nil {
 			return err

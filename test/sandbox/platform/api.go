@@ -84,6 +84,7 @@ func (p *Platform) controllerRoutes(mux *http.ServeMux) {
 	open("GET /v3", rootV3)
 	open("GET /v3/info", info)
 	p.spaceRoutes(on)
+	p.domainRoutes(on)
 	p.marketRoutes(on)
 	p.serviceRoutes(on)
 	p.bindingRoutes(on)

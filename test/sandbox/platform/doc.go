@@ -18,8 +18,11 @@
 // late, out of order and lossy; router replicas with a lag each, stale endpoints, route services; programs that crash
 // and are restarted, requests in flight that end within the grace period or are cut; brokers that fail or unbind late.
 //
-// Not modelled: buildpacks' work, Cloud Native Buildpacks, the upload of a droplet, isolation segments, sharing of services and routes, service
-// brokers' own API, TCP routes and weights, container ports other than 8080, ssh, log streaming (only log-cache's
-// reads), wildcard hosts in the router, sticky sessions and load balancing other than round robin, tasks' programs (a
+// Domains are shared, private, internal or for TCP; hosts may be wildcards or missing.
+//
+// Not modelled: buildpacks' work, Cloud Native Buildpacks, the upload of a droplet, isolation segments, sharing of
+// services and routes, service brokers' own API, what reaches TCP and internal routes, weights, container ports other than
+// 8080, ssh, log streaming (only log-cache's reads), sticky sessions and load balancing other than round robin, tasks'
+// programs (a
 // command's words decide how it ends), containers that Diego loses and replaces, more than one space.
 package platform

@@ -74,7 +74,12 @@ type (
 		record
 		limits Quota
 	}
-	domain struct{ record }
+	domain struct {
+		record
+		org      *org // owns a private domain; nil: it is shared
+		internal bool // between containers only, past the routers
+		tcp      bool // of a router group for TCP
+	}
 	broker struct{ record }
 
 	offering struct {
@@ -198,6 +203,7 @@ type (
 		space        *space
 		domain       *domain
 		host, path   string
+		port         int // 0 but of a TCP route
 		destinations []*destination
 		options      obj
 	}
@@ -251,6 +257,9 @@ func (b *binding) kind() string {
 }
 
 func (r *route) url() string {
+	if r.port != 0 {
+		return r.domain.name + ":" + itoa(r.port)
+	}
 	if r.host == "" {
 		return r.domain.name + r.path
 	}

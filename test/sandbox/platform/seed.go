@@ -61,6 +61,13 @@ func (p *Platform) seedSpace(w World) {
 	for _, name := range w.Domains {
 		p.domains.add(&domain{record: p.newRecord(name)})
 	}
+	for _, w := range w.OtherDomains {
+		d := &domain{record: p.newRecord(w.Name), internal: w.Internal, tcp: w.TCP}
+		if w.Private {
+			d.org = o
+		}
+		p.domains.add(d)
+	}
 	for _, u := range w.Users {
 		p.seedAccount(s, &uaa.Account{GUID: p.newGUID(), Name: u.Name, Secret: u.Password, ReadOnly: u.ReadOnly})
 	}
@@ -179,12 +186,12 @@ func (p *Platform) seedApp(in *space, w App) (*diego.LRP, error) {
 
 func (p *Platform) seedLinks(w World) error {
 	for _, b := range w.RouteServices {
-		host, path, d := p.splitRoute(b.Route)
+		at := p.splitRoute(b.Route)
 		s, ok := p.services.find(func(s *service) bool { return s.name == b.Service })
-		if d == nil || !ok {
+		if at.domain == nil || !ok {
 			return fmt.Errorf("seed route service %s of %s: no such route or service", b.Service, b.Route)
 		}
-		r, ok := p.findRoute(d, host, path)
+		r, ok := p.findRoute(at)
 		if !ok {
 			return fmt.Errorf("seed route service of %s: no such route", b.Route)
 		}
