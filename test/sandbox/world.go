@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
-	"github.com/digitalmarketplace/cutover/test/sandbox/execute"
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
+	"github.com/digitalmarketplace/cutover/test/sandbox/execute"
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
 	"github.com/digitalmarketplace/cutover/test/sandbox/pipeline"
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
@@ -35,7 +35,7 @@ type world struct {
 func newWorld(o Options, a Addresses, c *clock.Clock, e *faults.Engine) (*world, error) {
 	w := &world{
 		clusters: search.NewClusters(c), commands: &execute.Group{},
-		live:     &indexer{router: a.Router, host: o.liveHost(), token: searchToken},
+		live: &indexer{router: a.Router, host: o.liveHost(), token: searchToken},
 	}
 	outcomes := 5
 	if o.Stage == "preview" {

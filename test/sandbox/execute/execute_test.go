@@ -30,12 +30,14 @@ func TestMain(m *testing.M) {
 func helper(kind string) {
 	fmt.Println("hello")
 	fmt.Fprintln(os.Stderr, "trouble")
+	asked, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
 	mux := http.NewServeMux()
 	mux.HandleFunc("/env", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(os.Environ()) })
 	mux.HandleFunc("/exit", func(http.ResponseWriter, *http.Request) { os.Exit(3) })
 	mux.HandleFunc("/slow", func(w http.ResponseWriter, _ *http.Request) {
 		w.(http.Flusher).Flush()
-		time.Sleep(300 * time.Millisecond)
+		<-asked.Done() // SIGTERM comes in the middle of it
 		_, _ = io.WriteString(w, "done")
 	})
 	mux.HandleFunc("/child", func(w http.ResponseWriter, _ *http.Request) {
@@ -44,8 +46,6 @@ func helper(kind string) {
 		_, _ = io.WriteString(w, strconv.Itoa(c.Process.Pid))
 	})
 	server := &http.Server{Addr: "127.0.0.1:" + os.Getenv("PORT"), Handler: mux, ReadHeaderTimeout: time.Minute}
-	asked, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
 	done := make(chan struct{})
 	go func() {
 		<-asked.Done()
@@ -87,9 +87,12 @@ func started(t *testing.T, g *Group, kind string, log func(bool, string)) *Proce
 
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
+	end := time.After(10 * time.Second)
+	for !holds() {
+		select {
+		case <-end:
 			t.Fatal("not within 10 s: ", what)
+		case <-time.After(5 * time.Millisecond):
 		}
 	}
 }
