@@ -52,6 +52,9 @@ type flags struct {
 	Like   string `placeholder:"FILE" help:"Copy the space that cutover elasticsearch check-release --export has written to this file: its names, apps, routes, services and sizes."`
 	Faults string `placeholder:"NAME" help:"Set of random faults to inject: one of the names at the end."`
 
+	AppCommand     string `placeholder:"COMMAND" help:"Each instance of the live app's image is this command, with its own PORT, instead of the search API in here. It gets VCAP_SERVICES and the other variables, must answer the health check, and ends with SIGTERM. For example: sandbox search-api."`
+	ServiceCommand string `placeholder:"COMMAND" help:"Each service instance is this command, with its own PORT, SERVICE_GUID, SERVICE_PLAN and SERVICE_PARAMETERS, instead of an Elasticsearch in here. Its address is the uri in the credentials; it begins empty, unless it fills itself."`
+
 	PortCFAPI   int `name:"port-cf-api" default:"0" help:"Port of the Cloud Foundry API, the UAA and the logs; 0 is any."`
 	PortRouter  int `default:"0" help:"Port of the router, which serves the hosts of all apps; 0 is any."`
 	PortDataAPI int `name:"port-data-api" default:"0" help:"Port of the data API; 0 is any."`
@@ -98,6 +101,10 @@ The control API changes a running sandbox ("control" among the addresses, CONTRO
   curl "$CONTROL/_sandbox/faults/f1?wait=held&timeout_ms=60000"
   curl -d '{"action":"drop"}' $CONTROL/_sandbox/faults/f1/release
 
+The live app and its services may be real programs, one process for each instance:
+
+  sandbox --documents 200 --briefs 20 --instances 1 --app-command "sandbox search-api --documents 200 --briefs 20"
+
 Kinds of fault: hold, hold-after, error-before, error-after, drop-before, drop-after, cut, delay. A fault hits the requests that
 match place (cloud-controller, uaa, log-cache, router, search-api, data-api), app, method, path, query, user_agent (the
 last three are regular expressions) and writes_only, from the n-th on, at most "times" requests, with a probability drawn
@@ -107,6 +114,9 @@ from a seed. Errors have status, body and headers, a delay has delay_ms. Sets of
 
 // run is main with everything passed in. It returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == "search-api" {
+		return searchAPI(ctx, args[1:], stdout, stderr)
+	}
 	var f flags
 	exited := -1
 	parser, err := kong.New(&f, kong.Name("sandbox"), kong.Description(description), kong.Writers(stdout, stderr),
@@ -135,6 +145,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err == nil {
 		o, err = f.options()
 	}
+	o.Log = func(_ bool, line string) { fmt.Fprintln(stderr, line) }
 	if err != nil {
 		fmt.Fprintf(stderr, "sandbox: %v\n", err)
 		return 2
@@ -187,7 +198,7 @@ func (f flags) options() (sandbox.Options, error) {
 		Stage: f.Stage, Documents: sizeOption(f.Documents), Briefs: sizeOption(f.Briefs), Seed: f.Seed, Drift: zeroAsNone(f.Drift),
 		Instances: valueOr(f.Instances, 0), Slots: f.Slots, PutTime: zeroAsNone(f.PutTime), Routers: f.Routers, Pace: pace,
 		ProvisionTime: zeroAsNone(f.ProvisionTime), RateLimit: f.RateLimit, Readers: f.Readers, LiveWriter: f.LiveWriter, FaultSet: f.Faults,
-		Certificate: f.HTTPS, Buildpack: f.Buildpack,
+		Certificate: f.HTTPS, Buildpack: f.Buildpack, AppCommand: f.AppCommand, ServiceCommand: f.ServiceCommand,
 		PortCFAPI: f.PortCFAPI, PortRouter: f.PortRouter, PortDataAPI: f.PortDataAPI, PortControl: f.PortControl,
 	}
 	if f.Like != "" {

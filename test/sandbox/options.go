@@ -25,6 +25,11 @@ type Options struct {
 
 	Buildpack string // the live app was pushed with it, not as a docker image
 
+	// AppCommand is a command line that each instance of the live app's image runs, in place of the search API in here;
+	// ServiceCommand one that each service instance runs, in place of an Elasticsearch in here, and Log gets its output.
+	AppCommand, ServiceCommand string
+	Log                        func(stderr bool, line string)
+
 	Like *Like // a copy of that space, not the Digital Marketplace's; its sizes replace the defaults
 
 	Readers    float64 // requests a second that readers send to the live route from the start

@@ -169,8 +169,10 @@ func (s *Sandbox) start(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := w.awaitLiveApp(ctx); err != nil {
-		return err
+	if o.AppCommand == "" { // A real one is healthy, and answers what it answers.
+		if err := w.awaitLiveApp(ctx); err != nil {
+			return err
+		}
 	}
 	if o.FaultSet != "" {
 		if err := armFaultSet(s.faults, o.FaultSet, o.Seed); err != nil {
@@ -231,6 +233,7 @@ func (s *Sandbox) close() {
 	}
 	if s.world != nil {
 		s.world.platform.Close()
+		s.world.commands.Close()
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
+	"github.com/digitalmarketplace/cutover/test/sandbox/execute"
 	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
 	"github.com/digitalmarketplace/cutover/test/sandbox/pipeline"
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
@@ -28,12 +29,13 @@ type world struct {
 	data     *data.API
 	pipeline *pipeline.Pipeline
 	live     *indexer
+	commands *execute.Group
 }
 
 func newWorld(o Options, a Addresses, c *clock.Clock, e *faults.Engine) (*world, error) {
 	w := &world{
-		clusters: search.NewClusters(c),
-		live:     &indexer{router: a.Router, host: o.liveHost(), token: searchToken},
+		clusters: search.NewClusters(c), commands: &execute.Group{},
+		live: &indexer{router: a.Router, host: o.liveHost(), token: searchToken},
 	}
 	outcomes := 5
 	if o.Stage == "preview" {
@@ -57,13 +59,22 @@ func newWorld(o Options, a Addresses, c *clock.Clock, e *faults.Engine) (*world,
 	if o.Like != nil {
 		programs = o.Like.programs(programs, searchAPI{w.program})
 	}
+	if o.AppCommand != "" {
+		programs = w.real(o.AppCommand, programs)
+	}
+	var broker platform.Broker = w.clusters
+	if o.ServiceCommand != "" {
+		broker = &execute.Broker{Group: w.commands, Line: o.ServiceCommand, Log: o.Log, StartTime: time.Minute}
+	}
 	w.platform = platform.New(platform.Options{
-		Clock: c, Faults: e, Programs: programs, Broker: w.clusters, Routers: o.Routers,
+		Clock: c, Faults: e, Programs: programs, Broker: broker, Routers: o.Routers,
 		Rand: rand.New(rand.NewSource(int64(o.Seed))), URL: a.CFAPI, RegistryAuth: registryAuth, ProvisionTime: o.ProvisionTime,
 		RateLimit: o.RateLimit, Bits: "digitalmarketplace/search-api:release-1234",
 	})
 	content := space(o)
 	if err := w.platform.Seed(content); err != nil {
+		w.platform.Close()
+		w.commands.Close()
 		return nil, err
 	}
 	w.pipeline = pipeline.New(pipeline.Options{
@@ -73,7 +84,21 @@ func newWorld(o Options, a Addresses, c *clock.Clock, e *faults.Engine) (*world,
 	if !ok {
 		return nil, fmt.Errorf("the space has no service %s", o.blueService())
 	}
+	if o.ServiceCommand != "" {
+		return w, nil // Whoever brings an engine brings what is in it.
+	}
 	return w, search.Preload(w.clusters, blue, w.data, o.Drift)
+}
+
+// real runs a command line wherever the search API would run; other programs stay.
+func (w *world) real(line string, known diego.Programs) diego.Programs {
+	return func(image string) (diego.Program, bool) {
+		p, ok := known(image)
+		if _, is := p.(searchAPI); is {
+			p = execute.Program{Group: w.commands, Line: line}
+		}
+		return p, ok
+	}
 }
 
 // space is the Digital Marketplace's, or a copy of another one, with this sandbox's secrets.

@@ -39,6 +39,7 @@ func (h healthCheck) desired() diego.Health {
 		return time.Duration(*n) * time.Second
 	}
 	d := diego.Health{Timeout: seconds(h.timeout), Interval: seconds(h.interval)}
+	d.Port = h.kind == "port"
 	if h.kind == "http" {
 		d.Endpoint = h.endpoint
 	}

@@ -75,7 +75,7 @@ func (c *Container) start() error {
 		return errors.New("failed to pull image " + c.Image) // the tag is pulled anew for each container
 	}
 	h, err := program.Boot(Instance{
-		AppGUID: c.AppGUID, AppName: c.AppName, InstanceGUID: c.InstanceGUID, Index: c.Index, Env: c.environment(),
+		AppGUID: c.AppGUID, AppName: c.AppName, InstanceGUID: c.InstanceGUID, Kind: c.Kind, Index: c.Index, Env: c.environment(),
 		Log: func(stderr bool, line string) { c.log("APP/PROC/WEB", stderr, line) },
 	})
 	if err != nil {
@@ -85,7 +85,39 @@ func (c *Container) start() error {
 	if c.isDead() { // killed while it started
 		c.closeHandler()
 	}
+	if e, ok := h.(External); ok {
+		go c.follow(e)
+	}
 	return nil
+}
+
+// follow notices the end of a real process: of one that was told to end, or a crash.
+func (c *Container) follow(e External) {
+	select {
+	case <-e.Ended():
+	case <-c.dead:
+		return
+	}
+	exit := "Exited with status " + strconv.Itoa(e.Status())
+	c.log("APP/PROC/WEB", false, exit)
+	c.d.opts.Lock.Lock()
+	stopping := c.stopping
+	c.d.opts.Lock.Unlock()
+	if stopping {
+		c.kill()
+		return
+	}
+	c.crash("APP/PROC/WEB: "+exit, e.Status())
+}
+
+// external is the container's process; nil if its program runs in here, or does not run.
+func (c *Container) external() External {
+	h := c.handler.Load()
+	if h == nil {
+		return nil
+	}
+	e, _ := (*h).(External)
+	return e
 }
 
 // boot starts the program and checks its health until the container ends or crashes. The lock must not be held.
@@ -174,8 +206,13 @@ func (c *Container) stop() {
 		c.kill()
 		return
 	}
-	c.refusing.Store(true)
 	grace := c.d.opts.StopGrace
+	if e := c.external(); e != nil {
+		e.Terminate()
+		time.AfterFunc(max(c.d.opts.Clock.Scale(grace), leastGrace), c.kill)
+		return
+	}
+	c.refusing.Store(true)
 	c.d.opts.Clock.After(min(time.Second, grace), func() {
 		c.leaving.Store(true)
 		if c.inFlight.Load() == 0 {

@@ -80,6 +80,9 @@ func (c *Container) wait(d time.Duration) bool {
 // unhealthy asks the health check's endpoint, and returns what is wrong; "" if nothing is.
 func (c *Container) unhealthy() string {
 	if c.Health.Endpoint == "" {
+		if e := c.external(); e != nil && c.Health.Port && e.Listens() != nil {
+			return "Failed to make TCP connection to port 8080: connection refused"
+		}
 		return ""
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), healthRequest)

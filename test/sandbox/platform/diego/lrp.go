@@ -18,7 +18,8 @@ type Process struct {
 
 // Health is a process's health check.
 type Health struct {
-	Endpoint string        // path and query of an HTTP check; "" is a port check, which holds once the program listens
+	Endpoint string        // path and query of an HTTP check; "" is a check of the port or the process
+	Port     bool          // a check of the port, which a program in here listens on at once
 	Timeout  time.Duration // until a container that starts must be healthy; 0: the platform's
 	Interval time.Duration // between two checks of a container that runs; 0: the platform's
 }
@@ -63,6 +64,9 @@ func (l *LRP) Boot() error {
 	for _, c := range l.containers {
 		if err := c.start(); err != nil {
 			return fmt.Errorf("start %s/%d: %w", c.AppName, c.Index, err)
+		}
+		if c.external() != nil && !c.becomesHealthy() {
+			return fmt.Errorf("start %s/%d: it does not get healthy", c.AppName, c.Index)
 		}
 	}
 	l.d.opts.Lock.Lock()

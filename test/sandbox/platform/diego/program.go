@@ -17,10 +17,24 @@ type Program interface {
 // Instance is what a program knows of the container it starts in.
 type Instance struct {
 	AppGUID, AppName, InstanceGUID string
+	Kind                           string // of its process: web, worker, …
 	Index                          int
 	// Env was fixed when the container's process was desired: a crash keeps it, a restart renews it
 	// (ccng: lib/cloud_controller/diego/app_recipe_builder.rb).
 	Env map[string]string
 	// Log writes one line to the app's log stream.
 	Log func(stderr bool, line string)
+}
+
+// External is a handler that is a process of the operating system: it may end by itself, and only it knows what it does at a
+// SIGTERM. Close kills it.
+type External interface {
+	http.RoundTripper
+	// Listens reports why a connection to its port fails; nil if it is accepted.
+	Listens() error
+	// Terminate sends it SIGTERM.
+	Terminate()
+	// Ended is closed when it has ended, with an exit status.
+	Ended() <-chan struct{}
+	Status() int
 }

@@ -24,6 +24,10 @@ func (c *Container) RoundTrip(r *http.Request) (*http.Response, error) {
 		c.ended()
 		return nil, refused()
 	}
+	if e := c.external(); e != nil {
+		defer c.ended()
+		return e.RoundTrip(r)
+	}
 	answer := make(chan *httptest.ResponseRecorder, 1)
 	go func() {
 		defer c.ended()
