@@ -138,3 +138,19 @@ func (m *mappings) listed(ctx context.Context, o *runner.Observation) error {
 	o.Say("%s", strings.Join(parts, ", "))
 	return nil
 }
+
+// requested are the names by which a search API is asked: its aliases, and the indices
+// that no alias stands for. What ends in -old is the copy before.
+func requested(status searchapi.Status) []string {
+	var all []string
+	for _, name := range status.Names() {
+		if strings.HasSuffix(name, "-old") {
+			continue
+		}
+		if index, is := status.Indices[name]; is && len(index.Aliases) > 0 {
+			continue
+		}
+		all = append(all, name)
+	}
+	return all
+}
