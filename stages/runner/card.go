@@ -55,8 +55,8 @@ func (r *Runner) advice(result *Result, step Step, err error) (again, next strin
 		return "yes, once the setting is corrected", next
 	case class == Refused:
 		return "yes, it will refuse again until what it names has changed", r.Command + " status"
-	case r.reopened(err) != nil:
-		first := r.reopened(err)
+	case r.Runbook.reopened(r.at, err) != nil:
+		first := r.Runbook.reopened(r.at, err)
 		return fmt.Sprintf("yes, after %s, which is reopened and repairs what is wrong", first.Called()), r.Command + " " + first.Name
 	case class == Unavailable:
 		return "yes, once what it names answers again: it continues from here", next

@@ -21,21 +21,21 @@ type Reopen struct {
 
 func (e *Reopen) Error() string { return e.Why }
 
-// mayReopen reports whether the present stage may reopen an earlier one.
-func (r *Runner) mayReopen(earlier string) bool {
-	within := r.Runbook.Reopens
-	return r.Runbook.Has(within, r.at) && r.Runbook.Has(within, earlier) && r.Runbook.index(earlier) < r.Runbook.index(r.at)
+// mayReopen reports whether a stage may reopen an earlier one.
+func (b Runbook) mayReopen(at, earlier string) bool {
+	return b.Has(b.Reopens, at) && b.Has(b.Reopens, earlier) && b.index(earlier) < b.index(at)
 }
 
-// reopened is the earliest step that an error reopens; nil where it reopens none, as while
-// something is refused or a setting is wrong: what is missing may be so for that reason.
-func (r *Runner) reopened(err error) *Step {
+// reopened is the earliest step that an error of a stage reopens; nil where it reopens none,
+// as while something is refused or a setting is wrong: what is missing may be so for that
+// reason.
+func (b Runbook) reopened(at string, err error) *Step {
 	if ClassOf(err) >= Refused {
 		return nil
 	}
 	var earliest *Step
 	for _, e := range reopenings(err) {
-		if s := r.Runbook.Named(e.Stage); s != nil && r.mayReopen(s.Name) && (earliest == nil || r.Runbook.index(s.Name) < r.Runbook.index(earliest.Name)) {
+		if s := b.Named(e.Stage); s != nil && b.mayReopen(at, s.Name) && (earliest == nil || b.index(s.Name) < b.index(earliest.Name)) {
 			earliest = s
 		}
 	}
@@ -61,8 +61,8 @@ func reopenings(err error) []*Reopen {
 
 // reopen withdraws what a stage's error reopens, from the last to the first: stopped in
 // between, the run still says that what comes before it must be run first.
-func (r *Runner) reopen(ctx context.Context, step Step, result *Result, err error) error {
-	first := r.reopened(err)
+func reopen(ctx context.Context, r *Runner, step Step, result *Result, err error) error {
+	first := r.Runbook.reopened(r.at, err)
 	if first == nil || r.DryRun || ctx.Err() != nil {
 		return err
 	}

@@ -153,7 +153,7 @@ func (r *Runner) notYet(ctx context.Context, after *NotYet, err error) error {
 		return err
 	case r.DryRun:
 		return &waiting{fmt.Sprintf("waits for %s: %s", called, wait.Why)}
-	case complete && r.mayReopen(wait.Stage):
+	case complete && r.Runbook.mayReopen(r.at, wait.Stage):
 		return &Reopen{wait.Stage, fmt.Sprintf("%s, and %s is complete: somebody has undone it", wait.Why, called)}
 	case complete:
 		return Refuse("%s, and %s is complete: somebody has undone it; to undo the rest: %s rollback", wait.Why, called, r.Command)
