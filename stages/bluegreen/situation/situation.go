@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	"github.com/digitalmarketplace/cutover/stages/bluegreen"
+	"github.com/digitalmarketplace/cutover/stages/bluegreen/release"
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
@@ -70,7 +71,11 @@ func (r *Reader) Now(ctx context.Context) (runner.Situation, error) {
 		return runner.Situation{}, err
 	}
 	if !exists {
-		return r.withoutRun(ctx)
+		now, err := r.withoutRun(ctx)
+		if err == nil {
+			err = r.halfWay(ctx, &now, nil)
+		}
+		return now, err
 	}
 	b, err := r.run().Blue()
 	if err != nil {
@@ -87,9 +92,14 @@ func (r *Reader) Now(ctx context.Context) (runner.Situation, error) {
 		}
 	}
 	for _, route := range b.Routes {
-		if route.Address == r.Names.LiveRoute {
-			return r.onLiveRoute(ctx, b, route)
+		if route.Address != r.Names.LiveRoute {
+			continue
 		}
+		now, err := r.onLiveRoute(ctx, b, route)
+		if err == nil && r.run().ReleaseAllowed() && !r.run().Reached(upgrade.Ended) {
+			err = r.halfWay(ctx, &now, b.Addresses())
+		}
+		return now, err
 	}
 	return runner.Situation{}, fmt.Errorf("the run has no route %s", r.Names.LiveRoute)
 }
@@ -110,11 +120,23 @@ func (r *Reader) onLiveRoute(ctx context.Context, b upgrade.Blue, route upgrade.
 		return r.complete(stranger.String(), r.run().ID()), nil
 	case r.run().ReleaseAllowed():
 		return situation(upgrade.ToOther, runner.Situation{
-			Detail: stranger.String() + ": a release is under way",
+			Detail: stranger.String() + ": a release is under way, or stopped half-way",
 			Back:   "not while the release is under way; once it has ended, or was repaired",
 		}), nil
 	}
 	return r.releasedSince(ctx, b, replacement, *stranger)
+}
+
+// halfWay adds to a situation that the pipeline's own release is under way, or was cut
+// off: releasing again would take the live routes from an app that serves.
+func (r *Reader) halfWay(ctx context.Context, now *runner.Situation, live []string) error {
+	half, err := release.FindHalfWay(ctx, r.platform(), r.Names.LiveApp, live)
+	if err != nil || half == nil {
+		return err
+	}
+	now.Detail = half.Serving + ": a release is under way, or stopped half-way"
+	now.Blocked, now.Next = half.Error(), "once no release job runs: "+half.ByHand()
+	return nil
 }
 
 func situation(t upgrade.Traffic, s runner.Situation) runner.Situation {

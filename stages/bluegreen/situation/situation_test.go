@@ -20,6 +20,12 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 		untouched = "safe, seconds: live traffic is not touched; what was made for the run is removed"
 		leave     = "somebody released since the run began; roll back, and start again"
 		deleted   = "live route " + liveRoute + " is deleted: create it again"
+		alone     = "search-api-release (GUID) alone"
+		beside    = "search-api (GUID) and search-api-release (GUID)"
+		halfWay   = "a release is under way, or stopped half-way: the live routes lead to "
+		again     = ", and releasing again would take the routes from search-api-release; if no release job runs, "
+		undo      = "cf start search-api; cf unmap-route search-api-release cloudapps.digital --hostname dm-search-api-preview; " +
+			"cf unmap-route search-api-release cloudapps.digital --hostname dm-search-api-preview --path /_metrics"
 	)
 	for name, c := range map[string]struct {
 		reach func(*upgradeOfTest)
@@ -124,8 +130,39 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 		"a release under way, once one is allowed": {
 			func(u *upgradeOfTest) { u.switched(); u.renamed(); u.mapped(u.app("search-api-release")) },
 			runner.Situation{
-				Traffic: "another app", Detail: "search-api-release (GUID): a release is under way",
+				Traffic: "another app", Detail: beside + ": a release is under way, or stopped half-way",
+				Blocked: halfWay + beside + again + "undo it: " + undo, Next: "once no release job runs: " + undo,
 				Back: "not while the release is under way; once it has ended, or was repaired",
+			},
+		},
+		"another app beside green, once a release is allowed": {
+			func(u *upgradeOfTest) { u.switched(); u.renamed(); u.mapped(u.app("somebody")) },
+			runner.Situation{
+				Traffic: "another app", Detail: "somebody (GUID): a release is under way, or stopped half-way",
+				Back: "not while the release is under way; once it has ended, or was repaired",
+			},
+		},
+		"a released app in green's place, without its name": {
+			func(u *upgradeOfTest) {
+				u.switched()
+				u.renamed()
+				green := u.guid("search-api")
+				u.mapped(u.app("search-api-release"))
+				u.unmapped(green)
+				u.must(u.cf.Apps.Delete(u.ctx, green))
+			},
+			runner.Situation{
+				Traffic: "green", Detail: alone + ": a release is under way, or stopped half-way",
+				Blocked: halfWay + alone + again + "finish it: cf rename search-api-release search-api", Next: "once no release job runs: cf rename search-api-release search-api",
+				Back: "safe, seconds to minutes: blue runs; it is caught up and mapped again; then the names go back; the released app stays, as search-api-released",
+			},
+		},
+		"no run, and a release without its name": {
+			func(u *upgradeOfTest) { u.must(u.cf.Apps.Rename(u.ctx, u.guid("search-api"), "search-api-release")) },
+			runner.Situation{
+				Traffic: "another app", Detail: alone + ": a release is under way, or stopped half-way",
+				Blocked: halfWay + alone + again + "finish it: cf rename search-api-release search-api", Next: "once no release job runs: cf rename search-api-release search-api",
+				Back: "nothing to roll back",
 			},
 		},
 		"a released app in green's place": {
@@ -133,12 +170,14 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 				u.switched()
 				u.renamed()
 				green := u.guid("search-api")
-				u.mapped(u.app("search-api-release"))
+				u.mapped(u.app("search-api-next"))
 				u.unmapped(green)
+				u.must(u.cf.Apps.Delete(u.ctx, green))
+				u.must(u.cf.Apps.Rename(u.ctx, u.guid("search-api-next"), "search-api"))
 				u.reached(upgrade.BlueRemoved, upgrade.Released)
 			},
 			runner.Situation{
-				Traffic: "green", Detail: "search-api-release, released in green's place",
+				Traffic: "green", Detail: "search-api, released in green's place",
 				Back: "safe, seconds to minutes: blue runs; it is caught up and mapped again; then the names go back; the released app stays, as search-api-released",
 			},
 		},
