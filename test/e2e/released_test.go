@@ -183,11 +183,20 @@ func TestARollbackLeavesTheLiveRoutesToAReleaseInBetween(t *testing.T) {
 }
 
 // From step 14 on a release uses the new service. Before step 16 green still serves beside it; the commands in the status unmap
-// the released app, so that green alone serves, and the run continues.
+// the released app, so that green alone serves, and the run continues. Before step 15 the release has deleted blue.
 func TestAReleaseBeforeTheNamesAreFinalIsUnmappedByHand(t *testing.T) {
 	t.Parallel()
+	for _, until := range []string{"rename-new-service", "rename-old-app"} {
+		t.Run(until, func(t *testing.T) {
+			t.Parallel()
+			releasedAfter(t, until)
+		})
+	}
+}
+
+func releasedAfter(t *testing.T, until string) {
 	w := start(t, small())
-	w.run(0, "elasticsearch", "run", "--to", "rename-old-app")
+	w.run(0, "elasticsearch", "run", "--to", until)
 	w.deploy(nextImage)
 	app := w.app("search-api")
 	w.refused(nil, "status says how to unmap it", "elasticsearch", "rollback")
@@ -218,5 +227,12 @@ func TestAReleaseBeforeTheNamesAreFinalIsUnmappedByHand(t *testing.T) {
 		}
 	}
 	w.renameApp(app, "search-api-released")
+	w.startReaders(50)
 	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
+	if tally := w.readers(); tally.Failed > 0 {
+		t.Errorf("live requests: %+v", tally)
+	}
+	w.deploy(laterImage)
+	w.run(0, "elasticsearch", "run")
+	w.wantIndices("search_api_elasticsearch")
 }

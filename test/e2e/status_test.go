@@ -38,6 +38,24 @@ func TestStatusAnswersWithinTwoSecondsWhileAStageRuns(t *testing.T) {
 	stage.wantExit(0)
 }
 
+// Nothing can go on without green: the way is back, and it works.
+func TestStatusDoesNotGoOnWhereGreenIsDeleted(t *testing.T) {
+	t.Parallel()
+	w := start(t, small())
+	was := w.state()
+	w.run(0, "elasticsearch", "run", "--to", "build-indices")
+	w.deleteApp(w.app("elasticsearch-migration"))
+	says := w.run(0, "elasticsearch", "status").Stdout()
+	for _, want := range []string{"green, which this run made, is deleted: roll back, and start again", "next         cutover elasticsearch rollback"} {
+		if !strings.Contains(says, want) {
+			t.Errorf("status does not contain %q:\n%s", want, says)
+		}
+	}
+	w.run(0, "elasticsearch", "rollback")
+	w.removeRetired()
+	w.wantState(was)
+}
+
 // README shows the program's status, except for run id, times and the number of events.
 func TestTheReadmeShowsTheStatus(t *testing.T) {
 	t.Parallel()

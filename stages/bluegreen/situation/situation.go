@@ -96,8 +96,14 @@ func (r *Reader) Now(ctx context.Context) (runner.Situation, error) {
 			continue
 		}
 		now, err := r.onLiveRoute(ctx, b, route)
-		if err == nil && r.run().ReleaseAllowed() && !r.run().Reached(upgrade.Ended) {
+		if err != nil || now.Blocked != "" || r.run().Reached(upgrade.Ended) {
+			return now, err
+		}
+		if r.run().ReleaseAllowed() {
 			err = r.halfWay(ctx, &now, b.Addresses())
+		}
+		if err == nil && now.Blocked == "" {
+			now.Blocked, err = r.lost(ctx)
 		}
 		return now, err
 	}
@@ -137,6 +143,26 @@ func (r *Reader) halfWay(ctx context.Context, now *runner.Situation, live []stri
 	now.Detail = half.Serving + ": a release is under way, or stopped half-way"
 	now.Blocked, now.Next = half.Error(), "once no release job runs: "+half.ByHand()
 	return nil
+}
+
+// lost says what this run made and somebody deleted, without which no stage can go on;
+// "" where all is there. A release puts its own app in green's place.
+func (r *Reader) lost(ctx context.Context) (string, error) {
+	if r.run().GoesBack() {
+		return "", nil
+	}
+	const restart = ", which this run made, is deleted: roll back, and start again"
+	if r.run().Reached(upgrade.GreenBuilt) {
+		if app, err := r.Live.Replacement(ctx); err != nil || app == nil {
+			return "green" + restart, err
+		}
+	}
+	if r.Backing != nil && r.run().Reached(upgrade.ServiceCreated) {
+		if service, err := r.newService(ctx); err != nil || service == nil {
+			return "green's service" + restart, err
+		}
+	}
+	return "", nil
 }
 
 func situation(t upgrade.Traffic, s runner.Situation) runner.Situation {

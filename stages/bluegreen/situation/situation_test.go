@@ -20,6 +20,7 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 		untouched = "safe, seconds: live traffic is not touched; what was made for the run is removed"
 		leave     = "somebody released since the run began; roll back, and start again"
 		deleted   = "live route " + liveRoute + " is deleted: create it again"
+		lost      = ", which this run made, is deleted: roll back, and start again"
 		alone     = "search-api-release (GUID) alone"
 		beside    = "search-api (GUID) and search-api-release (GUID)"
 		halfWay   = "a release is under way, or stopped half-way: the live routes lead to "
@@ -58,6 +59,38 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 		"green beside, on its own route": {
 			func(u *upgradeOfTest) { u.begun(); u.built() },
 			runner.Situation{Traffic: "blue", Detail: "search-api, 2 instances", Back: untouched},
+		},
+		"green is deleted": {
+			func(u *upgradeOfTest) {
+				u.begun()
+				u.built()
+				u.must(u.cf.Apps.Delete(u.ctx, u.guid("elasticsearch-migration")))
+			},
+			runner.Situation{Traffic: "blue", Detail: "search-api, 2 instances", Blocked: "green" + lost, Back: untouched},
+		},
+		"green is deleted, and a rollback has begun": {
+			func(u *upgradeOfTest) {
+				u.begun()
+				u.built()
+				u.must(u.run.GoBack(u.ctx))
+				u.must(u.cf.Apps.Delete(u.ctx, u.guid("elasticsearch-migration")))
+			},
+			runner.Situation{Traffic: "blue", Detail: "search-api, 2 instances", Back: untouched},
+		},
+		"green's service is deleted": {
+			func(u *upgradeOfTest) {
+				u.begun()
+				u.built()
+				u.must(u.cf.Services.DeleteServiceInstance(u.ctx, u.service("search_api_elasticsearch_new")))
+			},
+			runner.Situation{Traffic: "blue", Detail: "search-api, 2 instances", Blocked: "green's service" + lost, Back: untouched},
+		},
+		"green is deleted while it serves": {
+			func(u *upgradeOfTest) {
+				u.switched()
+				u.must(u.cf.Apps.Delete(u.ctx, u.guid("elasticsearch-migration")))
+			},
+			runner.Situation{Traffic: "nobody", Detail: "the live route leads nowhere", Blocked: "green" + lost, Back: "urgent: it maps blue again"},
 		},
 		"both": {
 			func(u *upgradeOfTest) { u.begun(); u.built(); u.mapped(u.guid("elasticsearch-migration")) },
