@@ -83,7 +83,12 @@ func (c *call) putIndex(name string) {
 			c.createIndex(name, mapping)
 		}
 	case "alias":
-		if target, ok := want("target"); ok {
+		target, ok := want("target")
+		switch {
+		case !ok:
+		case flask.Kind(fields["target"].Value) == 'n':
+			c.change(func(*cluster) error { return badTarget(name, "[add] index doesn't support values of type: VALUE_NULL") })
+		default:
 			c.createAlias(name, target)
 		}
 	default:

@@ -100,7 +100,10 @@ func TestAnAliasMovesInOneStepAndErrorsAreTheEngines(t *testing.T) {
 	a.services("one")
 	a.services("two")
 	a.alias("g-cloud-12", "x").fails(t, "no target", 404, "index_not_found_exception: no such index [x]")
-	a.alias("two", "one").fails(t, "name of an index", 400, "invalid_alias_name_exception: Invalid alias name [two]: an index exists with the same name as the alias")
+	a.alias("two", "one").fails(t, "name of an index", 400, "invalid_alias_name_exception: Invalid alias name [two], an index exists with the same name as the alias")
+	a.alias("two", "").fails(t, "no target", 400, "x_content_parse_exception: [1:71] [add] failed to parse field [index]")
+	a.do("PUT", "/two", `{"type":"alias","target":null}`).fails(t, "null", 400, "x_content_parse_exception: [1:71] [add] index doesn't support values of type: VALUE_NULL")
+	a.do("GET", "/_x", "").fails(t, "an underscore", 400, "invalid_index_name_exception: Invalid index name [_x], must not start with '_'.")
 	want(t, "set", a.alias("g-cloud-12", "one").status, 200)
 	want(t, "moved", a.alias("g-cloud-12", "two").status, 200)
 	a.alias("other", "g-cloud-12").fails(t, "target is an alias", 400,

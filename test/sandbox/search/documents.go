@@ -100,7 +100,7 @@ func (c *call) putDocument(name, docType, id string) {
 		err = refusal
 	}
 	if err == nil && len(id) > 512 {
-		err = &engineError{status: 400, message: fmt.Sprintf("illegal_argument_exception: id is too long, must be no longer than 512 bytes but was: %d", len(id))}
+		err = k.engine.idTooLong(id)
 	}
 	if err == nil {
 		x.known.lighten(id, d)

@@ -27,7 +27,31 @@ func TestADocumentThatDoesNotFitIsRefusedWithTheRealMessage(t *testing.T) {
 		"mapper_parsing_exception: failed to parse field [dmfilter_cloudDeploymentModel] of type [keyword] in document with id '1'. "+
 			"Preview of field's value: '{assurance=none, value=Hybrid cloud}'")
 	put("x", "services", body("1", "serviceCategories", `[{"a":1}]`)).is(t, "unhashable", 500, `{"error":"Internal error"}`)
+	put("x", "services", `{"document":{"lot":{"a":1},"frameworkName":{"b":2},"id":{"c":3}}}`).fails(t, "the document's first field", 400,
+		"mapper_parsing_exception: failed to parse field [dmagg_lot] of type [keyword] in document with id '1'. Preview of field's value: '{a=1}'")
+	long := strings.Repeat("i", 513)
+	a.do("PUT", "/x/services/"+long, body(long)).fails(t, "a long id", 400,
+		"action_request_validation_exception: Validation Failed: 1: id ["+long+"] is too long, must be no longer than 512 bytes but was: 513;")
 	want(t, "left as it was", a.source("x", "1")["dmtext_id"], any("1"))
+}
+
+// Lucene: DefaultIndexingChain, IndexWriter.MAX_TERM_LENGTH. A keyword may have 32,766 bytes of UTF-8 after its normalizer; a
+// text, which is cut into words, any number.
+func TestAKeywordLongerThanALuceneTermIsRefused(t *testing.T) {
+	a := start(t, Options{}, plan)
+	a.services("x")
+	put := func(field, value string) answer { return a.do("PUT", "/x/services/1", body("1", field, `"`+value+`"`)) }
+	immense := func(field, prefix string, length int) string {
+		return "illegal_argument_exception: Document contains at least one immense term in field=\"" + field + "\" (whose UTF8 encoding is longer than the max length 32766), " +
+			"all of which were skipped.  Please correct the analyzer to not produce such terms.  The prefix of the first immense term is: '[" +
+			strings.Repeat(prefix+", ", 30/(1+strings.Count(prefix, ","))-1) + prefix + "]...', original message: bytes can be at most 32766 in length; got " + fmt.Sprint(length)
+	}
+	want(t, "32,766 bytes", put("frameworkName", strings.Repeat("a", 32766)).status, 200)
+	put("frameworkName", strings.Repeat("a", 32767)).fails(t, "32,767 bytes", 400, immense("dmtext_frameworkName", "97", 32767))
+	put("frameworkName", strings.Repeat("é", 16384)).fails(t, "of two bytes each", 400, immense("dmtext_frameworkName", "-61, -87", 32768))
+	a.do("PUT", "/x/services/1", body("1", "installation", `["no",["`+strings.Repeat("B", 40000)+`"]]`)).fails(t, "normalized, in a list", 400, immense("dmfilter_installation", "98", 40000))
+	want(t, "nothing is left of it", put("installation", strings.Repeat("- ", 20000)).status, 200)
+	want(t, "a text", put("serviceDescription", strings.Repeat("a", 40000)).status, 200)
 }
 
 // digitalmarketplace-search-api: app/mapping.py, app/main/services/process_request_json.py: every prefix gets a copy,
