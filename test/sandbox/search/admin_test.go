@@ -49,6 +49,28 @@ func TestARefusedTokenIsEchoed(t *testing.T) {
 		want(t, path, a.do("GET", path, "", "Authorization", "").status, status)
 	}
 	want(t, "method", a.do("POST", "/x", "{}").status, 405)
+	want(t, "what is allowed", a.do("POST", "/x", "{}").header.Get("Allow"), "DELETE, GET, HEAD, OPTIONS, PUT")
+	options := a.do("OPTIONS", "/x/services/1", "")
+	options.is(t, "options", 200, "")
+	want(t, "its methods", options.header.Get("Allow"), "DELETE, GET, HEAD, OPTIONS, PUT")
+	want(t, "it needs a token", a.do("OPTIONS", "/x", "", "Authorization", "").status, 401)
+	want(t, "but not for the status", a.do("OPTIONS", "/_status", "", "Authorization", "").status, 200)
+}
+
+// digitalmarketplace-utils: dmutils/request_id.py, dmutils/cookie_probe.py.
+func TestEveryAnswerHasTheIdsOfTheRequestAndTheProbe(t *testing.T) {
+	a := start(t, Options{}, plan)
+	for _, path := range []string{"/_status", "/none", "/a/b"} {
+		h := a.get(path).header
+		if id := h.Get("DM-Request-ID"); len(id) != 32 || h.Get("X-B3-TraceId") != id || h.Get("X-B3-SpanId") != "None" {
+			t.Errorf("%s: %v", path, h)
+		}
+		if cookie := h.Get("Set-Cookie"); !strings.HasPrefix(cookie, "dm_cookie_probe=yum; Expires=") || !strings.HasSuffix(cookie, " GMT; Max-Age=31536000.0; Path=/") {
+			t.Errorf("%s: %s", path, cookie)
+		}
+	}
+	h := a.do("GET", "/_status", "", "X-B3-TraceId", "trace", "X-B3-SpanId", "span").header
+	want(t, "those of the request", h.Get("DM-Request-ID")+" "+h.Get("X-B3-TraceId")+" "+h.Get("X-B3-SpanId"), "trace trace span")
 }
 
 // digitalmarketplace-search-api: app/main/views/admin.py, create; app/mapping.py, load_mapping_definition;

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // digitalmarketplace-search-api: app/main/views/update.py, index_document, and Elasticsearch's answers.
@@ -114,8 +115,15 @@ func TestADeletionIsTheEnginesObjectAsItIs(t *testing.T) {
 	a.put("x", "1")
 	del := func(path string) answer { return a.do("DELETE", path, "") }
 	del("/x/services/1").is(t, "deleted", 200, `{"message":{"_id":"1","_index":"x","_primary_term":1,"_seq_no":1,"_shards":{"failed":0,"successful":2,"total":2},"_type":"_doc","_version":2,"result":"deleted"}}`)
-	if r := del("/x/services/1"); r.status != 404 || !strings.Contains(r.body, `{"error":{`) || !strings.Contains(r.body, `"result":"not_found"`) {
-		t.Errorf("%d %s", r.status, r.body)
+	absent := `{"error":{"_id":"%s","_index":"x","_primary_term":1,"_seq_no":%d,"_shards":{"failed":0,"successful":2,"total":2},"_type":"_doc","_version":%d,"result":"not_found"}}`
+	del("/x/services/1").is(t, "again", 404, fmt.Sprintf(absent, "1", 2, 3))
+	del("/x/services/2").is(t, "never there", 404, fmt.Sprintf(absent, "2", 3, 1))
+	a.put("x", "1")
+	want(t, "a new one goes on counting", a.object("/x/services/1")["services"].(map[string]any)["_version"], any(4.0))
+	del("/x/services/1")
+	a.clock.Move(time.Minute)
+	if r := del("/x/services/1"); !strings.Contains(r.body, `"_version":1,`) {
+		t.Errorf("a minute later: %d %s", r.status, r.body)
 	}
 	want(t, "gone", a.get("/x/services/1").status, 404)
 	want(t, "wrong type", del("/x/briefs/1").status, 400)
