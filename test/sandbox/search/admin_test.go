@@ -57,6 +57,30 @@ func TestARefusedTokenIsEchoed(t *testing.T) {
 	want(t, "but not for the status", a.do("OPTIONS", "/_status", "", "Authorization", "").status, 200)
 }
 
+// Elasticsearch 7.10 docs, "Automatically create data streams and indices"; app/mapping.py, get_mapping: what it makes has no
+// _meta, so no document can be written to it, or searched in it, through the API.
+func TestTheEngineMakesAnIndexThatIsWrittenTo(t *testing.T) {
+	a := start(t, Options{}, plan)
+	a.services("x")
+	k := a.clusters.of("instance")
+	x, err := k.single("x", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.ok("DELETE", "/x", "")
+	if _, err := k.target("x", x.mapping); err != nil {
+		t.Fatal(err)
+	}
+	a.get("/x").is(t, "its status", 200, `{"status":{"aliases":[],"mapping_generated_from_framework":null,"mapping_version":null,"max_result_window":null,"num_docs":0,"primary_size":"208b"}}`)
+	for _, path := range []string{"/", "/x/services/search"} {
+		a.get(path).is(t, path, 500, `{"error":"Internal error"}`)
+	}
+	a.do("PUT", "/x/services/1", body("1")).is(t, "a document", 500, `{"error":"Internal error"}`)
+	if _, err := k.target("X", x.mapping); err == nil {
+		t.Error("it made an index with an upper-case name")
+	}
+}
+
 // digitalmarketplace-utils: dmutils/request_id.py, dmutils/cookie_probe.py.
 func TestEveryAnswerHasTheIdsOfTheRequestAndTheProbe(t *testing.T) {
 	a := start(t, Options{}, plan)

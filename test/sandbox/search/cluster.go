@@ -2,8 +2,10 @@ package search
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"path"
 	"slices"
 	"strings"
@@ -262,6 +264,23 @@ func (c *cluster) single(expression string, write bool) (*index, error) {
 	}
 	return nil, refusal(400, "illegal_argument_exception", "Alias ["+expression+"] has more than one indices associated with it [["+
 		strings.Join(names, ", ")+"]], can't execute a single index op")
+}
+
+// target is the index to which a document is written. The engine makes an index that is not there (action.auto_create_index):
+// with a mapping of its own, without _meta. Through the API that happens only where the index is deleted between the two calls
+// of a PUT. like is the mapping by which the document was converted.
+func (c *cluster) target(name string, like *mapping) (*index, error) {
+	x, err := c.single(name, true)
+	var missing *engineError
+	if !errors.As(err, &missing) || missing.status != http.StatusNotFound {
+		return x, err
+	}
+	own := *like
+	own.name, own.version, own.framework, own.docType, own.window = "", "", "", "", 10000
+	if err := c.create(name, &own); err != nil {
+		return nil, err
+	}
+	return c.single(name, true)
 }
 
 // aliasesOf are an index's aliases. They are sorted here, and unordered in reality.

@@ -39,22 +39,27 @@ func (c *call) checkMapping(k *cluster, name, docType string) *index {
 		flask.InternalError(c.w, c.r)
 		return nil
 	}
-	if text := c.wrongType(list, name, docType); text != "" {
-		flask.Error(c.w, http.StatusBadRequest, text)
+	if c.wrongType(list, name, docType) {
 		return nil
 	}
 	return list[0]
 }
 
-func (c *call) wrongType(list []*index, name, docType string) string {
-	right := len(list) > 0 && list[0].mapping.docType == docType
+// wrongType answers and returns true where the first index is not of that type. An index without _meta, which the engine has
+// made by itself, is a KeyError.
+func (c *call) wrongType(list []*index, name, docType string) bool {
+	reason := "not returning mapping"
 	switch {
-	case len(list) == 0, !right && c.program.opts.Build.Old:
-		return fmt.Sprintf("Document type '%s' is not valid in index '%s' - no mapping found.", docType, name)
-	case !right:
-		return fmt.Sprintf("Document type '%s' is not valid in index '%s' - not returning mapping.", docType, name)
+	case len(list) > 0 && list[0].mapping.docType == "":
+		flask.InternalError(c.w, c.r)
+		return true
+	case len(list) > 0 && list[0].mapping.docType == docType:
+		return false
+	case len(list) == 0, c.program.opts.Build.Old:
+		reason = "no mapping found"
 	}
-	return ""
+	flask.Error(c.w, http.StatusBadRequest, fmt.Sprintf("Document type '%s' is not valid in index '%s' - %s.", docType, name, reason))
+	return true
 }
 
 // putDocument is PUT /<index>/<type>/<id> (views/update.py: index_document).
@@ -94,7 +99,7 @@ func (c *call) putDocument(name, docType, id string) {
 		return
 	}
 	if err == nil {
-		x, err = k.single(name, true)
+		x, err = k.target(name, x.mapping)
 	}
 	if err == nil {
 		err = refusal
