@@ -151,7 +151,7 @@ func (p *program) unlock(ctx context.Context, c *runbookCommand, run string) err
 			return err
 		}
 		fmt.Fprintf(p.stdout, "dry run: the lease is left as it is: %s\n", held)
-		return nil
+		return p.stdout.failed()
 	}
 	held, err := site.Unlock(ctx, run)
 	if err != nil {

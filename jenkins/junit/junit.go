@@ -54,14 +54,14 @@ func testcase(suite string, r *runner.Result, t *runner.TaskResult) junit.Testca
 	c := junit.Testcase{Name: clean(t.Name), Classname: suite + "." + string(t.List), Time: seconds(t.Duration)}
 	switch t.Verdict {
 	case runner.Failure:
-		c.Failure = &junit.Result{Message: clean(t.Error), Type: "failure", Data: clean(body(r, t))}
+		c.Failure = &junit.Result{Message: message(t.Error), Type: "failure", Data: text(body(r, t))}
 	case runner.Errored:
-		c.Error = &junit.Result{Message: clean(t.Error), Type: "error", Data: clean(body(r, t))}
+		c.Error = &junit.Result{Message: message(t.Error), Type: "error", Data: text(body(r, t))}
 	case runner.Planned, runner.Waits, runner.Skipped, runner.Nothing:
-		c.Skipped = &junit.Result{Message: clean(strings.TrimSpace(string(t.Verdict) + ": " + t.Said))}
+		c.Skipped = &junit.Result{Message: message(strings.TrimSpace(string(t.Verdict) + ": " + t.Said))}
 	}
 	if out := output(t); out != "" {
-		c.SystemOut = &junit.Output{Data: clean(out)}
+		c.SystemOut = &junit.Output{Data: text(out)}
 	}
 	return c
 }
@@ -100,6 +100,17 @@ func output(t *runner.TaskResult) string {
 
 // seconds formats a duration with three decimals: junit-10.xsd allows no more.
 func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", max(d, 0).Seconds()) }
+
+// Jenkins shows messages in a table and keeps all reports of a build in memory. The whole
+// of a longer text is in the JSON report beside this one.
+const (
+	mostMessage = 1000
+	mostText    = 100_000
+)
+
+func message(s string) string { return clean(runner.Cut(s, mostMessage)) }
+
+func text(s string) string { return clean(runner.Cut(s, mostText)) }
 
 // clean removes characters that XML does not allow (XML 1.0, section 2.2). A single
 // control character, such as the start of a terminal colour, would make the file invalid.

@@ -169,3 +169,25 @@ func TestWritable(t *testing.T) {
 		t.Errorf("files are left: %v", left)
 	}
 }
+
+// A server may answer with anything. Jenkins shows messages in a table and keeps every
+// report in memory, so they are cut there; the JSON has the whole.
+func TestAMessageOfAMegabyte(t *testing.T) {
+	for _, verdict := range []runner.Verdict{runner.Failure, runner.Errored, runner.Done, runner.Waits} {
+		f, dir := files(t)
+		r := result()
+		long := strings.Repeat("<html> &é\x00 ", 90_000)
+		r.Tasks = []runner.TaskResult{{List: runner.ListApply, Name: "it", Verdict: verdict, Error: long, Said: long, Detail: long}}
+		f.Observe(runner.Event{Kind: runner.TaskDone, Result: r})
+		path := filepath.Join(dir, "09-map-live-route.xml")
+		junitxsd.ValidateJUnit(t, path)
+		xml, err := os.ReadFile(path)
+		if err != nil || len(xml) > 400_000 || !strings.Contains(string(xml), "characters left out") {
+			t.Errorf("%s: the JUnit report has %d bytes: %v", verdict, len(xml), err)
+		}
+		whole, err := os.ReadFile(strings.TrimSuffix(path, ".xml") + ".json")
+		if err != nil || len(whole) < len(long) {
+			t.Errorf("%s: the JSON report has %d bytes: %v", verdict, len(whole), err)
+		}
+	}
+}

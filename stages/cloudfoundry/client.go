@@ -66,6 +66,7 @@ type Client struct {
 	links    links
 	clock    *clock
 	cache    *readCache
+	domains  domainNames
 
 	mu     sync.Mutex
 	target *Target

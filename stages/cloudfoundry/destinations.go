@@ -10,7 +10,14 @@ import (
 )
 
 // Destination is one app that a route is mapped to.
-type Destination struct{ GUID, AppGUID string }
+type Destination struct {
+	GUID, AppGUID string
+	// Process is the type of the app's process, "web" of nearly all. Port is the one of
+	// its container, Protocol what the routers speak with it: "http1" or "http2".
+	Process  string
+	Port     int
+	Protocol string
+}
 
 // Reaches reports whether the route is mapped to the app.
 func (r Route) Reaches(app string) bool {
@@ -18,7 +25,11 @@ func (r Route) Reaches(app string) bool {
 }
 
 func destinationOf(d resource.RouteDestination) Destination {
-	return Destination{GUID: deref(d.GUID), AppGUID: deref(d.App.GUID)}
+	out := Destination{GUID: deref(d.GUID), AppGUID: deref(d.App.GUID), Port: deref(d.Port), Protocol: deref(d.Protocol)}
+	if d.App.Process != nil {
+		out.Process = d.App.Process.Type
+	}
+	return out
 }
 
 // Map maps a route to an app; other apps stay mapped. It is safe to repeat: the
@@ -28,7 +39,26 @@ func destinationOf(d resource.RouteDestination) Destination {
 // Success does not mean that the routers already send requests there: they get the
 // change a few seconds later.
 func (c *Routes) Map(ctx context.Context, route, app string) error {
-	body := map[string]any{"destinations": []any{map[string]any{"app": map[string]any{"guid": app}}}}
+	return c.mapTo(ctx, route, app, "")
+}
+
+// MapLike is Map with the protocol of the apps that the route is mapped to already.
+func (c *Routes) MapLike(ctx context.Context, route *Route, app string) error {
+	protocol := ""
+	for _, d := range route.Destinations {
+		if d.Protocol == "http2" {
+			protocol = d.Protocol
+		}
+	}
+	return c.mapTo(ctx, route.GUID, app, protocol)
+}
+
+func (c *Routes) mapTo(ctx context.Context, route, app, protocol string) error {
+	to := map[string]any{"app": map[string]any{"guid": app}}
+	if protocol != "" {
+		to["protocol"] = protocol
+	}
+	body := map[string]any{"destinations": []any{to}}
 	_, err := c.client.write(ctx, http.MethodPost, "/v3/routes/"+route+"/destinations", body, nil)
 	if err != nil && isAmbiguous(err) {
 		if found, readErr := c.destinations(ctx, route); readErr == nil && (Route{Destinations: found}).Reaches(app) {

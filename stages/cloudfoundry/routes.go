@@ -15,18 +15,24 @@ import (
 type Route struct {
 	Metadata
 	GUID string
-	// Address is "host.domain/path", without a scheme.
-	Address      string
-	Host, Path   string
+	// Address is "host.domain/path" or "domain:port", without a scheme. Host is "*" where
+	// it stands for any, "" where the domain itself is the address.
+	Address            string
+	Host, Domain, Path string
+	// Port is of a TCP route; 0 of all others.
+	Port         int
+	DomainGUID   string
 	SpaceGUID    string
 	Destinations []Destination
 }
 
-func routeOf(r resource.Route) Route {
+func (c *Routes) routeOf(r resource.Route) Route {
 	out := Route{
-		Metadata: metadataOf(r.Metadata), GUID: r.GUID, Address: r.URL, Host: r.Host, Path: r.Path,
-		SpaceGUID: guidOf(r.Relationships.Space.Data),
+		Metadata: metadataOf(r.Metadata), GUID: r.GUID, Address: r.URL, Host: r.Host, Path: r.Path, Port: deref(r.Port),
+		SpaceGUID: guidOf(r.Relationships.Space.Data), DomainGUID: guidOf(r.Relationships.Domain.Data),
 	}
+	out.Domain, _, _ = strings.Cut(strings.TrimSuffix(strings.TrimPrefix(r.URL, r.Host+"."), r.Path), ":")
+	c.client.domains.met(out.Domain)
 	for _, d := range r.Destinations {
 		out.Destinations = append(out.Destinations, destinationOf(d))
 	}
@@ -56,6 +62,7 @@ func (c *Routes) splitAddress(ctx context.Context, address string) (routeParts, 
 	for _, candidate := range candidates {
 		for _, d := range domains {
 			if d.Name == candidate {
+				c.client.domains.met(d.Name)
 				return routeParts{strings.TrimSuffix(strings.TrimSuffix(name, d.Name), "."), d.GUID, path}, nil
 			}
 		}
@@ -90,7 +97,7 @@ func (c *Routes) routeAt(ctx context.Context, address string, at routeParts) (*R
 	if err != nil {
 		return nil, err
 	}
-	route := routeOf(*found)
+	route := c.routeOf(*found)
 	if route.SpaceGUID != t.SpaceGUID {
 		return nil, runner.Refuse("route %s belongs to another space than %s", address, t.Space)
 	}
@@ -103,7 +110,7 @@ func (c *Routes) Get(ctx context.Context, guid string) (*Route, error) {
 	if err := c.client.get(ctx, "/v3/routes/"+guid, nil, &r); err != nil {
 		return nil, fmt.Errorf("read route %s: %w", guid, err)
 	}
-	route := routeOf(r)
+	route := c.routeOf(r)
 	return &route, nil
 }
 
@@ -113,7 +120,7 @@ func (c *Routes) OfApp(ctx context.Context, app string) ([]Route, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list routes of app %s: %w", app, err)
 	}
-	return convert(all, routeOf), nil
+	return convert(all, c.routeOf), nil
 }
 
 // Create creates a route without destinations.
@@ -141,7 +148,7 @@ func (c *Routes) Create(ctx context.Context, address string, labels map[string]s
 		if _, err := c.client.write(ctx, http.MethodPost, "/v3/routes", body, &r); err != nil {
 			return nil, err
 		}
-		created := routeOf(r)
+		created := c.routeOf(r)
 		return &created, nil
 	}, func(ctx context.Context) (*Route, error) { return c.routeAt(ctx, address, at) })
 	if err != nil {

@@ -103,16 +103,30 @@ func (l *Log) progress(e runner.Event) {
 	l.line("…      %s: %s (%s)", e.Task, text, e.Elapsed.Round(time.Second))
 }
 
+// quiet is from when on it is said that nothing is done.
+const quiet = 3 * time.Second
+
+// progress is the state of now. Where nothing was done for a while, that is said, with the
+// last error, and neither a rate nor a time left.
 func progress(p runner.Progress) string {
-	text := fmt.Sprintf("%s %s", runner.Number(p.Done), p.What)
-	if p.Total > 0 {
+	text := p.What
+	switch {
+	case p.Total > 0:
 		text = fmt.Sprintf("%s of %s %s", runner.Number(p.Done), runner.Number(p.Total), p.What)
+	case p.Done > 0:
+		text = fmt.Sprintf("%s %s", runner.Number(p.Done), p.What)
 	}
-	if rate := p.Rate(); rate > 0 {
-		text += fmt.Sprintf(", %.0f/s", rate)
-	}
-	if left := p.Left(); left > 0 {
-		text += fmt.Sprintf(", %s left", left.Round(time.Second))
+	still := p.Quiet >= quiet && (p.Done < p.Total || p.Trouble != "")
+	switch {
+	case still && p.Trouble != "":
+		text += fmt.Sprintf(", no answer for %s: %s", p.Quiet.Round(time.Second), oneLine(p.Trouble))
+	case still:
+		text += fmt.Sprintf(", none for %s", p.Quiet.Round(time.Second))
+	case p.Rate > 0:
+		text += fmt.Sprintf(", %.0f/s", p.Rate)
+		if left := p.Left(); left > 0 {
+			text += fmt.Sprintf(", %s left", left.Round(time.Second))
+		}
 	}
 	if p.Note != "" {
 		text += ", " + p.Note
@@ -147,10 +161,25 @@ func (l *Log) task(t runner.TaskResult) {
 		said = ": " + oneLine(said)
 	}
 	l.line("%-6s %-6s %s%s (%s)", word(t.Verdict), t.List, t.Name, said, short(t.Duration))
-	for _, line := range strings.Split(strings.TrimRight(t.Detail, "\n"), "\n") {
+	l.detail(strings.Split(strings.TrimRight(t.Detail, "\n"), "\n"))
+}
+
+// Nobody reads more of one event in a log: the reports have all of it.
+const (
+	mostText  = 2000
+	mostLines = 100
+	mostNames = 10
+)
+
+// detail writes the lines below a task.
+func (l *Log) detail(lines []string) {
+	for _, line := range lines[:min(len(lines), mostLines)] {
 		if line != "" {
-			l.line("              │ %s", line)
+			l.line("              │ %s", runner.Cut(line, mostText))
 		}
+	}
+	if more := len(lines) - mostLines; more > 0 {
+		l.line("              │ and %s, in the report", runner.Count(more, "line more", "lines more"))
 	}
 }
 
@@ -198,11 +227,16 @@ func list(names []string) string {
 	if len(names) == 0 {
 		return "nothing"
 	}
+	if more := len(names) - mostNames; more > 1 {
+		return fmt.Sprintf("%s; and %d more", strings.Join(names[:mostNames], "; "), more)
+	}
 	return strings.Join(names, "; ")
 }
 
 // oneLine keeps joined errors on the one line of their event.
-func oneLine(text string) string { return strings.ReplaceAll(strings.TrimSpace(text), "\n", "; ") }
+func oneLine(text string) string {
+	return runner.Cut(strings.ReplaceAll(strings.TrimSpace(text), "\n", "; "), mostText)
+}
 
 func short(d time.Duration) string {
 	switch {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func TestTheLogIsOneEventALineAndEndsWithTheCard(t *testing.T) {
 	log.Observe(runner.Event{Kind: runner.TaskDone, Result: r})
 	log.Observe(runner.Event{
 		Kind: runner.TaskProgress, Result: r, Task: "put the documents", Elapsed: 20 * time.Second,
-		Progress: &runner.Progress{Done: 12000, SinceStart: 6000, Total: 36311, What: "documents", Elapsed: 20 * time.Second},
+		Progress: &runner.Progress{Done: 12000, Total: 36311, What: "documents", Rate: 300},
 	})
 	log.Observe(runner.Event{Kind: runner.TaskProgress, Result: r, Task: "the service is ready", Elapsed: 30 * time.Second, Said: "create is in progress"})
 	r.Tasks = append(r.Tasks, runner.TaskResult{List: runner.ListApply, Name: "map it", Verdict: runner.Failure, Error: "one\ntwo", Detail: "the detail", Duration: 2 * time.Second})
@@ -90,5 +91,47 @@ func TestMessagesOutsideOfTasksAreLinesOfTheSameFormat(t *testing.T) {
 	want := "2026-11-23T01:02:03Z …      the lease is held (run r; holder build 41; waited 3s)\n2026-11-23T01:02:03Z note   it is stale\n"
 	if diff := cmp.Diff(want, text.String()); diff != "" {
 		t.Errorf("the log (-want +got):\n%s", diff)
+	}
+}
+
+// A line says what is true now: a rate only while something is done, else for how long
+// nothing was, and why.
+func TestProgress(t *testing.T) {
+	for want, p := range map[string]runner.Progress{
+		"catching up":                                   {What: "catching up"},
+		"5 documents, 2/s":                              {What: "documents", Done: 5, Rate: 2},
+		"5 of 10 documents, 2/s, 3s left":               {What: "documents", Done: 5, Total: 10, Rate: 2},
+		"5 of 10 documents, 2/s, 3s left, 1 retry":      {What: "documents", Done: 5, Total: 10, Rate: 2, Quiet: time.Second, Trouble: "503", Note: "1 retry"},
+		"5 of 10 documents, none for 8s":                {What: "documents", Done: 5, Total: 10, Rate: 0.4, Quiet: 8 * time.Second},
+		"5 of 10 documents, no answer for 8s: put; 503": {What: "documents", Done: 5, Total: 10, Rate: 0.4, Quiet: 8 * time.Second, Trouble: "put\n503"},
+		"catching up, no answer for 8s: 503":            {What: "catching up", Quiet: 8 * time.Second, Trouble: "503"},
+		"10 of 10 documents":                            {What: "documents", Done: 10, Total: 10, Quiet: 8 * time.Second},
+	} {
+		var out strings.Builder
+		log := &console.Log{To: &out}
+		log.Observe(runner.Event{Kind: runner.TaskProgress, Task: "put", Elapsed: time.Minute, Progress: &p})
+		if _, got, _ := strings.Cut(out.String(), "put: "); got != want+" (1m0s)\n" {
+			t.Errorf("%+v is %q, want %q", p, out.String(), want)
+		}
+	}
+}
+
+// Nobody reads a megabyte at 3 a.m.
+func TestWhatIsLongIsCut(t *testing.T) {
+	var out bytes.Buffer
+	r := failed()
+	long := strings.Repeat("no such thing, ", 70_000)
+	r.Tasks = []runner.TaskResult{{List: runner.ListApply, Name: "map it", Verdict: runner.Failure, Error: long, Detail: strings.Repeat(long+"\n", 5) + strings.Repeat("a document\n", 995)}}
+	r.Card.Failed, r.Card.NotChanged = long, slices.Repeat([]string{"map a route"}, 300)
+	log := &console.Log{To: &out}
+	log.Observe(runner.Event{Kind: runner.TaskDone, Result: r})
+	log.Observe(runner.Event{Kind: runner.StageDone, Result: r})
+	if lines := strings.Count(out.String(), "\n"); out.Len() > 30_000 || lines > 115 {
+		t.Errorf("%d lines of %d bytes", lines, out.Len())
+	}
+	for _, text := range []string{"characters left out", "and 900 lines more, in the report", "map a route; and 290 more"} {
+		if !strings.Contains(out.String(), text) {
+			t.Errorf("%q is not said", text)
+		}
 	}
 }

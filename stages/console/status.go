@@ -11,7 +11,8 @@ import (
 )
 
 // Status prints how far a run is, as a tree that has the same branches at any time:
-// traffic, lease, the stages, what others have done and leftovers; then the card.
+// traffic, lease, the stages, what was let pass if anything was, what others have done
+// and leftovers; then the card.
 func Status(w io.Writer, s report.Status) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s · %s · %s\n", s.Environment, s.App, run(s))
@@ -19,9 +20,11 @@ func Status(w io.Writer, s report.Status) error {
 		{head: "traffic: " + s.Traffic},
 		{head: "lease: " + lease(s.Lease)},
 		{"stages", stages(s)},
-		others(s.Others),
-		leftovers(s.Leftovers),
 	}
+	if len(s.LetPass) > 0 {
+		branches = append(branches, branch{"let pass", s.LetPass})
+	}
+	branches = append(branches, others(s.Others), leftovers(s.Leftovers))
 	for i, one := range branches {
 		stem, rest := "├── ", "│   "
 		if i == len(branches)-1 {

@@ -7,7 +7,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
 )
 
-const checkReleaseHelp = `Finds the live app by its live route and records it as blue: app, service, every route (those with a path too), image and instances. Checks that both APIs and the live host answer, that the marketplace has the plan, that the quota has room for a second app, that we may do what will be done, and that no name is taken. Changes nothing but the record of the run, the service instance cutover-<app>.
+const checkReleaseHelp = `Finds the live app by its live route and records it as blue: app, service, every route (those with a path too), image and instances. Checks that all its instances take requests, that every route can be carried and proved, that both APIs and the live host answer, that the marketplace has the plan, that the quota has room for a second app, that we may do what will be done, and that no name is taken. Changes nothing but the record of the run, the service instance cutover-<app>.
 
 By hand: cf app search-api; cf services; cf marketplace -e elasticsearch.`
 

@@ -2,6 +2,7 @@ package elasticsearch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -74,7 +75,18 @@ func (c *checkApps) greenBound(ctx context.Context, o *runner.Observation) error
 	if err != nil {
 		return err
 	}
-	return c.only(ctx, o, app.GUID, service.GUID, b.Service)
+	err = c.only(ctx, o, app.GUID, service.GUID, b.Service)
+	if lost, is := errors.AsType[notBound](err); is {
+		return &runner.Reopen{Stage: stagePushApp, Why: lost.Error()}
+	}
+	return err
+}
+
+// notBound is an app that lacks its service.
+type notBound struct{ app, service string }
+
+func (e notBound) Error() string {
+	return fmt.Sprintf("app %s is not bound to service %s", e.app, e.service)
 }
 
 // only checks that an app is bound to the one service and not to the other.
@@ -89,7 +101,7 @@ func (c *checkApps) only(ctx context.Context, o *runner.Observation, app, want, 
 	}
 	o.Say("%s", runner.Count(len(services), "service", "services"))
 	if !slices.Contains(services, want) {
-		return runner.Final(fmt.Errorf("app %s is not bound to service %s", app, want))
+		return runner.Final(notBound{app, want})
 	}
 	if slices.Contains(services, not) {
 		return runner.Final(fmt.Errorf("app %s is bound to service %s, which is the other app's", app, not))

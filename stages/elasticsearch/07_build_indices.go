@@ -2,8 +2,6 @@ package elasticsearch
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"github.com/digitalmarketplace/cutover/stages/bluegreen/clone"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/indexer"
@@ -12,7 +10,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
 )
 
-const buildIndicesHelp = `For each entry of INDICES: creates the index <alias>-<date the run began> on green, reads the documents from the data API and puts them, catches up with what changed meanwhile, and sets the alias (and <alias>-old, where the alias pointed elsewhere before). Every failure is named by document. Killed in the middle, the next process goes on from the recorded page.
+const buildIndicesHelp = `For each entry of INDICES: creates the index <alias>-<date the run began> on green, reads the documents from the data API and puts them, catches up with what changed meanwhile, and sets the alias (and <alias>-old, where the alias pointed elsewhere before). Every failure is named by document. An index of others with the name of ours is left alone, and ours gets another name; one with the name of an alias is refused, with the request that removes it. Run again after it was done, it repairs the documents that only one side has. Killed in the middle, the next process goes on from the recorded page.
 
 By hand: index-to-search-service.py and update-index-alias.py of digitalmarketplace-scripts, with green's address.` + rateHelp
 
@@ -34,6 +32,7 @@ func newBuildIndices(s *Site) runner.Stage {
 func (b *buildIndices) Check() []runner.Task {
 	return append(b.checks.Common(upgrade.ToBlue), b.green.Built(),
 		runner.Task{Name: "green answers, and has every mapping", Do: b.mappings.ofGreen},
+		runner.Task{Name: "the names of aliases are free on green", Do: b.filler.namesFree},
 		runner.Task{Name: "the data API lists documents for every index", Do: b.mappings.listed},
 	)
 }
@@ -50,13 +49,27 @@ func (b *buildIndices) Plan(ctx context.Context) ([]runner.Task, error) {
 	if b.filler.run.Time(factBegan).IsZero() {
 		tasks = append(tasks, b.filler.begin())
 	}
-	work := false
-	for _, t := range b.filler.targets() {
-		_, exists := status.Indices[t.Name.String()]
-		if !exists {
-			tasks = append(tasks, b.filler.create(t))
+	targets, work := b.filler.placed(status), false
+	for _, t := range targets {
+		if !b.filler.there(status, t) {
+			tasks = append(tasks, b.filler.create(t), b.filler.fill(t))
+			work = true
+			continue
 		}
-		if !exists || !b.filler.filled(t) {
+		again := !b.filler.filled(t)
+		if !again {
+			wrong, err := b.documents.differences(ctx, t)
+			if err != nil {
+				return nil, err
+			}
+			if again = len(wrong.Missing) >= mostRepaired; again {
+				wrong.Missing = nil
+			}
+			if !wrong.Empty() {
+				tasks = append(tasks, b.filler.repair(t, wrong))
+			}
+		}
+		if again {
 			tasks = append(tasks, b.filler.fill(t))
 			work = true
 		}
@@ -69,14 +82,14 @@ func (b *buildIndices) Plan(ctx context.Context) ([]runner.Task, error) {
 			},
 		})
 	}
-	return append(tasks, b.aliases(status)...), nil
+	return append(tasks, b.aliases(status, targets)...), nil
 }
 
 // aliases are the changes that let each alias point at its index. Where an alias
 // pointed elsewhere, <alias>-old takes that, as the present script does.
-func (b *buildIndices) aliases(status searchapi.Status) []runner.Task {
+func (b *buildIndices) aliases(status searchapi.Status, targets []indexer.Target) []runner.Task {
 	var tasks []runner.Task
-	for _, t := range b.filler.targets() {
+	for _, t := range targets {
 		now := status.Resolve(t.Alias)
 		if now == t.Name.String() {
 			continue
@@ -92,25 +105,7 @@ func (b *buildIndices) aliases(status searchapi.Status) []runner.Task {
 }
 
 func (b *buildIndices) Verify() []runner.Task {
-	return []runner.Task{{Name: "every alias points at its index", Do: func(ctx context.Context, o *runner.Observation) error {
-		status, err := b.filler.green().Status(ctx)
-		if err != nil {
-			return err
-		}
-		targets := b.filler.targets()
-		o.Say("%s", runner.Count(len(targets), "alias", "aliases"))
-		return errors.Join(misplaced(status, targets)...)
-	}}}
-}
-
-func misplaced(status searchapi.Status, targets []indexer.Target) []error {
-	var all []error
-	for _, t := range targets {
-		if now := status.Resolve(t.Alias); now != t.Name.String() {
-			all = append(all, fmt.Errorf("alias %s points at %q, not at %s", t.Alias, now, t.Name))
-		}
-	}
-	return all
+	return []runner.Task{{Name: "every alias points at its index", Do: b.filler.inPlace}}
 }
 
 func (b *buildIndices) Undo(context.Context) ([]runner.Task, error) {

@@ -13,7 +13,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
 )
 
-const verifyIndicesHelp = `Changes nothing. Compares green with the data API and with blue: number of documents (after one search that makes the counts true), mapping version and framework (where both run the same image), alias, result window; and that every name the live app serves, except those that end in -old, is served by green too or is in DROP_INDICES.
+const verifyIndicesHelp = `Changes nothing. Compares green with the data API and with blue: number of documents (after one search that makes the counts true), the ids of all of them, mapping version and framework (where both run the same image), alias, result window; and that every name the live app serves, except those that end in -old, is served by green too or is in DROP_INDICES. Documents that only one side has are named, up to 20 of each, and build-indices is reopened, which repairs them.
 
 By hand: look at /_status of both.`
 
@@ -22,12 +22,13 @@ type verifyIndices struct {
 	checks *upgrade.Checks
 	green  *clone.Green
 	counts *counts
+	filler *filler
 	// dropped are the names that green need not serve.
 	dropped []string
 }
 
 func newVerifyIndices(s *Site) runner.Stage {
-	return &verifyIndices{checks: s.checks, green: s.green, counts: s.counts, dropped: list(s.Settings.DropIndices)}
+	return &verifyIndices{checks: s.checks, green: s.green, counts: s.counts, filler: s.filler(), dropped: list(s.Settings.DropIndices)}
 }
 
 func (v *verifyIndices) Check() []runner.Task {
@@ -44,7 +45,9 @@ func (v *verifyIndices) Plan(ctx context.Context) ([]runner.Task, error) {
 
 func (v *verifyIndices) Verify() []runner.Task {
 	return []runner.Task{
+		{Name: "every alias points at the index that the run made", Do: v.filler.stillInPlace},
 		v.counts.ofGreen(0),
+		{Name: "green has the documents that the data API lists, and no others", Do: v.counts.sameDocuments},
 		{Name: "mappings and result windows are blue's", Do: v.likeBlue},
 		{Name: "every name that the live app serves is served", Do: v.names},
 	}
@@ -106,34 +109,26 @@ func (v *verifyIndices) names(ctx context.Context, o *runner.Observation) error 
 	if err != nil {
 		return err
 	}
-	var missing []string
+	var missing, dropped []string
 	wanted := requested(blue)
 	for _, name := range wanted {
-		if !slices.Contains(green.Names(), name) && !slices.Contains(v.dropped, name) {
+		switch {
+		case slices.Contains(green.Names(), name):
+		case slices.Contains(v.dropped, name):
+			dropped = append(dropped, name)
+		default:
 			missing = append(missing, name)
 		}
 	}
 	o.Say("%s", strings.Join(wanted, ", "))
+	if len(dropped) > 0 {
+		o.Say("%s; given up in DROP_INDICES: %s", o.Said(), strings.Join(dropped, ", "))
+		o.Set("given up", strings.Join(dropped, " "))
+	}
 	if len(missing) > 0 {
 		return runner.Final(fmt.Errorf("the live app serves %s, and green does not: add to INDICES, or give up in DROP_INDICES", strings.Join(missing, ", ")))
 	}
 	return nil
-}
-
-// requested are the names by which a search API is asked: its aliases, and the indices
-// that no alias stands for. What ends in -old is the copy before.
-func requested(status searchapi.Status) []string {
-	var all []string
-	for _, name := range status.Names() {
-		if strings.HasSuffix(name, "-old") {
-			continue
-		}
-		if index, is := status.Indices[name]; is && len(index.Aliases) > 0 {
-			continue
-		}
-		all = append(all, name)
-	}
-	return all
 }
 
 func (v *verifyIndices) Undo(context.Context) ([]runner.Task, error) { return nil, nil }

@@ -8,7 +8,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
 )
 
-const unmapOldAppHelp = `Unmaps blue from every live route, once green has at least as many routable instances. Proves over as many fresh connections that no router knows blue there any more, waits for DRAIN, so that requests in flight end, and catches up with what was written to blue last. Blue goes on running, for a quick rollback. If the unmapping fails half-way, blue is mapped again at once.
+const unmapOldAppHelp = `Once green has at least as many routable instances, catches green up, unmaps blue from every live route, and catches up at once with what was written to blue last: the log and the report have how long green served alone until it had everything. Proves over as many fresh connections that no router knows blue there any more, waits for DRAIN, so that requests in flight end, and catches up once more. Blue goes on running, for a quick rollback. If the unmapping fails half-way, blue is mapped again at once.
 
 By hand: cf unmap-route search-api cloudapps.digital --hostname dm-search-api-<stage>.`
 

@@ -2,7 +2,9 @@ package elasticsearch
 
 import (
 	"context"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/bluegreen/traffic"
@@ -73,7 +75,17 @@ func (s *Site) Status(ctx context.Context, command string) (report.Status, error
 			RemovedBy: s.situation.RemovedBy, Unlabelled: s.situation.Replaced,
 		},
 	}
-	return reporter.Status(ctx)
+	status, err := reporter.Status(ctx)
+	if err != nil {
+		return status, err
+	}
+	passed, err := s.apis.refused()
+	for _, alias := range slices.Sorted(maps.Keys(passed)) {
+		for _, one := range passed[alias] {
+			status.LetPass = append(status.LetPass, strings.TrimSuffix(alias+", document "+one.ID+": "+one.Why, ": "))
+		}
+	}
+	return status, err
 }
 
 func (s *Site) leaseReport() *report.Lease {

@@ -42,7 +42,7 @@ func TestHowFarCountsMayDiffer(t *testing.T) {
 		"a known surplus excuses no lack":             {missing: 1, known: map[string]int{gCloud: 2}, want: ": -1, and 0 objects changed"},
 		"edits of services excuse no brief":           {services: 1, missingBriefs: 1, want: outcomes + " has "},
 		"both indices are complained of":              {missing: 1, missingBriefs: 1, want: "\n" + outcomes},
-		"blue lacks what it was known to lack":        {missing: 2, known: map[string]int{gCloud: -2}},
+		"blue lacks what it was known to lack":        {missing: 2, known: map[string]int{gCloud: -2}, said: "; " + gCloud + " of blue alone was off by -2"},
 		"blue lacks less than it was known to":        {missing: 1, known: map[string]int{gCloud: -2}},
 		"blue lacks one more than was known":          {missing: 3, known: map[string]int{gCloud: -2}, want: ": -3, and 0 objects changed"},
 		"a known lack excuses nothing too many":       {more: 1, known: map[string]int{gCloud: -2}, want: ": +1, and 0 objects changed"},
@@ -152,5 +152,58 @@ func TestWhatINDICESNamesIsThere(t *testing.T) {
 	err = w.mappings.listed(t.Context(), new(runner.Observation))
 	if runner.ClassOf(err) != runner.Misconfigured || !strings.Contains(err.Error(), string(dataapi.Services)+" of [g-clowd-12]") {
 		t.Errorf("a misspelt framework: %v", err)
+	}
+}
+
+// Documents that no catch-up will make right are named, and reopen the filling until
+// green gets live writes: from then on it could not be run.
+func TestWrongDocumentsReopenTheFilling(t *testing.T) {
+	for name, c := range map[string]struct {
+		shared, edited bool
+		reopens        bool
+		want           string
+	}{
+		"before both serve":          {reopens: true, want: "; the data API alone has %s; the index alone has 90001, 90002"},
+		"while both serve":           {shared: true, want: "; the data API alone has %s; the index alone has 90001, 90002"},
+		"what was edited may differ": {edited: true, reopens: true, want: ", and 1 object changed since the last catch-up; the index alone has 90001, 90002"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.ok(w.run.Set(w.ctx, factCursor, w.box.Clock().Now()))
+			if c.shared {
+				w.ok(w.run.Set(w.ctx, factShared, w.box.Clock().Now()))
+			}
+			all := w.published(services)
+			if c.edited {
+				w.edit("update-service", all[0].ID)
+			}
+			w.remove(services, all[0])
+			w.add(services, all[1], "90001")
+			w.add(services, all[1], "90002")
+			if c.edited {
+				w.add(services, all[0], all[0].ID)
+			}
+			err := w.counts.reopening(w.counts.compare(w.t.Context(), new(runner.Observation), w.apis.live(), w.indices.Live(), w.run.Time(factCursor), nil))
+			if want := strings.ReplaceAll(c.want, "%s", all[0].ID); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("the error is %v; it should have %q", err, want)
+			}
+			reopen, is := errors.AsType[*runner.Reopen](err)
+			if is != c.reopens || is && reopen.Stage != w.run.StageOf(upgrade.GreenFilled) {
+				t.Errorf("it reopens %+v", reopen)
+			}
+		})
+	}
+}
+
+// Green is known by its indices, also where one had to have another name.
+func TestWhoseStatusItIs(t *testing.T) {
+	w := newWorld(t)
+	dated := w.indices.Dated(w.run.Started())[services].Name.String()
+	for index, want := range map[string]string{
+		dated: upgrade.RoleGreen, dated + "-2": upgrade.RoleGreen, "g-cloud-12-2001-01-01": upgrade.RoleBlue, dated + "0": upgrade.RoleBlue,
+	} {
+		if got := w.documents.answers.who([]byte(`{"es_status":{"` + index + `":{}}}`)); got != want {
+			t.Errorf("%s is %s's, not %s's", index, got, want)
+		}
 	}
 }

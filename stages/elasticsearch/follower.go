@@ -13,12 +13,14 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/indexer"
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/searchapi"
 	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/upgrade"
 )
 
 // The facts of the run that are about documents.
 const (
 	factBegan  = "indexing-began" // when build-indices began, by the data API's clock
 	factCursor = "catch-up"       // up to when green has every change
+	factKnown  = "caught-up"      // an indexer.Handled: the events of the last minutes before that which green has
 	factShared = "shared"         // up to when blue has every change, from when on both get live writes
 	factDrift  = "drift"          // how far blue's counts were from the data API's when it last served alone
 )
@@ -29,9 +31,11 @@ type documents struct {
 	*counts
 	pace    *pacer
 	answers *greenIndices
-	// limit is how long one catch-up may take; stage is STAGE, for commands to type.
-	limit time.Duration
-	stage string
+	// limit is how long one catch-up may take; stage is STAGE, for commands to type;
+	// maxFailed is how many documents may fail.
+	limit     time.Duration
+	stage     string
+	maxFailed int
 }
 
 var _ bluegreen.Follower = (*documents)(nil)
@@ -62,11 +66,29 @@ func (d *documents) catchUpGreen(ctx context.Context, o *runner.Observation, tar
 	if since.IsZero() {
 		since = d.run.Time(factBegan)
 	}
-	cursor, err := d.replay(ctx, o, d.green(), targets, since)
+	options := indexer.CatchUpOptions{Targets: targets, Since: since}
+	if d.run.Fact(factKnown) != "" {
+		if err := d.run.Decode(factKnown, &options.Handled); err != nil {
+			return err
+		}
+	}
+	report, err := d.replay(ctx, o, d.green(), options)
 	if err != nil {
 		return err
 	}
-	return d.run.Set(ctx, factCursor, cursor)
+	known, err := upgrade.Encode(report.Handled)
+	if err != nil {
+		return err
+	}
+	passed, err := d.refused()
+	if err != nil {
+		return err
+	}
+	for _, t := range targets {
+		passed.forget(t.Alias.String(), report.Written...)
+	}
+	passed.add(report.Failed)
+	return d.letPass(ctx, passed, map[string]string{factCursor: report.Cursor.UTC().Format(time.RFC3339Nano), factKnown: known})
 }
 
 // catchUpBlue brings blue up to date with what changed since it had everything, and
@@ -79,33 +101,48 @@ func (d *documents) catchUpBlue(ctx context.Context, o *runner.Observation, to *
 	if since.IsZero() {
 		since = d.run.Started()
 	}
-	until, err := d.replay(ctx, o, to, d.blueTargets(), since)
-	if err != nil || !until.After(since) {
+	report, err := d.replay(ctx, o, to, indexer.CatchUpOptions{Targets: d.blueTargets(), Since: since})
+	if err != nil {
 		return err
 	}
-	return d.run.Set(ctx, factShared, until)
+	passed, err := d.refused()
+	if err != nil {
+		return err
+	}
+	passed.add(report.Failed)
+	facts := map[string]string{}
+	if report.Cursor.After(since) {
+		facts[factShared] = report.Cursor.UTC().Format(time.RFC3339Nano)
+	}
+	return d.letPass(ctx, passed, facts)
 }
 
-// replay puts into a search API what was changed since a time, and returns the time up
-// to which it did.
-func (d *documents) replay(ctx context.Context, o *runner.Observation, target *searchapi.Client, targets []indexer.Target, since time.Time) (time.Time, error) {
+// replay puts into a search API what was changed since a time, without its overlap.
+func (d *documents) replay(ctx context.Context, o *runner.Observation, target *searchapi.Client, options indexer.CatchUpOptions) (indexer.CatchUpReport, error) {
 	pace, stop, err := d.pace.of(ctx, target, d.pace.serves())
 	if err != nil {
-		return since, err
+		return indexer.CatchUpReport{}, err
 	}
 	defer stop()
-	report, err := indexer.CatchUp(ctx, d.data, target, indexer.CatchUpOptions{
-		Pace: pace, Targets: targets, Since: since.Add(-indexer.Overlap), For: d.limit, Progress: o.Progress,
-	})
+	options.Pace, options.For, options.Progress = pace, d.limit, o.Progress
+	options.Since = options.Since.Add(-indexer.Overlap)
+	passed, err := d.refused()
+	if err != nil {
+		return indexer.CatchUpReport{}, err
+	}
+	options.MaxFailed, options.Refused = d.maxFailed, passed.ids(options.Targets...)
+	report, err := indexer.CatchUp(ctx, d.data, target, options)
 	o.Say("%s, %s: %d put, %d deleted, in %s", runner.Count(report.Events, "event", "events"), runner.Count(report.Objects, "object", "objects"),
 		report.Put, report.Deleted, runner.Count(report.Passes, "pass", "passes"))
+	if len(report.Failed) > 0 {
+		o.Say("%s, %s failed", o.Said(), runner.Count(len(report.Failed), "document", "documents"))
+	}
+	observeFailed(o, report.Failed)
+	o.Set("objects", report.Objects)
 	o.Set("put", report.Put)
 	o.Set("deleted", report.Deleted)
 	o.Set("passes", report.Passes)
-	if report.Cursor.Before(since) {
-		return since, err
-	}
-	return report.Cursor, err
+	return report, err
 }
 
 // Complete compares a side's counts. What blue lacked when it last served alone it may
@@ -137,21 +174,26 @@ func (d *documents) Complete(at bluegreen.Side) runner.Task {
 func (d *documents) Share() runner.Task {
 	return runner.Task{Name: "record from when on both apps get live writes", Effect: runner.Creates, Do: func(ctx context.Context, o *runner.Observation) error {
 		at := d.run.Time(factCursor)
-		counts, err := d.read(ctx, d.live(), d.indices.Live())
+		targets := d.indices.Live()
+		counts, err := d.read(ctx, d.live(), targets)
 		if err != nil {
 			return err
 		}
 		drift := map[string]int{}
-		for _, n := range counts {
+		for i, n := range counts {
 			if n.Documents >= 0 {
-				drift[n.Alias.String()] = n.Documents - n.Expected
+				passed, err := d.lacking(ctx, d.live(), targets[i])
+				if err != nil {
+					return err
+				}
+				drift[n.Alias.String()] = n.Documents - n.Expected + len(passed)
 			}
 		}
 		text, err := json.Marshal(drift)
 		if err != nil {
 			return err
 		}
-		o.Say("%s", at.Format("15:04:05 MST"))
+		o.Say("%s%s", at.Format("15:04:05 MST"), drifted(drift))
 		return d.run.SetAll(ctx, map[string]string{factShared: at.UTC().Format(time.RFC3339Nano), factDrift: string(text)})
 	}}
 }

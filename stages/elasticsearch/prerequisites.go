@@ -11,6 +11,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
+	"github.com/digitalmarketplace/cutover/stages/upgrade/proof"
 )
 
 // prerequisites are what has to hold before a run begins.
@@ -25,6 +26,7 @@ type prerequisites struct {
 	mappings  *mappings
 	before    *clone.Before
 	release   newestRelease
+	prober    *proof.Prober
 	// otherImage says that green gets another image than blue, so that blue's mappings
 	// say nothing of green's.
 	otherImage bool
@@ -35,15 +37,19 @@ type prerequisites struct {
 func (p *prerequisites) checks() []runner.Task {
 	return []runner.Task{
 		p.beginning.Found(),
+		p.beginning.Fits(),
+		p.beginning.Well(),
+		p.beginning.Carried(p.names.TemporaryRoute, p.names.PrivateRoute),
+		p.beginning.IfAnswered(p.prober.Provable(p.findBlue)),
 		{Name: "the live release is the newest of its main branch", Do: p.newest},
 		{Name: "the data API answers", Do: p.mappings.listed},
-		{Name: "the search API answers, and accepts our token", Do: p.searchAPI},
-		{Name: "the live host answers", Do: p.liveHost},
+		p.beginning.IfAnswered(runner.Task{Name: "the search API answers, and accepts our token", Do: p.searchAPI}),
+		p.beginning.IfAnswered(runner.Task{Name: "the live host answers", Do: p.liveHost}),
 		p.creation.Offered(),
 		p.before.Room(1),
 		p.before.Readable(),
 		p.renamer.NotTaken(p.run, p.names),
-		{Name: "the counts of the live app, for the record", Do: p.drift},
+		p.beginning.IfAnswered(runner.Task{Name: "the counts of the live app, for the record", Do: p.drift}),
 	}
 }
 
@@ -55,6 +61,10 @@ func (p *prerequisites) findBlue(ctx context.Context) (upgrade.Blue, error) {
 	b, err := findBlue(ctx, p.platform, p.names)
 	if err != nil {
 		return b, err
+	}
+	p.prober.Measure(ctx, &b)
+	if p.otherImage && !b.Docker() {
+		return b, runner.Refuse("app %s was pushed with a buildpack (%s), so its copy cannot be another release: leave RELEASE and IMAGE empty", b.Name, b.From().What())
 	}
 	p.blue = &b
 	return b, nil
@@ -76,6 +86,9 @@ func (p *prerequisites) newest(ctx context.Context, o *runner.Observation) error
 	b, err := p.findBlue(ctx)
 	if err != nil {
 		return err
+	}
+	if !b.Docker() {
+		return runner.Refuse("app %s was pushed with a buildpack, so its release is not known: leave RELEASE_REPOSITORY empty", b.Name)
 	}
 	return p.release.check(ctx, o, b.Image)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/environ"
+	"github.com/digitalmarketplace/cutover/stages/journal"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 	"github.com/digitalmarketplace/cutover/stages/upgrade/report"
 )
@@ -20,6 +21,12 @@ import (
 const (
 	stopOldApp   = "stop"
 	deleteOldApp = "delete"
+)
+
+// Limits of the platform (CC API: apps, service instances, routes).
+const (
+	maxPlatformName = 255
+	maxHost         = 63
 )
 
 // problems gathers what is wrong with the settings.
@@ -72,7 +79,14 @@ func (s *Settings) checkNames(p *problems) {
 			p.wrong(!name.MatchString(n.value), n.variable, "%q is not a name: letters, digits, '.', '_' and '-', a letter or digit first", n.value)
 			p.wrong(by[n.value] != "", n.variable, "is %q, and so is %s", n.value, by[n.value])
 			by[n.value] = n.variable
+			p.wrong(len(n.value) > maxPlatformName, n.variable, "has %d characters, and a name at most %d", len(n.value), maxPlatformName)
 		}
+	}
+	longest := maxPlatformName - len(journal.LongestName(""))
+	p.wrong(len(s.LiveApp) > longest, "LIVE_APP", "has %d characters, and at most %d leave room for the name of the lease, cutover-<app>-lease", len(s.LiveApp), longest)
+	for _, r := range []struct{ variable, address string }{{"TEMPORARY_ROUTE", s.TemporaryRoute}, {"PRIVATE_ROUTE", s.PrivateRoute}} {
+		host, _, _ := strings.Cut(r.address, ".")
+		p.wrong(len(host) > maxHost, r.variable, "has a host of %d characters, and a host has at most %d", len(host), maxHost)
 	}
 	p.wrong(!regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(s.ServiceVar), "SERVICE_VARIABLE", "%q is not the name of a variable", s.ServiceVar)
 	p.wrong(s.LiveRoute == s.TemporaryRoute, "TEMPORARY_ROUTE", "is the live route, %s", s.LiveRoute)
@@ -94,7 +108,7 @@ func (s *Settings) numbers(p *problems) {
 	p.wrong(s.Concurrency < 1 || s.Concurrency > 1000, "CONCURRENCY", "must be from 1 to 1000")
 	p.wrong(s.Workers < 1 || s.Workers > 1000, "SEARCH_API_WORKERS", "must be from 1 to 1000")
 	p.wrong(s.Rate < 0, "RATE", "must not be less than 0")
-	p.wrong(s.MaxFailed < 0, "MAX_FAILED", "must not be less than 0")
+	p.wrong(s.MaxFailed < 0 || s.MaxFailed > mostFailed, "MAX_FAILED", "must be from 0 to %d, since the run records each", mostFailed)
 	p.wrong(s.MaxRemovals < -1, "MAX_REMOVALS", "must be -1, 0 or more")
 	p.wrong(math.IsNaN(s.WitnessRate) || s.WitnessRate < 0.01 || s.WitnessRate > 1000, "WITNESS_RATE", "must be from 0.01 to 1000")
 	for _, d := range []struct {

@@ -1,6 +1,7 @@
 package elasticsearch_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -38,10 +39,13 @@ func TestTheHousesSettingsAreRight(t *testing.T) {
 func TestEachWrongSettingIsNamedAlone(t *testing.T) {
 	for variable, values := range map[string][]string{
 		"SERVICE_PARAMETERS":   {"[1]", "{", `"x"`},
-		"INDICES":              {`[{"alias":"_all"}]`, "[]", "{"},
+		"INDICES":              {`[{"alias":"` + strings.Repeat("a", 241) + `","kind":"briefs","frameworks":["d"],"mapping":"m"}]`, `[{"alias":"_all"}]`, "[]", "{"},
 		"IMAGE":                {"a b"},
 		"MAX_REMOVALS":         {"-2"},
 		"SERVICE_VARIABLE":     {"A B", "1A"},
+		"LIVE_APP":             {strings.Repeat("a", 242)},
+		"OLD_SERVICE":          {strings.Repeat("a", 256)},
+		"PRIVATE_ROUTE":        {strings.Repeat("h", 64) + ".cloudapps.digital"},
 		"NEW_APP":              {"search-api", "search-api-old", "../../escaped", "a b"},
 		"NEW_SERVICE":          {"search_api_elasticsearch", "search_api_elasticsearch_old"},
 		"TEMPORARY_ROUTE":      {"dm-search-api-preview.cloudapps.digital"},
@@ -54,7 +58,7 @@ func TestEachWrongSettingIsNamedAlone(t *testing.T) {
 		"CONCURRENCY":          {"0", "many"},
 		"RATE":                 {"-1"},
 		"SEARCH_API_WORKERS":   {"0", "some"},
-		"MAX_FAILED":           {"-3"},
+		"MAX_FAILED":           {"-3", "1001"},
 		"WITNESS_RATE":         {"NaN", "0", "-1", "1e10"},
 		"WITNESS_BASELINE":     {"-1s"},
 		"DRAIN":                {"-5s", "soon"},

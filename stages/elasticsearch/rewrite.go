@@ -8,6 +8,7 @@ import (
 
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/indexer"
 	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/upgrade"
 )
 
 // rewriter puts all documents of a live alias again.
@@ -31,8 +32,12 @@ func (r *rewriter) task(t indexer.Target, caughtUp func(time.Time)) runner.Task 
 				return err
 			}
 			defer stop()
+			passed, err := r.refused()
+			if err != nil {
+				return err
+			}
 			report, err := indexer.Reindex(ctx, r.data, r.live(), indexer.ReindexOptions{
-				Pace: pace, Target: t, MaxFailed: r.maxFailed, MaxRemovals: removals(r.maxRemovals), Progress: o.Progress,
+				Pace: pace, Target: t, MaxFailed: r.maxFailed, Refused: passed.ids(t), MaxRemovals: removals(r.maxRemovals), Progress: o.Progress,
 			})
 			observeFill(o, report.FillReport)
 			o.Set("removed", len(report.Removed))
@@ -42,7 +47,14 @@ func (r *rewriter) task(t indexer.Target, caughtUp func(time.Time)) runner.Task 
 				o.Detail("gone from the source, and not removed:\n" + strings.Join(report.Gone, "\n"))
 			}
 			caughtUp(report.CatchUp.Cursor)
-			return err
+			if err != nil {
+				return err
+			}
+			if r.run.Reached(upgrade.BlueOff) {
+				delete(passed, t.Alias.String()) // All documents of green were tried again.
+			}
+			passed.add(report.Failed)
+			return r.letPass(ctx, passed, nil)
 		},
 	}
 }

@@ -15,6 +15,7 @@ import (
 func Runbook(s *Site) runner.Runbook {
 	return runner.Runbook{
 		Name: "elasticsearch", Steps: steps(s), Switch: switchRange(),
+		Reopens:  runner.Range{First: stageCreateService, Last: stageUnmapOldApp},
 		Rollback: rollback(), RollbackCosts: rollbackCosts(s),
 	}
 }

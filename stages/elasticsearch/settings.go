@@ -58,9 +58,9 @@ type Creation struct {
 	Offering       string         `env:"SERVICE_OFFERING, default=elasticsearch" help:"offering in the marketplace"`
 	Plan           string         `env:"SERVICE_PLAN" help:"plan of the new service, as cf marketplace -e elasticsearch lists it; needed by 1 and 2"`
 	Parameters     string         `env:"SERVICE_PARAMETERS" help:"JSON parameters for the creation of the new service"`
-	Release        string         `env:"RELEASE" help:"release to push, as a tag of the live app's image: release-1234; by default the live one"`
-	Image          string         `env:"IMAGE" help:"docker image of green; by default the live app's own"`
-	DockerUsername string         `env:"DOCKER_USERNAME" help:"user of the image registry, if it needs one"`
+	Release        string         `env:"RELEASE" help:"release to push, as a tag of the live app's image: release-1234; by default green gets a copy of what is live"`
+	Image          string         `env:"IMAGE" help:"docker image of green; by default green gets a copy of what is live"`
+	DockerUsername string         `env:"DOCKER_USERNAME" help:"user of the image registry, if it needs one, for RELEASE, IMAGE and a blue that was deleted"`
 	Repository     string         `env:"RELEASE_REPOSITORY" help:"git address of the live app's source; where set, the live release must be the newest of its main branch"`
 	MainBranch     string         `env:"MAIN_BRANCH, default=main" help:"name of that branch"`
 	SmokeTest      string         `env:"SMOKE_TEST" help:"shell command that tests green before it gets live traffic; SMOKE_TEST_URL has its address, and the exit code decides"`
@@ -74,7 +74,7 @@ type Indexing struct {
 	Indices     string `env:"INDICES" help:"JSON list of what is indexed, each {alias, kind, frameworks, mapping}; by default the Digital Marketplace's"`
 	DropIndices string `env:"DROP_INDICES" help:"indices or aliases, with commas between, that the live app serves and green need not"`
 	Concurrency int    `env:"CONCURRENCY, default=128" help:"ceiling of documents put at the same time; the program finds the best number below it"`
-	MaxFailed   int    `env:"MAX_FAILED, default=0" help:"documents that may fail before the filling of an index stops"`
+	MaxFailed   int    `env:"MAX_FAILED, default=0" help:"documents of an index that may fail before filling it or catching up stops; each is recorded, named by every later stage, and not expected to be there"`
 	MaxRemovals int    `env:"MAX_REMOVALS, default=-1" help:"documents that a reindex may remove; -1 is 1 % of the index and at least 10, 0 is none"`
 	Rate        int    `env:"RATE" help:"ceiling of documents put a second; by default none. the run's annotation rate overrides it while a stage runs"`
 	Workers     int    `env:"SEARCH_API_WORKERS, default=4" help:"requests that one instance of the search API answers at once; where people use it, half of them stay theirs"`

@@ -172,7 +172,7 @@ func (s *Site) wireDocuments() {
 		workers: settings.Workers, concurrency: settings.Concurrency, ceiling: settings.Rate, log: s.options.Log,
 	}
 	s.documents = &documents{
-		counts: s.counts, pace: s.pacer, answers: &greenIndices{s.run, s.indices}, limit: settings.CatchUpTimeout, stage: settings.Stage,
+		counts: s.counts, pace: s.pacer, answers: &greenIndices{s.run, s.indices}, limit: settings.CatchUpTimeout, stage: settings.Stage, maxFailed: settings.MaxFailed,
 	}
 	s.checks.Serving = []runner.Task{s.counts.ofLive()}
 }
@@ -227,22 +227,26 @@ func (s *Site) witness() *witness.Witness {
 
 func (s *Site) prerequisites() *prerequisites {
 	p := &prerequisites{
-		platform: s.platform, run: s.run, names: s.names, renamer: s.renamer, creation: s.creation, counts: s.counts, mappings: s.mappings,
+		platform: s.platform, run: s.run, names: s.names, renamer: s.renamer, creation: s.creation, counts: s.counts, mappings: s.mappings, prober: s.prober,
 		release:    newestRelease{s.Settings.Repository, s.Settings.MainBranch},
 		otherImage: s.Settings.Release != "" || s.Settings.Image != "",
 	}
 	p.before = &clone.Before{Platform: s.platform, Run: s.run, Find: p.findBlue}
 	p.beginning = &upgrade.Beginning{
-		Run: s.run, App: s.names.LiveApp, Version: s.options.Version, Find: p.findBlue,
+		Run: s.run, App: s.names.LiveApp, Version: s.options.Version, Find: p.findBlue, Later: recordedLater(s.indices),
 		Facts: func(b upgrade.Blue) map[string]string {
-			return map[string]string{upgrade.FactImage: s.Settings.image(b.Image)}
+			facts := map[string]string{upgrade.FactImage: s.Settings.image(b.Image)}
+			if !p.otherImage {
+				facts[upgrade.FactDroplet] = b.Droplet
+			}
+			return facts
 		},
 	}
 	return p
 }
 
 func (s *Site) filler() *filler {
-	return &filler{apis: s.apis, indices: s.indices, pace: s.pacer, maxFailed: s.Settings.MaxFailed, stage: s.Settings.Stage}
+	return &filler{apis: s.apis, pair: s.live.Pair, indices: s.indices, pace: s.pacer, maxFailed: s.Settings.MaxFailed, stage: s.Settings.Stage}
 }
 
 func (s *Site) rewriter() *rewriter {

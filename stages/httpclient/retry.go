@@ -81,12 +81,41 @@ func retryWrite(ctx context.Context, resp *http.Response, err error) (bool, erro
 	return err == nil && resp.StatusCode == http.StatusTooManyRequests, nil
 }
 
+// backoff is the pause before the next attempt: what the server asks for, or one of our
+// own. A long one is reported (see WithWaits).
 func backoff(minimum, maximum time.Duration, attempt int, resp *http.Response) time.Duration {
-	if resp != nil {
-		if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds >= 0 {
-			return min(time.Duration(seconds)*time.Second, maxRetryAfter)
-		}
+	asked, isAsked := retryAfter(resp)
+	pause := min(asked, maxRetryAfter)
+	if !isAsked {
+		floor := min(minimum<<min(attempt, 10), maximum)
+		pause = retryablehttp.LinearJitterBackoff(floor, min(2*floor, maximum), 0, nil)
 	}
-	floor := min(minimum<<min(attempt, 10), maximum)
-	return retryablehttp.LinearJitterBackoff(floor, min(2*floor, maximum), 0, nil)
+	if resp != nil && resp.Request != nil && pause > longWait {
+		report(resp.Request.Context(), Wait{
+			Host: resp.Request.URL.Host, Status: resp.StatusCode, Asked: asked, For: pause, Until: time.Now().Add(pause),
+		})
+	}
+	return pause
+}
+
+// retryAfter is what a response asks for: a number of seconds, or a date, which is
+// compared with the server's own clock (RFC 9110, sections 10.2.3 and 6.6.1). A negative
+// number, a date that has passed and anything else ask for nothing.
+func retryAfter(resp *http.Response) (time.Duration, bool) {
+	if resp == nil {
+		return 0, false
+	}
+	text := resp.Header.Get("Retry-After")
+	if seconds, err := strconv.Atoi(text); err == nil {
+		return time.Duration(min(seconds, 1<<30)) * time.Second, seconds >= 0
+	}
+	when, err := http.ParseTime(text)
+	if err != nil {
+		return 0, false
+	}
+	now, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		now = time.Now()
+	}
+	return when.Sub(now), when.After(now)
 }

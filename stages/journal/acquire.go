@@ -57,7 +57,7 @@ func (l *Lease) create(ctx context.Context, who Holder) error {
 	sent := time.Now()
 	now := l.platform.Now().UTC().Format(time.RFC3339)
 	annotations := map[string]string{keySince: now, keyBeat: "0", keyHeartbeatAt: now}
-	for key, value := range map[string]string{keyBuild: who.Build, keyRun: who.Run, keyProcess: who.Process} {
+	for key, value := range map[string]string{keyBuild: cut(who.Build, maxBuild), keyRun: who.Run, keyProcess: who.Process} {
 		if value != "" {
 			annotations[key] = value
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -33,10 +34,12 @@ const (
 	keyVersion   = "version"
 	keyDirection = "direction"
 	stagePrefix  = "stage-"
+	partPrefix   = "part-"
 )
 
 func reserved(key string) bool {
-	return slices.Contains([]string{keyID, keyStarted, keyVersion, keyDirection}, key) || strings.HasPrefix(key, stagePrefix)
+	return slices.Contains([]string{keyID, keyStarted, keyVersion, keyDirection}, key) ||
+		strings.HasPrefix(key, stagePrefix) || strings.HasPrefix(key, partPrefix)
 }
 
 // The limits of an annotation and of how many an object may have
@@ -46,6 +49,12 @@ const (
 	maxKey         = 63
 	maxValue       = 5000
 	maxAnnotations = 200
+	// forStages of them are kept for what is not a fact, so that there is always room
+	// for the completion of a stage.
+	forStages = 26
+	maxFacts  = maxAnnotations - forStages
+	// maxBuild is how much of a build's address is recorded.
+	maxBuild = 1000
 )
 
 func fits(key, value string) error {
@@ -65,6 +74,7 @@ func fits(key, value string) error {
 // shorten leaves out the longest facts until the rest fits into an annotation.
 func shorten(m Completion) (Completion, string, error) {
 	m.Facts = maps.Clone(m.Facts)
+	m.Build = cut(m.Build, maxBuild)
 	for {
 		text, err := json.Marshal(m)
 		if err != nil {
@@ -84,30 +94,98 @@ func shorten(m Completion) (Completion, string, error) {
 	}
 }
 
-func encode(run *Run) (map[string]string, error) {
-	all := map[string]string{
-		keyID: run.ID, keyStarted: run.Started.UTC().Format(time.RFC3339), keyVersion: run.Version, keyDirection: run.Direction,
+// cut is the first characters of a text.
+func cut(text string, most int) string {
+	if utf8.RuneCountInString(text) <= most {
+		return text
 	}
-	for _, key := range slices.Sorted(maps.Keys(run.Facts)) {
+	return string([]rune(text)[:most])
+}
+
+// split is a fact as annotations. One that is longer than an annotation is cut into
+// parts, and its own annotation has their number: "+3". So each write holds the whole
+// fact, and a part that an earlier, longer value left behind is never read.
+func split(key, value string) map[string]string {
+	if utf8.RuneCountInString(value) <= maxValue && !strings.HasPrefix(value, "+") {
+		return map[string]string{key: value}
+	}
+	all, number := map[string]string{}, 0
+	for part := range slices.Chunk([]rune(value), maxValue) {
+		number++
+		all[partKey(number, key)] = string(part)
+	}
+	all[key] = "+" + strconv.Itoa(number)
+	return all
+}
+
+func partKey(number int, key string) string { return fmt.Sprintf("%s%d-%s", partPrefix, number, key) }
+
+// join is the fact whose annotation has a value. One without parts was written by a
+// person, and stands as it is.
+func join(key, value string, annotations map[string]string) (string, error) {
+	if _, is := annotations[partKey(1, key)]; !is || !strings.HasPrefix(value, "+") {
+		return value, nil
+	}
+	parts, err := strconv.Atoi(value[1:])
+	if err != nil {
+		return "", err
+	}
+	var whole strings.Builder
+	for number := range parts {
+		part, is := annotations[partKey(number+1, key)]
+		if !is {
+			return "", fmt.Errorf("part %d of %d is missing", number+1, parts)
+		}
+		whole.WriteString(part)
+	}
+	return whole.String(), nil
+}
+
+// encodeFacts are facts as annotations. It refuses names that cannot be.
+func encodeFacts(facts map[string]string) (map[string]string, error) {
+	all := map[string]string{}
+	for _, key := range slices.Sorted(maps.Keys(facts)) {
 		if reserved(key) {
 			return nil, fmt.Errorf("%q is reserved for the journal", key)
 		}
-		all[key] = run.Facts[key]
-	}
-	for stage, m := range run.Complete {
-		_, text, err := shorten(m)
-		if err != nil {
-			return nil, err
-		}
-		all[stagePrefix+stage] = text
+		maps.Copy(all, split(key, facts[key]))
 	}
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		if err := fits(key, all[key]); err != nil {
 			return nil, err
 		}
 	}
-	if len(all) > maxAnnotations {
-		return nil, fmt.Errorf("%d annotations are more than an object may have (%d)", len(all), maxAnnotations)
+	return all, nil
+}
+
+// Size is how many annotations facts take on the platform, and how many facts may take
+// in all. A single fact has no limit of its own.
+func Size(facts map[string]string) (size, most int, err error) {
+	all, err := encodeFacts(facts)
+	return len(all), maxFacts, err
+}
+
+func checkSize(facts map[string]string) error {
+	size, most, err := Size(facts)
+	if err == nil && size > most {
+		err = fmt.Errorf("it would take %d annotations of %d characters, and %d is the most", size, maxValue, most)
+	}
+	return err
+}
+
+func encode(run *Run) (map[string]string, error) {
+	if err := checkSize(run.Facts); err != nil {
+		return nil, err
+	}
+	all, err := encodeFacts(run.Facts)
+	if err != nil {
+		return nil, err
+	}
+	all[keyID], all[keyStarted], all[keyVersion], all[keyDirection] = run.ID, run.Started.UTC().Format(time.RFC3339), run.Version, run.Direction
+	for stage, m := range run.Complete {
+		if _, all[stagePrefix+stage], err = shorten(m); err != nil {
+			return nil, err
+		}
 	}
 	return all, nil
 }
@@ -129,8 +207,9 @@ func decode(from *cloudfoundry.ServiceInstance) (*Run, error) {
 			var m Completion
 			err = json.Unmarshal([]byte(value), &m)
 			run.Complete[strings.TrimPrefix(key, stagePrefix)] = m
+		case strings.HasPrefix(key, partPrefix):
 		default:
-			run.Facts[key] = value
+			run.Facts[key], err = join(key, value, from.Annotations)
 		}
 		if err != nil {
 			return nil, runner.Refuse("its annotation %s cannot be read: %w", key, err)

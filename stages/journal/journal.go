@@ -11,7 +11,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"slices"
 	"time"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
@@ -56,7 +55,8 @@ type Run struct {
 	// Direction is Forward or Back.
 	Direction string
 	// Facts are what the stages need of each other: GUIDs of blue and green, the
-	// settings that must not change midway, the cursor of the catch-up.
+	// settings that must not change midway, the cursor of the catch-up. One may be as
+	// long as it likes; together they may take 174 annotations of 5,000 characters.
 	Facts map[string]string
 	// Complete are the stages that are complete, by name.
 	Complete map[string]Completion
@@ -142,37 +142,34 @@ func (j *Journal) Set(ctx context.Context, run *Run, key, value string) error {
 	return j.SetAll(ctx, run, map[string]string{key: value})
 }
 
-// SetAll records facts, all of them or none.
+// SetAll records facts, all of them or none: they go with one PATCH, whatever their
+// length.
 func (j *Journal) SetAll(ctx context.Context, run *Run, facts map[string]string) error {
-	patch := map[string]*string{}
-	for _, key := range slices.Sorted(maps.Keys(facts)) {
-		value := facts[key]
-		if err := fits(key, value); err != nil {
-			return fmt.Errorf("record in run %s: %w", run.ID, err)
-		}
-		if reserved(key) {
-			return fmt.Errorf("record in run %s: %q is reserved for the journal", run.ID, key)
-		}
-		patch[key] = &value
+	all := maps.Clone(run.Facts)
+	if all == nil {
+		all = map[string]string{}
 	}
-	if err := j.patch(ctx, run, patch); err != nil {
+	maps.Copy(all, facts)
+	if err := checkSize(all); err != nil {
+		return fmt.Errorf("record in run %s: %w", run.ID, err)
+	}
+	if err := j.patch(ctx, run, change(run.Facts, facts)); err != nil {
 		return err
 	}
-	if run.Facts == nil {
-		run.Facts = map[string]string{}
-	}
-	maps.Copy(run.Facts, facts)
+	run.Facts = all
 	return nil
 }
 
 // Unset removes facts.
 func (j *Journal) Unset(ctx context.Context, run *Run, keys ...string) error {
-	patch := map[string]*string{}
 	for _, key := range keys {
 		if reserved(key) {
 			return fmt.Errorf("record in run %s: %q is reserved for the journal", run.ID, key)
 		}
-		patch[key] = nil
+	}
+	patch := map[string]*string{}
+	for _, key := range keys {
+		maps.Copy(patch, removal(key, run.Facts[key]))
 	}
 	if err := j.patch(ctx, run, patch); err != nil {
 		return err
@@ -181,6 +178,30 @@ func (j *Journal) Unset(ctx context.Context, run *Run, keys ...string) error {
 		delete(run.Facts, key)
 	}
 	return nil
+}
+
+// change is the patch that sets facts, and removes the parts of what they were that they
+// have no longer.
+func change(were, facts map[string]string) map[string]*string {
+	patch := map[string]*string{}
+	for key, value := range facts {
+		if was, is := were[key]; is {
+			maps.Copy(patch, removal(key, was))
+		}
+		for part, text := range split(key, value) {
+			patch[part] = &text
+		}
+	}
+	return patch
+}
+
+// removal is the patch that removes a fact with a value.
+func removal(key, value string) map[string]*string {
+	patch := map[string]*string{}
+	for part := range split(key, value) {
+		patch[part] = nil
+	}
+	return patch
 }
 
 // Complete records that a stage is complete. Facts that do not fit are left out, the

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -92,14 +93,15 @@ func TestWhatDoesNotFitIsRefusedBeforeItIsSent(t *testing.T) {
 	j, run := begun(t, s)
 	sent := len(s.writes)
 	for name, err := range map[string]error{
-		"too long":                j.Set(t.Context(), run, "cursor", strings.Repeat("é", 5001)),
+		"too long":                j.Set(t.Context(), run, "cursor", strings.Repeat("é", 174*5000)),
+		"a part by its key":       j.Set(t.Context(), run, "part-1-cursor", "x"),
 		"a name of the journal":   j.Set(t.Context(), run, "id", "x"),
 		"a completion by its key": j.Set(t.Context(), run, "stage-push-app", "x"),
 		"a domain in the key":     j.Set(t.Context(), run, "cutover.org/x", "x"),
 		"a key that ends in a -":  j.Set(t.Context(), run, "x-", "x"),
 		"an empty key":            j.Set(t.Context(), run, "", "x"),
 		"a run too long": j.Create(t.Context(), &journal.Run{
-			Facts: map[string]string{"manifest": strings.Repeat("m", 5001)},
+			Facts: map[string]string{"manifest": strings.Repeat("m", 174*5000+1)},
 		}),
 	} {
 		if err == nil {
@@ -111,6 +113,94 @@ func TestWhatDoesNotFitIsRefusedBeforeItIsSent(t *testing.T) {
 	}
 	if err := j.Set(t.Context(), run, "cursor", strings.Repeat("é", 5000)); err != nil {
 		t.Errorf("5,000 characters of two bytes each fit: %v", err)
+	}
+}
+
+// A fact has no limit of its own: it takes as many annotations as it needs, all of
+// which go with one write, and gives them back when it becomes shorter.
+func TestALongFactIsKeptInParts(t *testing.T) {
+	s := newSpace()
+	j, run := begun(t, s)
+	before := len(s.instances[run.GUID].Annotations)
+	for _, length := range []int{5000, 5001, 62 * 120, 300 * 120, 5, 12000, 0} {
+		text := strings.Repeat("é", length)
+		sent := len(s.writes)
+		if err := j.Set(t.Context(), run, "routes", text); err != nil {
+			t.Fatalf("%d characters: %v", length, err)
+		}
+		annotations := s.instances[run.GUID].Annotations
+		parts := (length + 4999) / 5000
+		if parts <= 1 {
+			parts = 0
+		}
+		if len(s.writes) != sent+1 || len(annotations) != before+1+parts {
+			t.Errorf("%d characters: %d writes, %d annotations, want one of %d", length, len(s.writes)-sent, len(annotations)-before, 1+parts)
+		}
+		for key, value := range annotations {
+			if utf8.RuneCountInString(value) > 5000 {
+				t.Errorf("annotation %s has %d characters", key, utf8.RuneCountInString(value))
+			}
+		}
+		if diff := cmp.Diff(run, loaded(t, j)); diff != "" {
+			t.Errorf("%d characters: what is in memory and what is read differ", length)
+		}
+	}
+	if err := j.Set(t.Context(), run, "routes", strings.Repeat("x", 12000)); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Unset(t.Context(), run, "routes"); err != nil || len(s.instances[run.GUID].Annotations) != before {
+		t.Errorf("parts are left: %v, %v", s.instances[run.GUID].Annotations, err)
+	}
+}
+
+// The answer to a write is lost, so that this process does not know how many parts there
+// are; or a write of a process that was killed is executed late.
+func TestNoOrderOfWritesTearsALongFact(t *testing.T) {
+	lengths := []int{3, 6000, 17000, 31000}
+	for _, known := range lengths {
+		for _, lost := range lengths {
+			for _, last := range lengths {
+				s := newSpace()
+				j, run := begun(t, s)
+				write := func(length int) error {
+					return j.Set(t.Context(), run, "routes", strings.Repeat(fmt.Sprint(length%7), length))
+				}
+				if err := write(known); err != nil {
+					t.Fatal(err)
+				}
+				s.after = func(string) error { return errors.New("no answer") }
+				if write(lost) == nil {
+					t.Fatal("the answer is not lost")
+				}
+				s.after = nil
+				if err := write(last); err != nil {
+					t.Fatal(err)
+				}
+				if got := loaded(t, j).Facts["routes"]; got != run.Facts["routes"] {
+					t.Errorf("%d, then %d unknown, then %d characters: %d are read", known, lost, last, len(got))
+				}
+			}
+		}
+	}
+}
+
+func TestWhatAPersonWroteInAnAnnotationStandsAsItIs(t *testing.T) {
+	s := newSpace()
+	j, run := begun(t, s)
+	s.instances[run.GUID].Annotations["rate"] = "+50"
+	if got := loaded(t, j).Facts["rate"]; got != "+50" {
+		t.Errorf("got %q", got)
+	}
+	if err := j.Set(t.Context(), run, "sum", "+3"); err != nil || loaded(t, j).Facts["sum"] != "+3" {
+		t.Errorf("a short value that looks like a number of parts: %v, %v", loaded(t, j).Facts, err)
+	}
+}
+
+func TestALongAddressOfABuildDoesNotKeepAStageFromBeingComplete(t *testing.T) {
+	s := newSpace()
+	j, run := begun(t, s)
+	if err := j.Complete(t.Context(), run, "push-app", journal.Completion{Verdict: "done", Build: strings.Repeat("x", 9000)}); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -71,7 +71,11 @@ func NewLease(platform Platform, app string, s LeaseSettings, log *slog.Logger) 
 
 func newOwner() string { return "lease-" + rand.Text() }
 
-func (l *Lease) name() string { return "cutover-" + l.app + "-lease" }
+func (l *Lease) name() string { return LongestName(l.app) }
+
+// LongestName is the longest name that this package gives an object for an app: the
+// lease's.
+func LongestName(app string) string { return "cutover-" + app + "-lease" }
 
 func (l *Lease) mine() string { l.mu.Lock(); defer l.mu.Unlock(); return l.owner }
 

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ func (r *Runner) card(ctx context.Context, result *Result, step Step, err error)
 		defer cancel()
 		if s, serr := r.Situation(reading); serr == nil {
 			c.Traffic, c.Rollback = strings.TrimSpace(s.Traffic+": "+s.Detail), s.Back
+			c.ByHand = cmp.Or(c.ByHand, s.Next)
 		}
 	}
 	c.Onward = "no: later stages refuse until this one is complete"
@@ -53,6 +55,9 @@ func (r *Runner) advice(result *Result, step Step, err error) (again, next strin
 		return "yes, once the setting is corrected", next
 	case class == Refused:
 		return "yes, it will refuse again until what it names has changed", r.Command + " status"
+	case r.Runbook.reopened(r.at, err) != nil:
+		first := r.Runbook.reopened(r.at, err)
+		return fmt.Sprintf("yes, after %s, which is reopened and repairs what is wrong", first.Called()), r.Command + " " + first.Name
 	case class == Unavailable:
 		return "yes, once what it names answers again: it continues from here", next
 	case class == Interrupted:

@@ -69,3 +69,19 @@ func TestTheCardOfAFailure(t *testing.T) {
 		t.Errorf("card (-want +got):\n%s", diff)
 	}
 }
+
+// What leads out of a situation is what a person does by hand, unless the failed task has its own.
+func TestACardSaysWhatLeadsOutOfTheSituation(t *testing.T) {
+	w := newWorld()
+	a := &toy{w: w, name: "a"}
+	b := book(a)
+	b.Steps[0].Open = func() Stage { return provedChanges{a} }
+	r := w.runner(b, false)
+	r.Situation = func(context.Context) (Situation, error) {
+		return Situation{Traffic: "nobody", Detail: "api is stopped", Next: "cf start api"}, nil
+	}
+	_ = r.Run(t.Context(), b.Steps)
+	if card := w.results[0].Card; card.ByHand != "cf start api" || card.Traffic != "nobody: api is stopped" {
+		t.Errorf("%+v", card)
+	}
+}

@@ -110,7 +110,7 @@ func (e *final) Unwrap() error { return e.error }
 // IsFinal reports whether waiting cannot help.
 func IsFinal(err error) bool {
 	var f *final
-	return errors.As(err, &f)
+	return errors.As(err, &f) || len(reopenings(err)) > 0
 }
 
 // MayPass wraps a refusal that waiting may resolve: it is polled like a failure, and

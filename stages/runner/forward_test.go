@@ -263,6 +263,7 @@ func TestATaskThatTakesLongReportsWhyItDoesNotHoldYet(t *testing.T) {
 				o.Detail("the first try")
 			}
 			if tries < 4 {
+				o.Progress(Progress{What: "looking"})
 				return errors.New("1 of 2 instances run")
 			}
 			o.Say("2 of 2 instances")
@@ -289,5 +290,8 @@ type progress struct{ all []string }
 func (p *progress) Observe(e Event) {
 	if e.Kind == TaskProgress {
 		p.all = append(p.all, fmt.Sprintf("%s after %s: %s", e.Task, e.Elapsed, e.Said))
+		if e.Progress != nil {
+			p.all = append(p.all, "still "+e.Progress.What)
+		}
 	}
 }

@@ -19,9 +19,13 @@ type Observation struct {
 	mu           sync.Mutex
 	said, detail string
 	facts        []Fact
-	progress     *Progress
+	pace         pace
 	// notYet is why the task did not hold when it was tried before.
 	notYet string
+	// waited is the sum of the pauses that servers asked for, or that were long; until is
+	// the end of the last one.
+	waited time.Duration
+	until  time.Time
 }
 
 // Say sets the measured fact in one phrase, for the log line and the JUnit message:
@@ -56,7 +60,7 @@ func (o *Observation) Set(name string, value any) {
 func (o *Observation) Progress(p Progress) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.progress = &p
+	o.pace.add(p, time.Now())
 }
 
 // Said returns what Say set.
@@ -72,44 +76,40 @@ func (o *Observation) Facts() []Fact { _, _, facts := o.measured(); return facts
 func (o *Observation) measured() (said, detail string, facts []Fact) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.said, o.detail, slices.Clone(o.facts)
+	facts = slices.Clone(o.facts)
+	if o.waited > 0 {
+		facts = append(facts, Fact{"seconds waited for others", int(o.waited.Seconds())})
+	}
+	return o.said, o.detail, facts
 }
 
-// retrying notes why a task is tried again; reset forgets what was measured before.
-func (o *Observation) retrying(err error) { o.mu.Lock(); defer o.mu.Unlock(); o.notYet = err.Error() }
+// waits adds a pause to what was waited. It is news unless it ends about when another one
+// does that was reported: many requests are told to wait at once.
+func (o *Observation) waits(until time.Time) (news bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	from := time.Now()
+	if o.until.After(from) {
+		from = o.until
+	}
+	news = until.Sub(from) > time.Second
+	if until.After(from) {
+		o.waited += until.Sub(from)
+		o.until = until
+	}
+	return news
+}
+
+// retrying notes why a task is tried again, and that nothing is being done until then;
+// reset forgets what was measured before.
+func (o *Observation) retrying(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.notYet, o.pace = err.Error(), pace{}
+}
 
 func (o *Observation) reset() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.said, o.detail, o.facts = "", "", nil
-}
-
-// Progress is the state of long work.
-type Progress struct {
-	// Done and Total are counts of What ("documents"). Total 0: not known.
-	Done, Total int
-	What        string
-	// Elapsed is the time since the work began in this process, in which SinceStart of
-	// Done were done; the rate and the time left follow from them.
-	Elapsed    time.Duration
-	SinceStart int
-	// Note is anything else worth a word.
-	Note string
-}
-
-// Rate is how many are done a second.
-func (p Progress) Rate() float64 {
-	if p.Elapsed <= 0 {
-		return 0
-	}
-	return float64(p.SinceStart) / p.Elapsed.Seconds()
-}
-
-// Left estimates the time left; zero where it is not known.
-func (p Progress) Left() time.Duration {
-	rate := p.Rate()
-	if rate == 0 || p.Total <= p.Done {
-		return 0
-	}
-	return time.Duration(float64(p.Total-p.Done) / rate * float64(time.Second))
 }

@@ -129,7 +129,7 @@ type Card struct {
 
 // Situation is where live traffic is now, read from the platform.
 type Situation struct {
-	// Traffic is "blue", "both", "green" or "nobody".
+	// Traffic is "blue", "both", "green", "another app", or "nobody" where no app answers.
 	Traffic string
 	// Detail names the apps and their instances.
 	Detail string

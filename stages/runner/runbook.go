@@ -16,6 +16,10 @@ type Runbook struct {
 	Switch Range
 	// Rollback are the names of all stages, in the order in which they are undone.
 	Rollback []string
+	// Reopens is the range of stages of which a later one may reopen an earlier one (see
+	// Reopen): each can be run again until the last of them is complete. The zero value:
+	// none is ever reopened.
+	Reopens Range
 	// RollbackCosts say what rolling back costs after each stage.
 	RollbackCosts []RollbackCost
 }

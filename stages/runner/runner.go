@@ -15,7 +15,7 @@ type Journal interface {
 	Record(context.Context) (*Record, error)
 	// Complete records that a stage is complete, after Verify.
 	Complete(ctx context.Context, stage string, c Completion) error
-	// Reopen records that a stage is no longer complete, after it was undone.
+	// Reopen records that a stage is no longer complete: it was undone, or is to be run again.
 	Reopen(ctx context.Context, stage string) error
 	// GoBack records that the run is rolled back, before the first write of a rollback.
 	GoBack(context.Context) error
@@ -50,7 +50,7 @@ type Options struct {
 	// RetryFor is how long a write that was answered with an error is read back and tried
 	// again.
 	RetryFor time.Duration
-	// ReportEvery is the pace of progress lines. Default 20 s.
+	// ReportEvery is the pace of progress lines. Default 15 s.
 	ReportEvery time.Duration
 	// Situation reads where live traffic is.
 	Situation func(context.Context) (Situation, error)
@@ -73,6 +73,8 @@ type Runner struct {
 
 	// held reports whether this process holds the lease.
 	held bool
+	// at is the stage that goes forward now; "" in a rollback.
+	at string
 	// watch is the monitor at work.
 	watch *watch
 }
@@ -82,6 +84,9 @@ type Runner struct {
 func (r *Runner) stage(ctx context.Context, step Step, rollback bool, do func(*Result) error) (*Result, error) {
 	result := r.begin(ctx, step)
 	result.Rollback = rollback
+	if r.at = step.Name; rollback {
+		r.at = ""
+	}
 	r.Observer.Observe(Event{Kind: StageStarted, Result: result})
 	err := r.recovered(result, do)
 	r.end(ctx, result, step, err)

@@ -57,7 +57,12 @@ func (r *Runner) task(ctx context.Context, result *Result, list List, t Task, wa
 	done := TaskResult{List: list, Name: t.Name, ByHand: t.ByHand, Effect: t.Effect, Started: time.Now().UTC(), Verdict: Done}
 	o := &Observation{}
 	stop := r.report(Event{Kind: TaskProgress, Result: result, List: list, Task: t.Name}, o)
-	err := because(ctx, r.poll(ctx, t, wait, o))
+	withWaits := httpclient.WithWaits(ctx, func(w httpclient.Wait) {
+		if o.waits(w.Until) {
+			r.Observer.Observe(Event{Kind: TaskProgress, Result: result, List: list, Task: t.Name, Elapsed: time.Since(done.Started), Said: w.String()})
+		}
+	})
+	err := because(ctx, r.poll(withWaits, t, wait, o))
 	stop()
 	done.Duration = time.Since(done.Started)
 	done.Said, done.Detail, done.Facts = o.measured()
@@ -80,7 +85,7 @@ func (r *Runner) report(e Event, o *Observation) (stop func()) {
 	began, ended := time.Now(), make(chan struct{})
 	var reporting sync.WaitGroup
 	reporting.Go(func() {
-		tick := time.NewTicker(cmp.Or(r.ReportEvery, 20*time.Second))
+		tick := time.NewTicker(cmp.Or(r.ReportEvery, 15*time.Second))
 		defer tick.Stop()
 		for {
 			select {
@@ -88,7 +93,7 @@ func (r *Runner) report(e Event, o *Observation) (stop func()) {
 				return
 			case <-tick.C:
 				o.mu.Lock()
-				e.Elapsed, e.Progress, e.Said = time.Since(began), o.progress, o.notYet
+				e.Elapsed, e.Progress, e.Said = time.Since(began), o.pace.now(time.Now()), o.notYet
 				o.mu.Unlock()
 				r.Observer.Observe(e)
 			}
@@ -108,12 +113,8 @@ func (r *Runner) poll(ctx context.Context, t Task, wait time.Duration, o *Observ
 			return fmt.Errorf("%w (polled for %s)", err, waited.Round(time.Second))
 		}
 		o.retrying(err)
-		select {
-		case <-ctx.Done():
-			return errors.Join(err, ctx.Err())
-		case <-r.lost():
-			return Refuse("the lease was lost while waiting: %w", err)
-		case <-time.After(r.Every):
+		if stopped := r.patience().pause(ctx); stopped != nil {
+			return errors.Join(err, stopped)
 		}
 		o.reset()
 	}
@@ -127,7 +128,8 @@ func (w *waiting) Error() string { return w.why }
 // notYet decides what it means that something does not hold because of an earlier
 // stage; any other error is handed back as it is, unless after takes its place (see
 // Task.After). In a dry run it waits for that stage. Where that stage is complete it
-// is refused: it held once, and no stage will make it hold again. Else it is a failure.
+// is reopened, if it may be (see Reopen), or it is refused: it held once. Else it is a
+// failure.
 func (r *Runner) notYet(ctx context.Context, after *NotYet, err error) error {
 	var wait *NotYet
 	own := errors.As(err, &wait)
@@ -147,6 +149,8 @@ func (r *Runner) notYet(ctx context.Context, after *NotYet, err error) error {
 		return err
 	case r.DryRun:
 		return &waiting{fmt.Sprintf("waits for %s: %s", called, wait.Why)}
+	case complete && r.Runbook.mayReopen(r.at, wait.Stage):
+		return &Reopen{wait.Stage, fmt.Sprintf("%s, and %s is complete: somebody has undone it", wait.Why, called)}
 	case complete:
 		return Refuse("%s, and %s is complete: somebody has undone it; to undo the rest: %s rollback", wait.Why, called, r.Command)
 	case own:

@@ -2,6 +2,7 @@ package upgrade
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/digitalmarketplace/cutover/stages/runner"
@@ -15,6 +16,10 @@ type Beginning struct {
 	// Find reads what is live; Facts are what the run records with it, made from that.
 	Find  func(context.Context) (Blue, error)
 	Facts func(Blue) map[string]string
+	// Later is how many annotations the stages after the first record, at most.
+	Later int
+
+	nobody bool
 }
 
 // Found is the check that what is live can be blue, and still is what the run began
@@ -35,11 +40,40 @@ func (b *Beginning) Found() runner.Task {
 		if now.ServiceName != "" {
 			service = ", service " + now.ServiceName
 		}
-		o.Say("%s, %s of %d MB, image %s, %s%s", now.Name, runner.Count(now.Instances, "instance", "instances"), now.MemoryMB, now.Image,
+		o.Say("%s, %s of %d MB, %s, %s%s", now.Name, runner.Count(now.Instances, "instance", "instances"), now.MemoryMB, now.From().What(),
 			runner.Count(len(now.Routes), "route", "routes"), service)
 		o.Set("instances", now.Instances)
 		return nil
 	}}
+}
+
+// Well is the check that what is live is as a run may begin with it: all its instances
+// take requests. What a stage proves of green, and what a rollback goes back to, is
+// measured by it.
+func (b *Beginning) Well() runner.Task {
+	return runner.Task{Name: "every instance of the live app takes requests", Do: func(ctx context.Context, o *runner.Observation) error {
+		now, err := b.Find(ctx)
+		if err != nil {
+			return err
+		}
+		err = WellToBegin(ctx, b.Run.o.Platform, o, now.App)
+		_, b.nobody = errors.AsType[*Nobody](err)
+		return err
+	}}
+}
+
+// IfAnswered is a check that asks the live app. It asks nobody where Well has found
+// that nobody answers: a router's word for that would only hide the cause.
+func (b *Beginning) IfAnswered(check runner.Task) runner.Task {
+	do := check.Do
+	check.Do = func(ctx context.Context, o *runner.Observation) error {
+		if b.nobody {
+			o.Say("not asked: nobody answers")
+			return nil
+		}
+		return do(ctx, o)
+	}
+	return check
 }
 
 // Tasks record the run; none where there is one.

@@ -2,6 +2,7 @@ package upgrade
 
 import (
 	"context"
+	"strings"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
@@ -18,17 +19,39 @@ type Blue struct {
 	ServiceName string `json:"service_name,omitempty"`
 	BindingName string `json:"binding_name,omitempty"`
 	// Image is the reference that the platform starts instances from: with a digest
-	// where the release was pushed by one, else a tag, which somebody may move.
-	Image     string      `json:"image"`
-	Instances int         `json:"instances"`
-	MemoryMB  int         `json:"memory_mb"`
-	Routes    []LiveRoute `json:"routes"`
+	// where the release was pushed by one, else a tag, which somebody may move. An app
+	// of a buildpack has none.
+	Image string `json:"image,omitempty"`
+	// Droplet is the droplet that the app starts from; each release makes another. Of
+	// an app of a buildpack it has the checksum of the bits, and which buildpacks made
+	// them.
+	Droplet    string      `json:"droplet,omitempty"`
+	Checksum   string      `json:"checksum,omitempty"`
+	Buildpacks []string    `json:"buildpacks,omitempty"`
+	Instances  int         `json:"instances"`
+	MemoryMB   int         `json:"memory_mb"`
+	Routes     []LiveRoute `json:"routes"`
+}
+
+// Docker reports whether blue runs a docker image, not what a buildpack made.
+func (b Blue) Docker() bool { return b.Image != "" }
+
+// From is the droplet that blue starts from, as it is recorded.
+func (b Blue) From() *cloudfoundry.Droplet {
+	d := &cloudfoundry.Droplet{GUID: b.Droplet, Lifecycle: cloudfoundry.Buildpack, Image: b.Image, Checksum: b.Checksum, Buildpacks: b.Buildpacks}
+	if b.Docker() {
+		d.Lifecycle = cloudfoundry.Docker
+	}
+	return d
 }
 
 // LiveRoute is a route that blue had when the run began.
 type LiveRoute struct {
 	GUID    string `json:"guid"`
 	Address string `json:"address"`
+	// Answer is the status that blue gives to a request for the route's path, where that
+	// is none that an app usually gives there: what green gives there is proved by it.
+	Answer int `json:"answer,omitempty"`
 }
 
 // Blue returns blue as it is recorded.
@@ -58,12 +81,18 @@ func (r *Run) BlueCanBeRebuilt() bool { return r.Fact(FactBlueMadeOf) != "" }
 // FindBlue reads the app that alone is behind the live route, with its image, size
 // and routes: what check-stages record as blue. It refuses anything else.
 func FindBlue(ctx context.Context, platform *cloudfoundry.Client, liveApp, liveRoute string) (Blue, error) {
+	if strings.HasPrefix(liveRoute, "*.") {
+		return Blue{}, runner.Misconfigure("%s stands for any host (LIVE_ROUTE): give a route with a host that people use; the others of the app are carried too", liveRoute)
+	}
 	route, err := platform.Routes.ByAddress(ctx, liveRoute)
 	if err != nil {
 		return Blue{}, err
 	}
 	if route == nil {
 		return Blue{}, runner.Misconfigure("there is no route %s in this space (LIVE_ROUTE)", liveRoute)
+	}
+	if len(route.Destinations) == 0 {
+		return Blue{}, runner.Refuse("nobody answers: the live route %s leads to no app: cf map-route %s %s", liveRoute, liveApp, platform.Routes.Arguments(liveRoute))
 	}
 	if len(route.Destinations) != 1 {
 		return Blue{}, runner.Refuse("the live route %s leads to %d apps; a run begins with one", liveRoute, len(route.Destinations))
@@ -85,10 +114,15 @@ func FindBlue(ctx context.Context, platform *cloudfoundry.Client, liveApp, liveR
 	if err != nil {
 		return Blue{}, err
 	}
-	if droplet == nil || droplet.Image == "" {
-		return Blue{}, runner.Refuse("app %s does not run a docker image; only docker apps can be rebuilt from what the platform knows", b.Name)
+	switch {
+	case droplet == nil:
+		return Blue{}, runner.Refuse("app %s has no droplet: nothing was pushed to it", b.Name)
+	case droplet.Lifecycle != cloudfoundry.Docker && droplet.Lifecycle != cloudfoundry.Buildpack:
+		return Blue{}, runner.Refuse("app %s has lifecycle %s; only apps of a docker image or of a buildpack can be copied", b.Name, droplet.Lifecycle)
+	case droplet.Image == "" && droplet.Checksum == "":
+		return Blue{}, runner.Refuse("the platform tells neither image nor checksum of droplet %s of app %s, so no copy of it could be checked", droplet.GUID, b.Name)
 	}
-	b.Image = droplet.Image
+	b.Image, b.Droplet, b.Checksum, b.Buildpacks = droplet.Image, droplet.GUID, droplet.Checksum, droplet.Buildpacks
 	b.Routes, err = routesOf(ctx, platform, b.App)
 	return b, err
 }
@@ -106,7 +140,7 @@ func routesOf(ctx context.Context, platform *cloudfoundry.Client, app string) ([
 				return nil, runner.Refuse("the live app's route %s leads to %s as well; a run begins with one app on each", r.Address, Describe(ctx, platform, d.AppGUID))
 			}
 		}
-		all = append(all, LiveRoute{r.GUID, r.Address})
+		all = append(all, LiveRoute{GUID: r.GUID, Address: r.Address})
 	}
 	return all, nil
 }

@@ -35,14 +35,15 @@ func (c *Checks) run() *Run { return c.Live.Pair.Run }
 
 // Common are the checks of every stage after the first: the settings are the run's,
 // blue has its image, and the live routes lead where they should at this point:
-// allowed, the wanted one first.
+// allowed, the wanted one first; and somebody answers there.
 func (c *Checks) Common(allowed ...Traffic) []runner.Task {
 	return []runner.Task{
 		c.Settings(),
 		{Name: "the live routes lead to the apps of the run", Do: func(ctx context.Context, o *runner.Observation) error {
 			return c.RoutesLeadTo(ctx, o, allowed...)
 		}},
-		c.sameImage(),
+		c.SomebodyAnswers(),
+		c.sameDroplet(),
 	}
 }
 
@@ -91,6 +92,9 @@ func (c *Checks) RoutesLeadTo(ctx context.Context, o *runner.Observation, allowe
 		}
 	}
 	o.Say("%s", strings.Join(said, ", "))
+	if len(said) > mostRoutesSaid && len(found) == 1 {
+		o.Say("%s: %s", runner.Count(len(said), "route", "routes"), found[0])
+	}
 	if len(all) == 0 {
 		return nil
 	}
@@ -99,6 +103,9 @@ func (c *Checks) RoutesLeadTo(ctx context.Context, o *runner.Observation, allowe
 	}
 	return runner.Refuse("%w", errors.Join(all...))
 }
+
+// mostRoutesSaid is how many routes are said one by one where all of them lead to one app.
+const mostRoutesSaid = 5
 
 // onTheWay is the milestone that brings the live routes to where they are wanted,
 // where all of them lead there or to an earlier point; "" where one does not.
@@ -127,10 +134,10 @@ func (c *Checks) whyStrange() string {
 	return "which is not of this run: somebody released since the run began"
 }
 
-// sameImage checks that blue is what it was: a release that replaces an app's image
-// in place changes neither its GUID nor its routes.
-func (c *Checks) sameImage() runner.Task {
-	return runner.Task{Name: "blue has the image that the run recorded", Do: func(ctx context.Context, o *runner.Observation) error {
+// sameDroplet checks that blue is what it was: a release that replaces an app's droplet
+// in place changes neither its GUID nor its routes, and maybe not even its image's tag.
+func (c *Checks) sameDroplet() runner.Task {
+	return runner.Task{Name: "blue has the droplet that the run recorded", Do: func(ctx context.Context, o *runner.Observation) error {
 		b, err := c.run().Blue()
 		if err != nil {
 			return err
@@ -143,11 +150,15 @@ func (c *Checks) sameImage() runner.Task {
 			o.Say("the app is deleted")
 			return nil
 		}
-		o.Say("%s", droplet.Image)
-		if droplet.Image != b.Image {
-			return runner.Refuse("app %s has image %s, and had %s when run %s began: somebody released since", c.Live.Pair.BlueName(ctx, b), droplet.Image, b.Image, c.run().ID())
+		o.Say("%s", droplet.What())
+		if droplet.GUID == b.Droplet {
+			return nil
 		}
-		return nil
+		now, then := droplet.What(), b.From().What()
+		if now == then { // The same tag was pushed again, and may name another image.
+			now, then = now+" in droplet "+droplet.GUID, "it in "+b.Droplet
+		}
+		return runner.Refuse("app %s has %s, and had %s when run %s began: somebody released since", c.Live.Pair.BlueName(ctx, b), now, then, c.run().ID())
 	}}
 }
 

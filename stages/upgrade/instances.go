@@ -66,15 +66,3 @@ func LastLines(ctx context.Context, platform *cloudfoundry.Client, app string) s
 	}
 	return strings.Join(out[max(0, len(out)-30):], "\n")
 }
-
-// RouteArguments is an address as cf's route commands take it: domain, host and
-// path. The host is taken for the first label.
-func RouteArguments(address string) string {
-	host, path, hasPath := strings.Cut(address, "/")
-	host, domain, _ := strings.Cut(host, ".")
-	text := domain + " --hostname " + host
-	if hasPath {
-		text += " --path /" + path
-	}
-	return text
-}

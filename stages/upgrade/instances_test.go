@@ -51,15 +51,3 @@ func TestStatesOfInstances(t *testing.T) {
 		}
 	}
 }
-
-func TestAnAddressAsCfTakesIt(t *testing.T) {
-	for address, want := range map[string]string{
-		liveRoute:         "cloudapps.digital --hostname dm-search-api-preview",
-		secondRoute:       "cloudapps.digital --hostname dm-search-api-preview --path /_metrics",
-		"a.b.example/c/d": "b.example --hostname a --path /c/d",
-	} {
-		if diff := cmp.Diff(want, upgrade.RouteArguments(address)); diff != "" {
-			t.Error(diff)
-		}
-	}
-}

@@ -217,13 +217,13 @@ func people() map[string]badDay {
 			says:  []string{"app mine was search-api when the run began: somebody renamed it"},
 		},
 		"somebody deletes green": {
-			upTo: "verify-indices", command: "map-live-route", exit: 3, verdict: runner.Failure, traffic: "blue", again: 3,
+			upTo: "verify-indices", command: "map-live-route", exit: 1, verdict: runner.Failure, traffic: "blue", again: 3,
 			left:  []string{"route dm-elasticsearch-migration-preview.cloudapps.digital", "service cutover-search-api", "service search_api_elasticsearch_new"},
 			wrong: func(w *world) { w.deleteApp(w.app("elasticsearch-migration")) },
 			says:  []string{"there is no elasticsearch-migration, and 5. push-app is complete: somebody has undone it"},
 		},
 		"somebody deletes the new service": {
-			upTo: "check-apps", command: "build-indices", exit: 3, verdict: runner.Failure, traffic: "blue", again: 3,
+			upTo: "check-apps", command: "build-indices", exit: 1, verdict: runner.Failure, traffic: "blue", again: 3,
 			left: []string{"app elasticsearch-migration", "route dm-elasticsearch-migration-preview.cloudapps.digital", "service cutover-search-api"},
 			wrong: func(w *world) {
 				w.deleteService("search_api_elasticsearch_new")
@@ -231,7 +231,7 @@ func people() map[string]badDay {
 			says: []string{"there is no search_api_elasticsearch_new, and 2. create-service is complete: somebody has undone it"},
 		},
 		"somebody deletes the temporary route": {
-			upTo: "check-apps", command: "build-indices", exit: 3, verdict: runner.Failure, traffic: "blue", again: 3,
+			upTo: "check-apps", command: "build-indices", exit: 1, verdict: runner.Failure, traffic: "blue", again: 3,
 			left: []string{"app elasticsearch-migration", "service cutover-search-api", "service search_api_elasticsearch_new"},
 			wrong: func(w *world) {
 				w.deleteRoute("dm-elasticsearch-migration-preview")

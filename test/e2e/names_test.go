@@ -58,10 +58,11 @@ func TestAServiceThatOthersUseIsRenamedOnlyIfAllowedAndNeverDeleted(t *testing.T
 	old := w.instance("search_api_elasticsearch")
 	w.bind("key", "backup", "search_api_elasticsearch")
 	w.refused(nil, "blue's service is used by key backup", "elasticsearch", "rename-old-service")
-	w.with(map[string]string{"ALSO_BOUND": "another, backup"}, 0, "elasticsearch", "rename-old-service")
+	w.with(map[string]string{"ALSO_BOUND": "another, backup"}, 0, "elasticsearch", "rename-old-service").
+		wantLog("key backup, let pass by ALSO_BOUND; remove-old-service refuses")
 	w.forward("reindex")
 	// ALSO_BOUND allows the rename, not the deletion.
-	w.refused(map[string]string{"ALSO_BOUND": "backup"}, "search_api_elasticsearch_old is used by key backup", "elasticsearch", "remove-old-service")
+	w.refused(map[string]string{"ALSO_BOUND": "backup"}, "search_api_elasticsearch_old is used by key backup.*cf delete-service-key search_api_elasticsearch_old backup", "elasticsearch", "remove-old-service")
 
 	keys := "/v3/service_credential_bindings?type=key&service_instance_guids=" + old
 	w.cf("DELETE", "/v3/service_credential_bindings/"+w.guid(keys), nil, nil)

@@ -33,6 +33,7 @@ import (
 //	until PATH REGEXP                   asks it, or the platform (/v3/…), until the answer matches; an address of an app
 //	                                    (http://…) is asked of every router
 //	cf METHOD PATH [JSON]               asks the platform, as an operator would; {green}, {blue} are the apps' GUIDs
+//	green METHOD PATH [JSON]            asks green's search API by its temporary route, with the token; the answer is on stdout
 //	deploy [JSON]                       runs the release job; JSON is a mistake in its manifest
 //	edit JSON                           makes one edit in the data API; $EDITED is its object's id
 //	capture NAME REGEXP                 sets $NAME to what the first group matches in stdout
@@ -57,11 +58,12 @@ func TestStories(t *testing.T) {
 			"sandbox": do((*story).sandbox), "cutover": do((*story).cutover), "exits": do((*story).exits),
 			"begin": do((*story).begin), "says": do((*story).says), "signal": do((*story).signal), "ends": do((*story).ends),
 			"fault": do((*story).fault), "held": do((*story).held), "hit": do((*story).hit), "release": do((*story).release), "remove-fault": do((*story).removeFault),
-			"control": do((*story).control), "until": do((*story).until), "cf": do((*story).platform), "edit": do((*story).edit), "deploy": do((*story).deploy), "capture": do((*story).capture),
+			"control": do((*story).control), "until": do((*story).until), "cf": do((*story).platform), "green": do((*story).green), "edit": do((*story).edit), "deploy": do((*story).deploy), "capture": do((*story).capture),
 			"mark": do((*story).mark), "writes": do((*story).writes), "requests": do((*story).requests),
 			"snapshot": do((*story).snapshot), "snapshot-equals": do((*story).snapshotEquals),
 			"readers": do((*story).readers), "readers-met": do((*story).readersMet), "no-read-failed": do((*story).noReadFailed),
-			"same-as-data-api": do((*story).sameAsDataAPI), "junit": do((*story).junit), "json": do((*story).json), "gone": do((*story).gone),
+			"same-as-data-api": do((*story).sameAsDataAPI), "map-routes": do((*story).mapRoutes), "junit": do((*story).junit), "json": do((*story).json), "gone": do((*story).gone),
+			"apply-manifest": do((*story).applyManifest), "app-shape": do((*story).appShape), "long-variable": do((*story).longVariable),
 		},
 	})
 }
@@ -122,6 +124,7 @@ func (s *story) sandbox(args []string) {
 	flags.Float64Var(&o.Pace, "pace", 0, "")
 	flags.IntVar(&o.RateLimit, "rate-limit", 0, "")
 	flags.Float64Var(&o.LiveWriter, "live-writer", 0, "")
+	flags.StringVar(&o.Buildpack, "buildpack", "", "")
 	like := flags.String("like", "", "")
 	s.ts.Check(flags.Parse(args))
 	if *like != "" {

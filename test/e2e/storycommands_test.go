@@ -79,8 +79,8 @@ func (s *story) platform(args []string) {
 	s.need(args, 2, 3)
 	args = s.byGUID(args)
 	path := args[1]
-	if args[0] == "DELETE" {
-		s.world.cf(args[0], path, nil, nil)
+	if args[0] == "DELETE" || strings.HasSuffix(path, "/actions/cancel") { // answers without a body
+		s.world.cf(args[0], path, s.body(args), nil)
 		return
 	}
 	var answer any
@@ -99,6 +99,25 @@ func (s *story) byGUID(args []string) []string {
 		}
 	}
 	return args
+}
+
+// green asks green's search API, as a person would with curl.
+func (s *story) green(args []string) {
+	s.need(args, 2, 3)
+	req, err := http.NewRequestWithContext(s.tb.Context(), args[0], "http://"+s.world.Env["ROUTER_ADDRESS"]+args[1], strings.NewReader(strings.Join(args[2:], "")))
+	s.ts.Check(err)
+	req.Host = "dm-elasticsearch-migration-preview.cloudapps.digital"
+	req.Header.Set("Authorization", "Bearer "+s.world.Env["DM_SEARCH_API_TOKEN_PREVIEW"])
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	s.ts.Check(err)
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	s.ts.Check(err)
+	_, _ = fmt.Fprintf(s.ts.Stdout(), "%s\n", text)
+	if res.StatusCode != http.StatusOK {
+		s.ts.Fatalf("%s %s: %s: %s", args[0], args[1], res.Status, text)
+	}
 }
 
 func (s *story) deploy(args []string) {

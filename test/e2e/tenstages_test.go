@@ -63,3 +63,13 @@ func TestAFailedRequestRevertsTheSwitchOfTheTenStages(t *testing.T) {
 	p.wantLog("the live address failed at", "traffic      blue", "next         tenstages switch")
 	w.run(0, "switch")
 }
+
+func TestTheTenStagesMakeAgainWhatOthersUndid(t *testing.T) {
+	t.Parallel()
+	w := startFor(t, tenStages(t), few())
+	w.run(0, "run", "--to", "push-app")
+	w.deleteApp(w.app("search-api-new"))
+	w.run(1, "check-apps").wantLog("3. push-app is complete: somebody has undone it", "next         tenstages push-app")
+	w.run(0, "run", "--to", "check-apps")
+	w.run(0, "switch")
+}

@@ -17,7 +17,7 @@ type FaultSet struct {
 // cause.
 func FaultSets(seed uint64) []FaultSet {
 	const (
-		rateLimited = `{"errors":[{"code":10013,"title":"CF-RateLimitExceeded","detail":"Rate Limit Exceeded"}]}`
+		brokerLimit = `{"errors":[{"code":10016,"title":"CF-ServiceBrokerRateLimitExceeded","detail":"Service broker concurrent request limit exceeded"}]}`
 		unknown     = `{"errors":[{"code":10001,"title":"UnknownError","detail":"An unknown error occurred."}]}`
 		badGateway  = "502 Bad Gateway: Registered endpoint failed to handle the request.\n"
 		internal    = `{"error":"Internal error"}`
@@ -28,8 +28,11 @@ func FaultSets(seed uint64) []FaultSet {
 	put := func(kind string, status int, probability float64) faults.Fault {
 		return faults.Fault{Place: "search-api", Kind: kind, Status: status, Body: internal, Probability: probability, WritesOnly: true, Seed: seed}
 	}
-	limit := cc(faults.ErrorBefore, 429, rateLimited, 0.02, false)
+	limit := cc(faults.ErrorBefore, 429, "", 0.02, false)
 	limit.Headers = map[string]string{"Retry-After": "1"}
+	// ccng: middleware/service_broker_rate_limiter.rb: too many requests of a user at the same time that call brokers.
+	broker := cc(faults.ErrorBefore, 429, brokerLimit, 0.1, true)
+	broker.Path, broker.Headers = "^/v3/service_(instances|credential_bindings|route_bindings)", map[string]string{"Retry-After": "1"}
 	late := put(faults.Delay, 0, 0.02)
 	late.DelayMS = 500
 	list := faults.Fault{Place: "data-api", Kind: faults.ErrorBefore, Status: 500, Body: `{"error":"Internal error"}`, Probability: 0.02, Seed: seed}
@@ -40,6 +43,7 @@ func FaultSets(seed uint64) []FaultSet {
 			put(faults.ErrorBefore, 500, 0.02), late, list,
 		}},
 		{"rate-limit", "the Cloud Controller answers 429 with Retry-After, now and then", []faults.Fault{limit}},
+		{"broker-limit", "the Cloud Controller answers one in ten writes of services and bindings with its limit of requests to brokers", []faults.Fault{broker}},
 		{"lost-answers", "one in ten of the platform's writes is done, and its answer lost", []faults.Fault{
 			cc(faults.DropAfter, 0, "", 0.1, true),
 		}},

@@ -1,6 +1,9 @@
 package sandbox
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
@@ -24,5 +27,28 @@ func TestEveryFaultSetCanBeArmed(t *testing.T) {
 	}
 	if err := armFaultSet(faults.New(clock.New(0)), "good-night", 1); err == nil {
 		t.Error("an unknown set is accepted")
+	}
+}
+
+// The Cloud Controller's limits are errors of its own, though their content type says text.
+func TestTheCloudControllersLimitsAreItsOwnErrors(t *testing.T) {
+	sets := map[string]string{"rate-limit": `"code":10013,"title":"CF-RateLimitExceeded"`, "broker-limit": `"code":10016,"title":"CF-ServiceBrokerRateLimitExceeded"`}
+	for _, set := range FaultSets(1) {
+		want, is := sets[set.Name]
+		if !is {
+			continue
+		}
+		e := faults.New(clock.New(0))
+		f := set.Faults[0]
+		f.Probability = 0
+		if _, err := e.Add(f); err != nil {
+			t.Fatal(err)
+		}
+		h := e.Wrap("cloud-controller", "", func(*http.Request) bool { return true }, http.NotFoundHandler())
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("POST", "/v3/service_instances", nil))
+		if w.Code != 429 || !strings.Contains(w.Body.String(), want) || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/plain") || w.Header().Get("Retry-After") != "1" {
+			t.Errorf("%s: %d %v %s", set.Name, w.Code, w.Header(), w.Body)
+		}
 	}
 }

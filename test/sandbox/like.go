@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform"
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform/diego"
@@ -48,17 +49,19 @@ type Like struct {
 
 // LikeApp is one app of that space.
 type LikeApp struct {
-	Name      string   `json:"name"`
-	Image     string   `json:"image"`
-	Stopped   bool     `json:"stopped"`
-	Instances int      `json:"instances"`
-	MemoryMB  int      `json:"memory_mb"`
-	DiskMB    int      `json:"disk_mb"`
-	Check     string   `json:"health_check"`
-	Endpoint  string   `json:"health_check_endpoint"`
-	Variables []string `json:"variables"`
-	Routes    []string `json:"routes"`
-	Services  []struct {
+	Name  string `json:"name"`
+	Image string `json:"image"`
+	// Buildpacks are those of an app that has no image.
+	Buildpacks []string `json:"buildpacks"`
+	Stopped    bool     `json:"stopped"`
+	Instances  int      `json:"instances"`
+	MemoryMB   int      `json:"memory_mb"`
+	DiskMB     int      `json:"disk_mb"`
+	Check      string   `json:"health_check"`
+	Endpoint   string   `json:"health_check_endpoint"`
+	Variables  []string `json:"variables"`
+	Routes     []string `json:"routes"`
+	Services   []struct {
 		Service, Name string
 	} `json:"services"`
 }
@@ -88,8 +91,15 @@ func (l *Like) live() *LikeApp {
 // space had.
 func (l *Like) world() platform.World {
 	w := platform.World{
-		Org: l.Org, Space: l.Space, Users: []platform.User{{Name: cfUser, Password: cfPassword}}, Domains: l.Domains,
+		Org: l.Org, Space: l.Space, Users: []platform.User{{Name: cfUser, Password: cfPassword}},
 		OrgQuota: platform.Quota{Name: "as-it-was"}, Offerings: l.offerings(),
+	}
+	for _, d := range l.Domains {
+		if kind := l.domain(d); kind != (platform.Domain{Name: d}) {
+			w.OtherDomains = append(w.OtherDomains, kind)
+			continue
+		}
+		w.Domains = append(w.Domains, d)
 	}
 	managed, usedMemory, usedInstances, routes := 0, 0, 0, map[string]bool{}
 	for _, s := range l.Services {
@@ -139,6 +149,21 @@ func (l *Like) world() platform.World {
 	return w
 }
 
+// domain is what a domain must be, to have the routes that it has: only a private one has wildcards and routes without a
+// host, only one of a TCP router group has ports. By its name, one is internal.
+func (l *Like) domain(name string) platform.Domain {
+	d := platform.Domain{Name: name, Internal: strings.HasSuffix(name, ".internal")}
+	for _, a := range l.Apps {
+		for _, r := range a.Routes {
+			host, _, _ := strings.Cut(r, "/")
+			host, _, port := strings.Cut(host, ":")
+			d.TCP = d.TCP || port && host == name
+			d.Private = d.Private || !port && (host == name || host == "*."+name)
+		}
+	}
+	return d
+}
+
 // offerings are the one that the live app's service is of, with all its plans, and those that the other services are of.
 func (l *Like) offerings() []platform.Offering {
 	plans := map[string]map[string]bool{l.Offering: {}}
@@ -169,7 +194,7 @@ func (l *Like) app(a *LikeApp) platform.App {
 	out := platform.App{
 		Name: a.Name, Image: a.image(), DockerUser: dockerUser, DockerPassword: dockerPassword, Stopped: a.Stopped,
 		Instances: a.Instances, MemoryMB: a.MemoryMB, DiskMB: a.DiskMB, HealthCheckType: a.Check, HealthCheckEndpoint: a.Endpoint,
-		Env: map[string]string{}, Routes: a.Routes,
+		Env: map[string]string{}, Routes: a.Routes, Buildpacks: a.Buildpacks,
 	}
 	for _, name := range a.Variables {
 		out.Env[name] = "replaced"
@@ -191,7 +216,7 @@ func (l *Like) app(a *LikeApp) platform.App {
 	return out
 }
 
-// image gives an image to an app that has none, such as one of a buildpack.
+// image is the program of an app; one that has no image, such as one of a buildpack, is known by its name.
 func (a *LikeApp) image() string {
 	if a.Image == "" {
 		return "rehearsal/" + a.Name + ":1"

@@ -93,3 +93,30 @@ func TestAFileThatDescribesNoSpaceIsRefused(t *testing.T) {
 		t.Error("a file that does not exist was read")
 	}
 }
+
+// The file names domains and no kinds: a domain is of the kind that its routes need.
+func TestADomainIsWhatItsRoutesNeed(t *testing.T) {
+	text := strings.Replace(another, `["apps.example.org"]`, `["apps.example.org", "example.net", "tcp.example.org", "apps.internal"]`, 1)
+	text = strings.Replace(text, `["www.apps.example.org"]`, `["www.apps.example.org", "*.example.net", "example.net/v1", "tcp.example.org:1030", "website.apps.internal"]`, 1)
+	l, err := ReadLike(written(t, text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Start(t.Context(), Options{Like: l, PutTime: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	w := &walker{t: t, ready: s.Ready(), sandbox: s}
+	w.login()
+	w.space = str(w.cf("GET", "/v3/spaces?names=search", nil, 200), "resources", 0, "guid")
+	found := w.cf("GET", "/v3/apps/"+w.appGUID("website")+"/routes", nil, 200)
+	for i, want := range []string{"www.apps.example.org", "*.example.net", "example.net/v1", "tcp.example.org:1030", "website.apps.internal"} {
+		if got := str(found, "resources", i, "url"); got != want {
+			t.Errorf("route %d is %s, not %s", i, got, want)
+		}
+	}
+	if d := w.cf("GET", "/v3/domains?names=apps.internal", nil, 200); get(d, "resources", 0, "internal") != true {
+		t.Errorf("%v", d)
+	}
+}

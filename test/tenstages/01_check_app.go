@@ -24,7 +24,7 @@ func newCheckApp(s *site) runner.Stage {
 }
 
 func (c *checkApp) Check() []runner.Task {
-	return []runner.Task{c.beginning.Found(), c.renamer.NotTaken(c.run, c.names)}
+	return []runner.Task{c.beginning.Found(), c.beginning.Well(), c.beginning.Carried(c.names.TemporaryRoute, c.names.PrivateRoute), c.renamer.NotTaken(c.run, c.names)}
 }
 
 func (c *checkApp) Plan(ctx context.Context) ([]runner.Task, error) { return c.beginning.Tasks(ctx) }

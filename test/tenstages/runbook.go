@@ -24,6 +24,7 @@ func runbook(s *site) runner.Runbook {
 			{Number: 10, Name: stageAwaitRelease, Title: "Await the release", Help: awaitReleaseHelp, Final: true, Open: open(newAwaitRelease)},
 		},
 		Switch:        switchRange(),
+		Reopens:       runner.Range{First: stageGenerateManifest, Last: stageUnmapOldApp},
 		Rollback:      rollback(),
 		RollbackCosts: rollbackCosts(),
 	}

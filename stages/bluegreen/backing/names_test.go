@@ -149,7 +149,7 @@ func TestOtherUsersAreNamed(t *testing.T) {
 	}
 	_, err = w.try(w.services.NobodyElseUsesBlue(nil))
 	w.refused(err, "blue's service is used by app reporting")
-	if o, err := w.try(w.services.NobodyElseUsesBlue([]string{"reporting"})); err != nil || o.Said() != "app reporting" {
+	if o, err := w.try(w.services.NobodyElseUsesBlue([]string{"reporting"})); err != nil || o.Said() != "app reporting, let pass by ALSO_BOUND; remove-old-service refuses to delete the service as long as they use it" {
 		t.Errorf("with ALSO_BOUND: %q, %v", o.Said(), err)
 	}
 	_, err = w.try(w.services.NobodyElseUsesNew(nil))
@@ -165,6 +165,7 @@ func TestOtherUsersAreNamed(t *testing.T) {
 
 	_, err = w.try(w.removal.Unused())
 	w.refused(err, "is used by app reporting")
+	w.refused(err, "once they need it no longer: cf unbind-service reporting search_api_elasticsearch")
 }
 
 // While an app that the run does not know is on the live routes, it may use green's

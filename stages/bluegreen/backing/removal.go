@@ -43,7 +43,8 @@ func (r *Removal) unused(ctx context.Context, o *runner.Observation) error {
 		return err
 	}
 	if len(users) > 0 {
-		return runner.Refuse("service %s is used by %s: deleting it would take it from them", instance.Name, listed(users))
+		return runner.Refuse("service %s is used by %s: deleting it would take it from them (ALSO_BOUND allows another name for it, not its end); once they need it no longer: %s",
+			instance.Name, listed(users), release(users, instance.Name))
 	}
 	o.Say("%s is used by nobody but blue", instance.Name)
 	return nil

@@ -24,7 +24,7 @@ import (
 func milestones() map[upgrade.Milestone]string {
 	return map[upgrade.Milestone]string{
 		upgrade.Begun: "check", upgrade.ServiceCreated: "create-service", upgrade.GreenBuilt: "push-app",
-		upgrade.NamesFinal: "rename-new-app", upgrade.BlueRemoved: "remove-old-app",
+		upgrade.NamesFinal: "rename-new-app", upgrade.BlueRemoved: "remove-old-app", upgrade.Ended: "remove-old-service",
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
+	"github.com/digitalmarketplace/cutover/stages/upgrade"
 )
 
 // User is an app that is bound to a service, or a key of it.
@@ -25,6 +26,18 @@ func listed(users []User) string {
 		all[i] = u.String()
 	}
 	return strings.Join(all, ", ")
+}
+
+// release are the commands that take a service from its users.
+func release(users []User, service string) string {
+	all := make([]string, len(users))
+	for i, u := range users {
+		all[i] = "cf unbind-service " + u.Name + " " + service
+		if u.Kind == "key" {
+			all[i] = "cf delete-service-key " + service + " " + u.Name
+		}
+	}
+	return strings.Join(all, "; ")
 }
 
 // Users are the apps and keys that use a service, except for one app; both are GUIDs.
@@ -58,7 +71,11 @@ func (s *Services) Users(ctx context.Context, instance, except string) ([]User, 
 // another name: an app looks for its service by name when it starts, and would not
 // find it. alsoBound are names of apps and keys that may.
 func (s *Services) NobodyElseUsesBlue(alsoBound []string) runner.Task {
-	return s.nobodyElse("blue's service", alsoBound, func(context.Context) (string, string, error) {
+	later := ""
+	if last := s.run().StageOf(upgrade.Ended); last != "" {
+		later = "; " + last + " refuses to delete the service as long as they use it"
+	}
+	return s.nobodyElse("blue's service", later, alsoBound, func(context.Context) (string, string, error) {
 		b, err := s.run().Blue()
 		return b.Service, b.App, err
 	})
@@ -66,7 +83,7 @@ func (s *Services) NobodyElseUsesBlue(alsoBound []string) runner.Task {
 
 // NobodyElseUsesNew is the same check of green and its service.
 func (s *Services) NobodyElseUsesNew(alsoBound []string) runner.Task {
-	return s.nobodyElse("green's service", alsoBound, func(ctx context.Context) (string, string, error) {
+	return s.nobodyElse("green's service", "", alsoBound, func(ctx context.Context) (string, string, error) {
 		app, err := s.pair().NeedGreen(ctx)
 		if err != nil {
 			return "", "", err
@@ -79,7 +96,8 @@ func (s *Services) NobodyElseUsesNew(alsoBound []string) runner.Task {
 	})
 }
 
-func (s *Services) nobodyElse(which string, alsoBound []string, find func(context.Context) (instance, app string, err error)) runner.Task {
+// nobodyElse is the check; later says what becomes of those that alsoBound lets pass.
+func (s *Services) nobodyElse(which, later string, alsoBound []string, find func(context.Context) (instance, app string, err error)) runner.Task {
 	return runner.Task{
 		Name: "nobody else uses " + which,
 		Do: func(ctx context.Context, o *runner.Observation) error {
@@ -94,9 +112,9 @@ func (s *Services) nobodyElse(which string, alsoBound []string, find func(contex
 			o.Set("others", len(users))
 			o.Say("nobody")
 			if len(users) > 0 {
-				o.Say("%s", listed(users))
+				o.Say("%s, let pass by ALSO_BOUND%s", listed(users), later)
 			}
-			strangers := slices.DeleteFunc(users, func(u User) bool { return slices.Contains(alsoBound, u.Name) })
+			strangers := slices.DeleteFunc(slices.Clone(users), func(u User) bool { return slices.Contains(alsoBound, u.Name) })
 			if len(strangers) > 0 {
 				return runner.Refuse("%s is used by %s, which may not find it by its new name; once that is taken care of, name them in ALSO_BOUND", which, listed(strangers))
 			}

@@ -24,7 +24,7 @@ type Green struct {
 	ManifestDir string
 }
 
-// Image is green's docker image, chosen when the run began.
+// Image is green's docker image, chosen when the run began; "" for an app of a buildpack.
 func (g *Green) Image() string { return g.Apps.run().Fact(upgrade.FactImage) }
 
 // File is the file of green's manifest.
@@ -51,8 +51,10 @@ func (g *Green) Manifest(ctx context.Context) (*manifest.Manifest, []Binding, er
 		m.SetName(g.Apps.Pair.NewApp),
 		m.SetRoutes(g.TemporaryRoute),
 		m.SetServices(entries),
-		m.SetImage(g.Image(), g.Apps.DockerUsername),
 	)
+	if g.Image() != "" {
+		err = errors.Join(err, m.SetImage(g.Image(), g.Apps.DockerUsername))
+	}
 	if g.Replaced != nil {
 		err = errors.Join(err, m.SetEnv(g.Replaced.Variable, g.Replaced.BindingName))
 	}
@@ -134,6 +136,9 @@ func (g *Green) Tasks(ctx context.Context) ([]runner.Task, error) {
 		Manifest: m, ByHand: "cf push -f " + g.File().Path + " --no-start",
 		Services: services, Replaced: g.Replaced, Policies: policies, PoliciesOf: b.App,
 	}
+	if g.Apps.run().Fact(upgrade.FactDroplet) != "" {
+		app.Copy = b.From()
+	}
 	return app.Tasks(ctx)
 }
 
@@ -160,7 +165,7 @@ func (g *Green) Undo(ctx context.Context) ([]runner.Task, error) {
 // DeleteRoute deletes the temporary route, unless it leads to another app by now.
 func (g *Green) DeleteRoute(route *cloudfoundry.Route) runner.Task {
 	return runner.Task{
-		Effect: runner.Deletes, Name: "delete route " + route.Address, ByHand: "cf delete-route " + upgrade.RouteArguments(route.Address) + " -f",
+		Effect: runner.Deletes, Name: "delete route " + route.Address, ByHand: "cf delete-route " + g.Apps.platform().Routes.Arguments(route.Address) + " -f",
 		Do: func(ctx context.Context, _ *runner.Observation) error {
 			now, err := upgrade.GoneIfNotFound(g.Apps.platform().Routes.Get(ctx, route.GUID))
 			if err != nil || now == nil {
@@ -216,6 +221,16 @@ func (g *Green) Built() runner.Task {
 		}
 		if route == nil || !route.Reaches(app.GUID) {
 			return pair.Run.NotYet(upgrade.GreenBuilt, "%s does not lead to %s", g.TemporaryRoute, app.Name)
+		}
+		health, err := upgrade.HealthOf(ctx, pair.Platform, app)
+		if err != nil {
+			return err
+		}
+		if why := health.Why(); why != "" {
+			said = append(said, why)
+		}
+		if health.Nobody() {
+			return runner.Refuse("green does not answer: %s: %s", health.Why(), health.Cure())
 		}
 		o.Say("%s", strings.Join(append(said, route.Address), ", "))
 		return nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/digitalmarketplace/cutover/stages/bluegreen/clone"
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
+	"github.com/digitalmarketplace/cutover/stages/journal"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
 )
@@ -48,7 +49,10 @@ func TestBlueIsRebuiltAsItWas(t *testing.T) {
 		t.Errorf("it is on %+v", routes)
 	}
 	after := w.blue()
-	after.App = before.App
+	if droplet := must(w.cf.Apps.CurrentDroplet(w.ctx, app.GUID))(w); droplet.GUID != after.Droplet {
+		t.Errorf("the run records droplet %s, and it has %s", after.Droplet, droplet.GUID)
+	}
+	after.App, after.Droplet = before.App, before.Droplet
 	if diff := cmp.Diff(before, after); diff != "" {
 		t.Error(diff)
 	}
@@ -128,14 +132,28 @@ func TestTheRecordHoldsNoSecret(t *testing.T) {
 	}
 }
 
+// However many variables blue has, what it is made of is recorded.
+func TestALongRecordFits(t *testing.T) {
+	w := newWorld(t)
+	for _, letter := range "ABCDEFGHIJKLMNOP" {
+		short := "x"
+		w.ok(w.cf.Apps.SetEnvironment(w.ctx, w.blue().App, map[string]*string{strings.Repeat(string(letter), 900): &short}))
+	}
+	_, app, err := w.pair.NeedBlue(w.ctx)
+	w.ok(err)
+	_, err = w.try(w.rebuild.Record(app))
+	w.ok(err)
+	if made := w.run.Fact(upgrade.FactBlueMadeOf); len(made) < 14_000 {
+		t.Errorf("%d characters are recorded", len(made))
+	}
+}
+
 // A record that has no room keeps blue from being deleted, but for the last step.
 func TestARecordThatDoesNotFit(t *testing.T) {
 	w := newWorld(t)
-	for _, letter := range "ABCDEFGH" {
-		short := "x"
-		name := strings.Repeat(string(letter), 900)
-		w.ok(w.cf.Apps.SetEnvironment(w.ctx, w.blue().App, map[string]*string{name: &short}))
-	}
+	_, most, err := journal.Size(nil)
+	w.ok(err)
+	w.ok(w.run.Set(w.ctx, "ballast", strings.Repeat("x", (most-5)*5000)))
 	_, app, err := w.pair.NeedBlue(w.ctx)
 	w.ok(err)
 	if _, err := w.try(w.rebuild.Record(app)); err == nil || !strings.Contains(err.Error(), "REMOVE_OLD_APP=stop") {

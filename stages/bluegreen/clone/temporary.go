@@ -7,7 +7,6 @@ import (
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
-	"github.com/digitalmarketplace/cutover/stages/upgrade"
 )
 
 // RouteServices reports the route services of the live routes, which the temporary
@@ -58,7 +57,7 @@ func (g *Green) RemoveTemporary(ctx context.Context) ([]runner.Task, error) {
 func (g *Green) unmapTemporary(route *cloudfoundry.Route, app string) runner.Task {
 	return runner.Task{
 		Name: fmt.Sprintf("unmap %s from %s", route.Address, app), Effect: runner.Deletes,
-		ByHand: "cf unmap-route " + app + " " + upgrade.RouteArguments(route.Address),
+		ByHand: "cf unmap-route " + app + " " + g.Apps.platform().Routes.Arguments(route.Address),
 		Do: func(ctx context.Context, _ *runner.Observation) error {
 			green, err := g.Apps.Pair.NeedGreen(ctx)
 			if err != nil {

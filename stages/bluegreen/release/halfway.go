@@ -77,7 +77,7 @@ func FindHalfWay(ctx context.Context, platform *cloudfoundry.Client, liveApp str
 		h.Serving = old.Name + " (" + old.GUID + ") and " + next.Name + " (" + next.GUID + ")"
 	}
 	if old != nil {
-		h.Undo = commands(start(old), onEach("map", old, without(all, had)), onEach("unmap", next, has))
+		h.Undo = commands(start(old), onEach(platform, "map", old, without(all, had)), onEach(platform, "unmap", next, has))
 	}
 	ready, instances, err := upgrade.Routable(ctx, platform, next.GUID)
 	if err != nil {
@@ -86,7 +86,7 @@ func FindHalfWay(ctx context.Context, platform *cloudfoundry.Client, liveApp str
 	if old != nil && (ready == 0 || ready < len(instances)) {
 		return h, nil
 	}
-	h.Finish = commands(onEach("map", next, without(all, has)), retire(old, had), []string{"cf rename " + next.Name + " " + liveApp})
+	h.Finish = commands(onEach(platform, "map", next, without(all, has)), retire(platform, old, had), []string{"cf rename " + next.Name + " " + liveApp})
 	return h, nil
 }
 
@@ -118,11 +118,11 @@ func start(app *cloudfoundry.App) []string {
 
 // retire are the commands that take the old app off its routes, let its requests end,
 // and delete it, as the release job does.
-func retire(old *cloudfoundry.App, had []string) []string {
+func retire(platform *cloudfoundry.Client, old *cloudfoundry.App, had []string) []string {
 	if old == nil {
 		return nil
 	}
-	all := onEach("unmap", old, had)
+	all := onEach(platform, "unmap", old, had)
 	if len(had) > 0 {
 		all = append(all, "sleep 60")
 	}
@@ -130,10 +130,10 @@ func retire(old *cloudfoundry.App, had []string) []string {
 }
 
 // onEach maps or unmaps an app on each of some addresses.
-func onEach(verb string, app *cloudfoundry.App, addresses []string) []string {
+func onEach(platform *cloudfoundry.Client, verb string, app *cloudfoundry.App, addresses []string) []string {
 	var all []string
 	for _, address := range addresses {
-		all = append(all, "cf "+verb+"-route "+app.Name+" "+upgrade.RouteArguments(address))
+		all = append(all, "cf "+verb+"-route "+app.Name+" "+platform.Routes.Arguments(address))
 	}
 	return all
 }

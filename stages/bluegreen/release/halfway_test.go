@@ -158,7 +158,7 @@ func (w *world) command(words []string) error {
 		return w.cf.Apps.Rename(w.ctx, app.GUID, words[3])
 	}
 	for _, address := range []string{liveRoute, secondRoute} {
-		if upgrade.RouteArguments(address) != strings.Join(words[3:], " ") {
+		if w.cf.Routes.Arguments(address) != strings.Join(words[3:], " ") {
 			continue
 		}
 		route, err := w.cf.Routes.ByAddress(w.ctx, address)

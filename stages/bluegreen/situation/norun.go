@@ -2,6 +2,7 @@ package situation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
@@ -23,13 +24,14 @@ func (r *Reader) withoutRun(ctx context.Context) (runner.Situation, error) {
 	if err != nil {
 		return none, err
 	}
-	if route == nil {
-		none.Detail = "there is no route " + r.Names.LiveRoute + " in this space (LIVE_ROUTE); no run has begun"
-		return none, nil
-	}
-	if len(route.Destinations) != 1 {
-		none.Detail = fmt.Sprintf("%s leads to %s; no run has begun", route.Address, runner.Count(len(route.Destinations), "app", "apps"))
-		return none, nil
+	byHand := "cf map-route " + r.Names.LiveApp + " " + r.platform().Routes.Arguments(r.Names.LiveRoute)
+	switch {
+	case route == nil:
+		return notBegun(upgrade.ToNobody, "there is no route "+r.Names.LiveRoute+" in this space (LIVE_ROUTE)", byHand), nil
+	case len(route.Destinations) == 0:
+		return notBegun(upgrade.ToNobody, route.Address+" leads to no app", byHand), nil
+	case len(route.Destinations) > 1:
+		return notBegun(upgrade.Unknown, fmt.Sprintf("%s leads to %d apps: a run begins with one", route.Address, len(route.Destinations)), "cf routes"), nil
 	}
 	app, err := r.platform().Apps.Get(ctx, route.Destinations[0].AppGUID)
 	if err != nil {
@@ -39,14 +41,28 @@ func (r *Reader) withoutRun(ctx context.Context) (runner.Situation, error) {
 	if err != nil {
 		return none, err
 	}
-	if last != nil && !last.Back {
-		return r.complete(app.Name, last.Run), nil
+	_, err = upgrade.Answers(ctx, r.platform(), app.GUID)
+	nobody, unanswered := errors.AsType[*upgrade.Nobody](err)
+	switch {
+	case err != nil && !unanswered:
+		return none, err
+	case last != nil && !last.Back:
+		none = r.complete(app.Name, last.Run)
+	case app.Name != r.Names.LiveApp:
+		none = notBegun(upgrade.ToOther, app.Name+" alone, and LIVE_APP is "+r.Names.LiveApp, "cf app "+app.Name)
+	default:
+		none.Traffic, none.Detail = string(upgrade.ToBlue), app.Name+" alone; no run has begun"
 	}
-	none.Traffic, none.Detail = string(upgrade.ToBlue), app.Name+" alone; no run has begun"
-	if app.Name != r.Names.LiveApp {
-		none.Traffic, none.Detail = string(upgrade.ToOther), app.Name+" alone, and LIVE_APP is "+r.Names.LiveApp+"; no run has begun"
+	if unanswered {
+		return r.nobody(none, nobody), nil
 	}
 	return none, nil
+}
+
+// notBegun is the situation before a run where none can begin: why not, and what a
+// person types.
+func notBegun(traffic upgrade.Traffic, why, next string) runner.Situation {
+	return situation(traffic, runner.Situation{Detail: why + "; no run has begun", Blocked: why, Next: next, Back: "nothing to roll back"})
 }
 
 // withoutRecord is the situation where an app is green of a run whose record somebody

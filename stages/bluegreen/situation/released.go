@@ -37,7 +37,7 @@ func (r *Reader) releasedSince(ctx context.Context, b upgrade.Blue, replacement 
 func (r *Reader) unmapByHand(b upgrade.Blue, name string) string {
 	var all []string
 	for _, route := range b.Routes {
-		all = append(all, "cf unmap-route "+name+" "+upgrade.RouteArguments(route.Address))
+		all = append(all, "cf unmap-route "+name+" "+r.platform().Routes.Arguments(route.Address))
 	}
 	return strings.Join(append(all, "cf rename "+name+" "+r.Names.ReleasedApp), "; ")
 }

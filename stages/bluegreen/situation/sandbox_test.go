@@ -28,12 +28,18 @@ type upgradeOfTest struct {
 	t   *testing.T
 	ctx context.Context
 	cf  *cloudfoundry.Client
+	env map[string]string
 	run *upgrade.Run
 }
 
 func begin(t *testing.T) *upgradeOfTest {
 	t.Helper()
-	box, err := sandbox.Start(t.Context(), sandbox.Options{Documents: 1, Briefs: 1, Pace: sandbox.PaceInstant})
+	return beginAt(t, sandbox.PaceInstant)
+}
+
+func beginAt(t *testing.T, pace float64) *upgradeOfTest {
+	t.Helper()
+	box, err := sandbox.Start(t.Context(), sandbox.Options{Documents: 1, Briefs: 1, Pace: pace})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +52,7 @@ func begin(t *testing.T) *upgradeOfTest {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := &upgradeOfTest{t: t, ctx: ctx, cf: cf}
+	u := &upgradeOfTest{t: t, ctx: ctx, cf: cf, env: env}
 	u.forget()
 	return u
 }
@@ -154,6 +160,37 @@ func (u *upgradeOfTest) app(name string) string {
 	return app.GUID
 }
 
+// started gives an app the live image and a search service, and starts it.
+func (u *upgradeOfTest) started(app, service string) {
+	u.t.Helper()
+	_, err := u.cf.Services.Bind(u.ctx, app, u.service(service), "search_api_elasticsearch", nil)
+	u.must(err)
+	made, err := u.cf.Apps.CreateDockerPackage(u.ctx, app, image, u.env["DOCKER_USERNAME"], environ.Secret(u.env["CF_DOCKER_PASSWORD"]))
+	u.must(err)
+	droplet, err := u.cf.Apps.Build(u.ctx, made.GUID)
+	u.must(err)
+	u.must(u.cf.Apps.SetCurrentDroplet(u.ctx, app, droplet.GUID))
+	u.must(u.cf.Apps.Start(u.ctx, app))
+	u.until(app, func(h upgrade.Health) bool { return h.Why() == "" })
+}
+
+// until waits until the platform sees an app as it is wanted.
+func (u *upgradeOfTest) until(app string, wanted func(upgrade.Health) bool) {
+	u.t.Helper()
+	for began := time.Now(); ; <-time.After(5 * time.Millisecond) {
+		now, err := u.cf.Apps.Get(u.ctx, app)
+		u.must(err)
+		h, err := upgrade.HealthOf(u.ctx, u.cf, now)
+		u.must(err)
+		if wanted(h) {
+			return
+		}
+		if time.Since(began) > 30*time.Second {
+			u.t.Fatalf("%+v", h)
+		}
+	}
+}
+
 // guid finds an app by its name.
 func (u *upgradeOfTest) guid(name string) string {
 	u.t.Helper()
@@ -203,6 +240,7 @@ func (u *upgradeOfTest) switched() {
 	u.t.Helper()
 	u.begun()
 	u.built()
+	u.started(u.guid("elasticsearch-migration"), "search_api_elasticsearch_new")
 	u.mapped(u.guid("elasticsearch-migration"))
 	u.unmapped(u.blue().App)
 	u.reached(upgrade.OnLiveRoutes, upgrade.BlueOff)

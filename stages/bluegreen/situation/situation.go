@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/digitalmarketplace/cutover/stages/bluegreen"
 	"github.com/digitalmarketplace/cutover/stages/bluegreen/release"
@@ -72,7 +73,7 @@ func (r *Reader) Now(ctx context.Context) (runner.Situation, error) {
 	}
 	if !exists {
 		now, err := r.withoutRun(ctx)
-		if err == nil {
+		if err == nil && now.Traffic != string(upgrade.ToNobody) {
 			err = r.halfWay(ctx, &now, nil)
 		}
 		return now, err
@@ -103,7 +104,7 @@ func (r *Reader) Now(ctx context.Context) (runner.Situation, error) {
 			err = r.halfWay(ctx, &now, b.Addresses())
 		}
 		if err == nil && now.Blocked == "" {
-			now.Blocked, err = r.lost(ctx)
+			err = r.lost(ctx, &now)
 		}
 		return now, err
 	}
@@ -145,24 +146,36 @@ func (r *Reader) halfWay(ctx context.Context, now *runner.Situation, live []stri
 	return nil
 }
 
-// lost says what this run made and somebody deleted, without which no stage can go on;
-// "" where all is there. A release puts its own app in green's place.
-func (r *Reader) lost(ctx context.Context) (string, error) {
+// lost adds to a situation what this run made and somebody deleted. Until blue is off the
+// live routes the stage that made it is reopened by the next one; from then on no stage
+// goes on. A release puts its own app in green's place.
+func (r *Reader) lost(ctx context.Context, now *runner.Situation) error {
 	if r.run().GoesBack() {
-		return "", nil
+		return nil
 	}
-	const restart = ", which this run made, is deleted: roll back, and start again"
+	what, made := "", upgrade.GreenBuilt
 	if r.run().Reached(upgrade.GreenBuilt) {
-		if app, err := r.Live.Replacement(ctx); err != nil || app == nil {
-			return "green" + restart, err
+		if app, err := r.Live.Replacement(ctx); err != nil {
+			return err
+		} else if app == nil {
+			what = "green"
 		}
 	}
 	if r.Backing != nil && r.run().Reached(upgrade.ServiceCreated) {
-		if service, err := r.newService(ctx); err != nil || service == nil {
-			return "green's service" + restart, err
+		if service, err := r.newService(ctx); err != nil {
+			return err
+		} else if service == nil {
+			what, made = "green's service", upgrade.ServiceCreated
 		}
 	}
-	return "", nil
+	switch {
+	case what == "":
+	case r.run().Reached(upgrade.BlueOff):
+		now.Blocked = what + ", which this run made, is deleted: roll back, and start again"
+	default:
+		now.Detail += "; " + what + ", which this run made, is deleted: the next stage reopens " + r.Called(r.run().StageOf(made))
+	}
+	return nil
 }
 
 func situation(t upgrade.Traffic, s runner.Situation) runner.Situation {
@@ -179,26 +192,65 @@ func (r *Reader) withoutRoute(ctx context.Context, b upgrade.Blue, deleted *upgr
 	}
 	return situation(upgrade.ToNobody, runner.Situation{
 		Detail: deleted.Error(), Blocked: deleted.Error(), Back: "only once that route exists",
-		Next: "cf map-route " + name + " " + upgrade.RouteArguments(deleted.Route.Address),
+		Next: "cf map-route " + name + " " + r.platform().Routes.Arguments(deleted.Route.Address),
 	})
 }
 
 // betweenBlueAndGreen is the situation where nobody else is on the live routes. It
-// gives the apps the names that they have now.
+// gives the apps the names that they have now, and says which of them is not well.
 func (r *Reader) betweenBlueAndGreen(ctx context.Context, b upgrade.Blue, traffic upgrade.Traffic) (runner.Situation, error) {
-	blue, green := r.Live.Pair.BlueName(ctx, b), r.Names.NewApp
-	if app, err := r.Live.Replacement(ctx); err == nil && app != nil {
-		green = app.Name
-		if !r.run().Owns(app.Metadata) {
-			green += ", released in green's place"
-		}
-	}
-	detail := map[upgrade.Traffic]string{
-		upgrade.ToBlue:   blue + ", " + runner.Count(b.Instances, "instance", "instances"),
-		upgrade.ToBoth:   blue + " and " + green,
-		upgrade.ToGreen:  green,
-		upgrade.ToNobody: "the live route leads nowhere",
-	}
 	back, err := r.rollbackCost(ctx, b, traffic)
-	return situation(traffic, runner.Situation{Detail: detail[traffic], Back: back}), err
+	if err != nil {
+		return runner.Situation{}, err
+	}
+	if traffic == upgrade.ToNobody {
+		return situation(traffic, runner.Situation{Detail: r.Names.LiveRoute + " leads to no app", Back: back}), nil
+	}
+	var on []string
+	if traffic != upgrade.ToGreen {
+		on = append(on, b.App)
+	}
+	app, err := r.Live.Replacement(ctx)
+	if err != nil {
+		return runner.Situation{}, err
+	}
+	if traffic != upgrade.ToBlue && app != nil {
+		on = append(on, app.GUID)
+	}
+	now := situation(traffic, runner.Situation{Back: back})
+	health, err := upgrade.Answers(ctx, r.platform(), on...)
+	if none, is := errors.AsType[*upgrade.Nobody](err); is {
+		return r.nobody(now, none), nil
+	}
+	var said []string
+	for _, h := range health {
+		said = append(said, r.described(h, app, traffic))
+	}
+	now.Detail = strings.Join(said, " and ")
+	return now, err
+}
+
+// described is an app on the live routes, with what is not well with it.
+func (r *Reader) described(h upgrade.Health, replacement *cloudfoundry.App, traffic upgrade.Traffic) string {
+	why := h.Why()
+	switch {
+	case replacement != nil && h.App == replacement.Name && !r.run().Owns(replacement.Metadata):
+		h.App += ", released in green's place"
+	case traffic == upgrade.ToBlue && why == "":
+		return h.App + ", " + runner.Count(h.Wanted, "instance", "instances")
+	}
+	if why != "" {
+		return h.App + " (" + why + ")"
+	}
+	return h.App
+}
+
+// nobody makes of a situation by where the live routes lead one where no app that they
+// lead to answers. No stage goes on before one does; a rollback that has begun does.
+func (r *Reader) nobody(now runner.Situation, none *upgrade.Nobody) runner.Situation {
+	now.Traffic, now.Detail = string(upgrade.ToNobody), none.Why()
+	if !r.run().GoesBack() {
+		now.Blocked, now.Next = none.Error(), none.Cure()
+	}
+	return now
 }

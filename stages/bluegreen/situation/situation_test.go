@@ -9,6 +9,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
+	"github.com/digitalmarketplace/cutover/test/sandbox"
 )
 
 // unmapByHand takes app somebody off the two live routes and renames it.
@@ -25,7 +26,7 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 		beside    = "search-api (GUID) and search-api-release (GUID)"
 		halfWay   = "a release is under way, or stopped half-way: the live routes lead to "
 		again     = ", and releasing again would take the routes from search-api-release; if no release job runs, "
-		undo      = "cf start search-api; cf unmap-route search-api-release cloudapps.digital --hostname dm-search-api-preview; " +
+		undo      = "cf unmap-route search-api-release cloudapps.digital --hostname dm-search-api-preview; " +
 			"cf unmap-route search-api-release cloudapps.digital --hostname dm-search-api-preview --path /_metrics"
 	)
 	for name, c := range map[string]struct {
@@ -38,11 +39,101 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 		},
 		"no run, and the live app has another name": {
 			func(u *upgradeOfTest) { u.must(u.cf.Apps.Rename(u.ctx, u.guid("search-api"), "somebody")) },
-			runner.Situation{Traffic: "another app", Detail: "somebody alone, and LIVE_APP is search-api; no run has begun", Back: "nothing to roll back"},
+			runner.Situation{
+				Traffic: "another app", Detail: "somebody alone, and LIVE_APP is search-api; no run has begun", Back: "nothing to roll back",
+				Blocked: "somebody alone, and LIVE_APP is search-api", Next: "cf app somebody",
+			},
 		},
 		"no run, and no live route": {
 			func(u *upgradeOfTest) { u.Names.LiveRoute = "elsewhere.cloudapps.digital" },
-			runner.Situation{Traffic: "not known", Detail: "there is no route elsewhere.cloudapps.digital in this space (LIVE_ROUTE); no run has begun", Back: "nothing to roll back"},
+			runner.Situation{
+				Traffic: "nobody", Detail: "there is no route elsewhere.cloudapps.digital in this space (LIVE_ROUTE); no run has begun", Back: "nothing to roll back",
+				Blocked: "there is no route elsewhere.cloudapps.digital in this space (LIVE_ROUTE)", Next: "cf map-route search-api cloudapps.digital --hostname elsewhere",
+			},
+		},
+		"no run, and the live route leads to no app": {
+			func(u *upgradeOfTest) {
+				route, err := u.cf.Routes.ByAddress(u.ctx, liveRoute)
+				u.must(err)
+				u.must(u.cf.Routes.Unmap(u.ctx, route.GUID, u.guid("search-api")))
+			},
+			runner.Situation{
+				Traffic: "nobody", Detail: liveRoute + " leads to no app; no run has begun", Back: "nothing to roll back",
+				Blocked: liveRoute + " leads to no app", Next: "cf map-route search-api cloudapps.digital --hostname dm-search-api-preview",
+			},
+		},
+		"no run, and the live app is stopped": {
+			func(u *upgradeOfTest) { u.must(u.cf.Apps.Stop(u.ctx, u.guid("search-api"))) },
+			runner.Situation{
+				Traffic: "nobody", Detail: "search-api is stopped", Back: "nothing to roll back",
+				Blocked: "nobody answers: search-api is stopped", Next: "cf start search-api",
+			},
+		},
+		"no run, and the live app has no instances": {
+			func(u *upgradeOfTest) { u.must(u.cf.Apps.Scale(u.ctx, u.guid("search-api"), 0)) },
+			runner.Situation{
+				Traffic: "nobody", Detail: "search-api has 0 instances", Back: "nothing to roll back",
+				Blocked: "nobody answers: search-api has 0 instances", Next: "cf scale search-api -i 2",
+			},
+		},
+		"no run, and the live app has crashed": {
+			func(u *upgradeOfTest) { u.crashed("search-api") },
+			runner.Situation{
+				Traffic: "nobody", Detail: "0 of 2 instances of search-api run, 2 crashed", Back: "nothing to roll back",
+				Blocked: "nobody answers: 0 of 2 instances of search-api run, 2 crashed", Next: "cf logs search-api --recent; cf restart search-api",
+			},
+		},
+		"blue has crashed": {
+			func(u *upgradeOfTest) { u.begun(); u.crashed("search-api") },
+			runner.Situation{
+				Traffic: "nobody", Detail: "0 of 2 instances of search-api run, 2 crashed", Back: untouched,
+				Blocked: "nobody answers: 0 of 2 instances of search-api run, 2 crashed", Next: "cf logs search-api --recent; cf restart search-api",
+			},
+		},
+		"blue was scaled down": {
+			func(u *upgradeOfTest) { u.begun(); u.must(u.cf.Apps.Scale(u.ctx, u.guid("search-api"), 1)) },
+			runner.Situation{Traffic: "blue", Detail: "search-api, 1 instance", Back: untouched},
+		},
+		"green is stopped while it serves alone": {
+			func(u *upgradeOfTest) {
+				u.switched()
+				u.must(u.cf.Apps.Stop(u.ctx, u.guid("elasticsearch-migration")))
+			},
+			runner.Situation{
+				Traffic: "nobody", Detail: "elasticsearch-migration is stopped", Back: "safe, seconds to minutes: blue runs; it is caught up and mapped again",
+				Blocked: "nobody answers: elasticsearch-migration is stopped", Next: "cf start elasticsearch-migration",
+			},
+		},
+		"green is stopped while a rollback is under way": {
+			func(u *upgradeOfTest) {
+				u.switched()
+				u.must(u.run.GoBack(u.ctx))
+				u.must(u.cf.Apps.Stop(u.ctx, u.guid("elasticsearch-migration")))
+			},
+			runner.Situation{Traffic: "nobody", Detail: "elasticsearch-migration is stopped", Back: "safe, seconds to minutes: blue runs; it is caught up and mapped again"},
+		},
+		"green is stopped while both serve": {
+			func(u *upgradeOfTest) {
+				u.begun()
+				u.built()
+				u.mapped(u.guid("elasticsearch-migration"))
+			},
+			runner.Situation{
+				Traffic: "both", Detail: "search-api and elasticsearch-migration (elasticsearch-migration is stopped)",
+				Back: "safe, seconds: green is unmapped from the live routes",
+			},
+		},
+		"the run is complete, and nobody answers": {
+			func(u *upgradeOfTest) {
+				u.switched()
+				u.renamed()
+				u.must(u.run.Retire(u.ctx))
+				u.must(u.cf.Apps.Stop(u.ctx, u.guid("search-api")))
+			},
+			runner.Situation{
+				Traffic: "nobody", Detail: "search-api is stopped", Back: "there is no rollback: blue's service is deleted",
+				Blocked: "nobody answers: search-api is stopped", Next: "cf start search-api",
+			},
 		},
 		"no run, and two apps are live": {
 			func(u *upgradeOfTest) {
@@ -50,7 +141,10 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 				u.must(err)
 				u.must(u.cf.Routes.Map(u.ctx, route.GUID, u.app("somebody")))
 			},
-			runner.Situation{Traffic: "not known", Detail: liveRoute + " leads to 2 apps; no run has begun", Back: "nothing to roll back"},
+			runner.Situation{
+				Traffic: "not known", Detail: liveRoute + " leads to 2 apps: a run begins with one; no run has begun", Back: "nothing to roll back",
+				Blocked: liveRoute + " leads to 2 apps: a run begins with one", Next: "cf routes",
+			},
 		},
 		"blue alone": {
 			func(u *upgradeOfTest) { u.begun() },
@@ -66,7 +160,7 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 				u.built()
 				u.must(u.cf.Apps.Delete(u.ctx, u.guid("elasticsearch-migration")))
 			},
-			runner.Situation{Traffic: "blue", Detail: "search-api, 2 instances", Blocked: "green" + lost, Back: untouched},
+			runner.Situation{Traffic: "blue", Detail: "search-api, 2 instances; green, which this run made, is deleted: the next stage reopens 7. push", Back: untouched},
 		},
 		"green is deleted, and a rollback has begun": {
 			func(u *upgradeOfTest) {
@@ -83,17 +177,22 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 				u.built()
 				u.must(u.cf.Services.DeleteServiceInstance(u.ctx, u.service("search_api_elasticsearch_new")))
 			},
-			runner.Situation{Traffic: "blue", Detail: "search-api, 2 instances", Blocked: "green's service" + lost, Back: untouched},
+			runner.Situation{Traffic: "blue", Detail: "search-api, 2 instances; green's service, which this run made, is deleted: the next stage reopens 7. create-service", Back: untouched},
 		},
 		"green is deleted while it serves": {
 			func(u *upgradeOfTest) {
 				u.switched()
 				u.must(u.cf.Apps.Delete(u.ctx, u.guid("elasticsearch-migration")))
 			},
-			runner.Situation{Traffic: "nobody", Detail: "the live route leads nowhere", Blocked: "green" + lost, Back: "urgent: it maps blue again"},
+			runner.Situation{Traffic: "nobody", Detail: liveRoute + " leads to no app", Blocked: "green" + lost, Back: "urgent: it maps blue again"},
 		},
 		"both": {
-			func(u *upgradeOfTest) { u.begun(); u.built(); u.mapped(u.guid("elasticsearch-migration")) },
+			func(u *upgradeOfTest) {
+				u.begun()
+				u.built()
+				u.started(u.guid("elasticsearch-migration"), "search_api_elasticsearch_new")
+				u.mapped(u.guid("elasticsearch-migration"))
+			},
 			runner.Situation{Traffic: "both", Detail: "search-api and elasticsearch-migration", Back: "safe, seconds: green is unmapped from the live routes"},
 		},
 		"green alone": {
@@ -106,7 +205,7 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 		},
 		"nobody is on the live routes": {
 			func(u *upgradeOfTest) { u.begun(); u.unmapped(u.blue().App) },
-			runner.Situation{Traffic: "nobody", Detail: "the live route leads nowhere", Back: "urgent: it maps blue again"},
+			runner.Situation{Traffic: "nobody", Detail: liveRoute + " leads to no app", Back: "urgent: it maps blue again"},
 		},
 		"blue is stopped": {
 			func(u *upgradeOfTest) { u.switched(); u.must(u.cf.Apps.Stop(u.ctx, u.blue().App)) },
@@ -180,7 +279,9 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 				u.switched()
 				u.renamed()
 				green := u.guid("search-api")
-				u.mapped(u.app("search-api-release"))
+				released := u.app("search-api-release")
+				u.started(released, "search_api_elasticsearch")
+				u.mapped(released)
 				u.unmapped(green)
 				u.must(u.cf.Apps.Delete(u.ctx, green))
 			},
@@ -203,10 +304,12 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 				u.switched()
 				u.renamed()
 				green := u.guid("search-api")
-				u.mapped(u.app("search-api-next"))
+				released := u.app("search-api-next")
+				u.started(released, "search_api_elasticsearch")
+				u.mapped(released)
 				u.unmapped(green)
 				u.must(u.cf.Apps.Delete(u.ctx, green))
-				u.must(u.cf.Apps.Rename(u.ctx, u.guid("search-api-next"), "search-api"))
+				u.must(u.cf.Apps.Rename(u.ctx, released, "search-api"))
 				u.reached(upgrade.BlueRemoved, upgrade.Released)
 			},
 			runner.Situation{
@@ -264,7 +367,11 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			u := begin(t)
+			pace := float64(sandbox.PaceInstant)
+			if strings.Contains(name, "crashed") {
+				pace = 0.1 // else an instance that crashes is started again at once
+			}
+			u := beginAt(t, pace)
 			c.reach(u)
 			id, names := u.run.ID(), u.Names
 			u.forget()
@@ -323,6 +430,16 @@ func (u *upgradeOfTest) known(s runner.Situation, run string) runner.Situation {
 	text := strings.NewReplacer(pairs...)
 	s.Detail, s.Blocked = text.Replace(s.Detail), text.Replace(s.Blocked)
 	return s
+}
+
+// crashed makes all instances of an app crash, again and again.
+func (u *upgradeOfTest) crashed(name string) {
+	u.t.Helper()
+	app, other := u.guid(name), "misspelt"
+	u.must(u.cf.Apps.SetEnvironment(u.ctx, app, map[string]*string{"DM_ELASTICSEARCH_SERVICE_NAME": &other}))
+	u.must(u.cf.Apps.Stop(u.ctx, app))
+	u.must(u.cf.Apps.Start(u.ctx, app))
+	u.until(app, func(h upgrade.Health) bool { return h.States["CRASHED"] == 2 })
 }
 
 // dropLiveRoute deletes the live route without a path.

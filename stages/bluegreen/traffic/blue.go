@@ -2,6 +2,7 @@ package traffic
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"slices"
 	"time"
@@ -15,6 +16,10 @@ import (
 // UnmapBlue are the tasks that take blue off every live route: unmapped, proved at
 // every router, drained, and green brought up to date with what was written to blue
 // last. Empty where all of that is done.
+//
+// Green alone serves from the unmapping on, so what was written to blue before is brought
+// there before it, and the rest at once after it. The last catch-up, when no request is
+// in flight any more, finds what is left.
 func (t *Traffic) UnmapBlue(ctx context.Context) ([]runner.Task, error) {
 	b, err := t.run().Blue()
 	if err != nil {
@@ -36,10 +41,32 @@ func (t *Traffic) UnmapBlue(ctx context.Context) ([]runner.Task, error) {
 	if len(tasks) == 0 && t.BlueIsOff() {
 		return nil, nil
 	}
+	if len(tasks) > 0 {
+		tasks = slices.Concat(t.catchUp("catch up green before blue is unmapped", bluegreen.Side{}, false), tasks)
+	}
+	tasks = append(tasks, t.level()...)
 	tasks = append(tasks, t.Proof.OnEveryRouter("blue", b.Routes, t.Live.BlueInstances, "is unmapped", proof.Unknown)...)
 	tasks = append(tasks, t.drain())
 	tasks = append(tasks, t.catchUp("catch up green with the last writes to blue", bluegreen.Side{}, true)...)
 	return append(tasks, t.recordOff()), nil
+}
+
+// level is the task that brings green up to date at once after blue was unmapped, and
+// measures how long green served alone without being so.
+func (t *Traffic) level() []runner.Task {
+	tasks := t.catchUp("catch up green at once after blue was unmapped", bluegreen.Side{}, false)
+	for i, task := range tasks {
+		tasks[i].Do = func(ctx context.Context, o *runner.Observation) error {
+			if err := task.Do(ctx, o); err != nil || t.unmapped.IsZero() {
+				return err
+			}
+			took := time.Since(t.unmapped)
+			o.Say("level with blue %.1f s after it was unmapped; %s", took.Seconds(), o.Said())
+			o.Set("seconds from unmapped to level", math.Round(took.Seconds()*10)/10)
+			return nil
+		}
+	}
+	return tasks
 }
 
 func (t *Traffic) drain() runner.Task {

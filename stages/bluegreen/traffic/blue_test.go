@@ -3,11 +3,13 @@ package traffic_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/digitalmarketplace/cutover/stages/bluegreen/traffic"
 	"github.com/digitalmarketplace/cutover/stages/httpclient"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
@@ -19,6 +21,8 @@ const (
 	mapMetricsToBlue = "+ map " + metrics + " to search-api"
 	blueUnmapped     = "· every instance of blue is unmapped on "
 	drain            = "· let the requests in flight end"
+	beforeUnmapped   = "~ catch up green before blue is unmapped"
+	atOnceToGreen    = "~ catch up green at once after blue was unmapped"
 	lastToGreen      = "~ catch up green with the last writes to blue"
 	recordOff        = "+ record that blue is off the live routes"
 	recordBack       = "~ record that blue serves again"
@@ -35,15 +39,15 @@ func TestUnmapBlue(t *testing.T) {
 	w := newWorld(t)
 	w.apply(w.MapGreen(w.ctx))
 	w.follower.calls, w.entered = nil, nil
-	rest := []string{blueUnmapped + live, blueUnmapped + metrics, drain, lastToGreen, recordOff}
-	all := w.planned(append([]string{unmapLiveBlue, unmapMetricsBlue}, rest...)...)(w.UnmapBlue(w.ctx))
+	rest := []string{atOnceToGreen, blueUnmapped + live, blueUnmapped + metrics, drain, lastToGreen, recordOff}
+	all := w.planned(append([]string{beforeUnmapped, unmapLiveBlue, unmapMetricsBlue}, rest...)...)(w.UnmapBlue(w.ctx))
 
 	// A process that is killed after any of the tasks leaves the rest to the next one.
-	w.apply(all[:1], nil)
+	w.apply(all[:2], nil)
 	w.serve(live, "green")
 	w.serve(metrics, "blue", "green")
-	w.planned(append([]string{unmapMetricsBlue}, rest...)...)(w.UnmapBlue(w.ctx))
-	for _, one := range all[1 : len(all)-1] {
+	w.planned(append([]string{beforeUnmapped, unmapMetricsBlue}, rest...)...)(w.UnmapBlue(w.ctx))
+	for _, one := range all[2 : len(all)-1] {
 		w.apply([]runner.Task{one}, nil)
 		w.planned(rest...)(w.UnmapBlue(w.ctx))
 		if w.BlueIsOff() {
@@ -56,9 +60,33 @@ func TestUnmapBlue(t *testing.T) {
 	}
 	w.planned()(w.UnmapBlue(w.ctx))
 	w.serve(metrics, "green")
-	w.follower.called("catch up green")
+	w.follower.called("catch up green", "catch up green", "catch up green")
 	if diff := cmp.Diff([]string{"during", "during", "after"}, w.entered); diff != "" {
 		t.Errorf("the phases: %s", diff)
+	}
+}
+
+// How long green serves alone without what was written to blue last is measured by the
+// process that unmaps blue.
+func TestHowLongGreenIsNotLevel(t *testing.T) {
+	w := newWorld(t)
+	w.apply(w.MapGreen(w.ctx))
+	all, err := w.UnmapBlue(w.ctx)
+	w.ok(err)
+	w.apply(all[:3], nil)
+	next := &traffic.Traffic{Live: w.Live, Proof: w.Proof, Names: w.Names, Follower: w.follower, Entered: w.Entered}
+	rest, err := next.UnmapBlue(w.ctx)
+	w.ok(err)
+	for who, c := range map[string]struct {
+		task  runner.Task
+		facts int
+	}{"the process that unmapped blue": {all[3], 1}, "the next one": {rest[0], 0}} {
+		o := new(runner.Observation)
+		w.ok(c.task.Do(w.ctx, o))
+		if facts := o.Facts(); c.task.Name != atOnceToGreen[len("~ "):] || len(facts) != c.facts ||
+			c.facts > 0 && (facts[0].Name != "seconds from unmapped to level" || !strings.HasPrefix(o.Said(), "level with blue 0.")) {
+			t.Errorf("%s: %q says %q and %+v", who, c.task.Name, o.Said(), facts)
+		}
 	}
 }
 

@@ -27,7 +27,7 @@ func (t *Traffic) updatePrivately(ctx context.Context, b upgrade.Blue) ([]runner
 	var tasks []runner.Task
 	if route == nil {
 		tasks = append(tasks, runner.Task{
-			Name: "create route " + address, Effect: runner.Creates, ByHand: "cf create-route " + upgrade.RouteArguments(address),
+			Name: "create route " + address, Effect: runner.Creates, ByHand: "cf create-route " + t.platform().Routes.Arguments(address),
 			Do: func(ctx context.Context, _ *runner.Observation) error {
 				_, err := t.platform().Routes.Create(ctx, address, t.run().Labels(upgrade.RoleBlue))
 				return err
@@ -45,7 +45,7 @@ func (t *Traffic) updatePrivately(ctx context.Context, b upgrade.Blue) ([]runner
 func (t *Traffic) mapPrivate(name string) runner.Task {
 	address := t.Names.PrivateRoute
 	return runner.Task{
-		Name: "map " + address + " to " + name, Effect: runner.Creates, ByHand: "cf map-route " + name + " " + upgrade.RouteArguments(address),
+		Name: "map " + address + " to " + name, Effect: runner.Creates, ByHand: "cf map-route " + name + " " + t.platform().Routes.Arguments(address),
 		Do: func(ctx context.Context, _ *runner.Observation) error {
 			b, err := t.run().Blue()
 			if err != nil {
@@ -75,7 +75,7 @@ func (t *Traffic) dropPrivateRoute(ctx context.Context) (task runner.Task, need 
 		return task, false, err
 	}
 	return runner.Task{
-		Name: "delete route " + address, Effect: runner.Deletes, ByHand: "cf delete-route " + upgrade.RouteArguments(address) + " -f",
+		Name: "delete route " + address, Effect: runner.Deletes, ByHand: "cf delete-route " + t.platform().Routes.Arguments(address) + " -f",
 		Do: t.dropPrivate,
 	}, route != nil && t.run().Owns(route.Metadata), nil
 }
@@ -107,7 +107,7 @@ func (t *Traffic) RestoreTemporary() runner.Task {
 	address := t.Names.TemporaryRoute
 	return runner.Task{
 		Name: "map " + address + " to " + t.Names.NewApp + " again", Effect: runner.Creates,
-		ByHand: "cf map-route " + t.Names.NewApp + " " + upgrade.RouteArguments(address),
+		ByHand: "cf map-route " + t.Names.NewApp + " " + t.platform().Routes.Arguments(address),
 		Do: func(ctx context.Context, o *runner.Observation) error {
 			app, err := t.Live.Pair.NeedGreen(ctx)
 			if err != nil {

@@ -34,6 +34,9 @@ type Traffic struct {
 	StartTimeout time.Duration
 	// Hold keeps a breach from being reverted: the live routes stay as they are.
 	Hold bool
+
+	// unmapped is when this process unmapped a live route last.
+	unmapped time.Time
 }
 
 func (t *Traffic) platform() *cloudfoundry.Client { return t.Live.Pair.Platform }
@@ -43,14 +46,14 @@ func (t *Traffic) run() *upgrade.Run              { return t.Live.Pair.Run }
 func (t *Traffic) mapRoute(name, app string, route upgrade.LiveRoute) runner.Task {
 	return runner.Task{
 		Name: fmt.Sprintf("map %s to %s", route.Address, name), Effect: runner.Creates,
-		ByHand: "cf map-route " + name + " " + upgrade.RouteArguments(route.Address),
+		ByHand: "cf map-route " + name + " " + t.platform().Routes.Arguments(route.Address),
 		Do: func(ctx context.Context, _ *runner.Observation) error {
 			now, err := t.Live.Route(ctx, route)
 			if err != nil {
 				return err
 			}
 			t.enter(during)
-			return t.platform().Routes.Map(ctx, now.GUID, app)
+			return t.platform().Routes.MapLike(ctx, now, app)
 		},
 	}
 }
@@ -60,7 +63,7 @@ func (t *Traffic) mapRoute(name, app string, route upgrade.LiveRoute) runner.Tas
 func (t *Traffic) unmapRoute(name, app string, route upgrade.LiveRoute, allowed func(context.Context, *cloudfoundry.Route) error) runner.Task {
 	return runner.Task{
 		Name: fmt.Sprintf("unmap %s from %s", route.Address, name), Effect: runner.Deletes,
-		ByHand: "cf unmap-route " + name + " " + upgrade.RouteArguments(route.Address),
+		ByHand: "cf unmap-route " + name + " " + t.platform().Routes.Arguments(route.Address),
 		Do: func(ctx context.Context, _ *runner.Observation) error {
 			now, err := t.Live.Route(ctx, route)
 			if err != nil {
@@ -72,7 +75,9 @@ func (t *Traffic) unmapRoute(name, app string, route upgrade.LiveRoute, allowed 
 				}
 			}
 			t.enter(during)
-			return t.platform().Routes.Unmap(ctx, now.GUID, app)
+			err = t.platform().Routes.Unmap(ctx, now.GUID, app)
+			t.unmapped = time.Now()
+			return err
 		},
 	}
 }

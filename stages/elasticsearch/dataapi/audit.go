@@ -15,8 +15,8 @@ import (
 )
 
 // eventsPerPage is how many audit events are requested per page. The API has no
-// maximum.
-const eventsPerPage = 200
+// maximum. Five minutes of three changes a second are one page, of half a megabyte.
+const eventsPerPage = 1000
 
 // Event is one audit event, without the user who caused it.
 type Event struct {

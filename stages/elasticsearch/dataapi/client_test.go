@@ -169,7 +169,7 @@ func TestAuditEvents(t *testing.T) {
 	}
 	known := answers{}
 	for i, page := range pages {
-		known[fmt.Sprintf("/audit-events?audit-date=%%3E%%3D2021-03-01&latest_first=true&page=%d&per_page=200", i+1)] = say(200, `{"auditEvents":[`+strings.Join(page, ",")+`],"links":{"next":"http://elsewhere/"}}`)
+		known[fmt.Sprintf("/audit-events?audit-date=%%3E%%3D2021-03-01&latest_first=true&page=%d&per_page=1000", i+1)] = say(200, `{"auditEvents":[`+strings.Join(page, ",")+`],"links":{"next":"http://elsewhere/"}}`)
 	}
 	c := serve(t, known)
 	got, err := c.AuditEvents(t.Context(), time.Date(2021, 3, 1, 10, 0, 0, 0, time.UTC))

@@ -3,6 +3,7 @@ package indexer
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 )
 
 // maxReads is the maximum number of concurrent reads of single objects.
-const maxReads = 4
+const maxReads = 8
 
 // CatchUp brings the targets up to date with what changed since a time.
 //
@@ -26,7 +27,8 @@ const maxReads = 4
 //
 // CatchUp reads the events again, in passes, until one pass finds nothing new. Each
 // pass begins five minutes before the latest event, as events may become visible late
-// (see Overlap), and skips the events that were handled.
+// (see Overlap), and skips the events that were handled, by this catch-up or by an
+// earlier one (see CatchUpOptions). The newest are handled first.
 //
 // A brief whose status changes only by the clock has no event. It stays as it is until
 // it is reindexed.
@@ -48,12 +50,12 @@ type catching struct {
 	o      CatchUpOptions
 	pool   *pool
 	writer *writer
-	meter  meter
+	meter  *meter
 	// reads limits the reads of single objects: the data API serves live traffic too.
 	reads *gate.Gate
 
-	// handled are the ids of the events that were handled.
-	handled map[int]bool
+	// handled are the events that this catch-up has handled.
+	handled Handled
 	// done and total count objects, for progress reports.
 	done, total int
 
@@ -62,14 +64,17 @@ type catching struct {
 }
 
 func newCatching(ctx context.Context, source *dataapi.Client, target *searchapi.Client, o CatchUpOptions) *catching {
+	m := newMeter(o.Progress, "changed objects caught up with")
+	o.trouble = m.trouble
 	p := newPool(ctx, o.Pace)
+	w := newWriter(target, p, o.Pace)
+	m.note = w.note
 	return &catching{
 		source: source, o: o, pool: p,
-		writer:  newWriter(target, p, o.Pace),
-		meter:   newMeter(o.Progress, "changed objects"),
-		reads:   gate.Polite(maxReads),
-		handled: map[int]bool{},
-		report:  CatchUpReport{Cursor: o.Since.Add(Overlap)},
+		writer: w,
+		meter:  m,
+		reads:  gate.Polite(maxReads),
+		report: CatchUpReport{Cursor: o.Since.Add(Overlap)},
 	}
 }
 
@@ -99,6 +104,7 @@ func (c *catching) passes() error {
 // pass handles the events since a time that were not handled before. It returns the
 // time of the latest event, and whether it found any to handle.
 func (c *catching) pass(since time.Time) (latest time.Time, found bool, err error) {
+	c.meter.doing("catching up: reading what was changed")
 	var events []dataapi.Event
 	err = c.o.retry(c.pool.run, func() (err error) {
 		events, err = c.source.AuditEvents(c.pool.run, since)
@@ -108,39 +114,92 @@ func (c *catching) pass(since time.Time) (latest time.Time, found bool, err erro
 		return latest, false, c.pool.cause(err)
 	}
 	c.report.Passes++
-	var subjects []subject
-	var ids []int
-	for _, e := range events {
-		latest = e.CreatedAt
-		if s, ok := subjectOf(e); ok && !c.handled[e.ID] {
-			subjects = append(subjects, s)
-			ids = append(ids, e.ID)
+	unsettled := c.source.Date().Add(-settle)
+	var changes []change
+	// recent counts the changes of an object of which an older version may be on its way.
+	recent := map[object]int{}
+	for _, e := range slices.Backward(events) {
+		s, ok := subjectOf(e)
+		if !ok {
+			c.handled.add(e.ID, true)
+			continue
+		}
+		if s.supplier == 0 && e.CreatedAt.After(unsettled) {
+			recent[s.object]++
+		}
+		if !c.isHandled(e.ID) {
+			changes = append(changes, change{e.ID, s})
 		}
 	}
-	if len(subjects) == 0 {
+	if len(events) > 0 {
+		latest = events[len(events)-1].CreatedAt
+	}
+	if len(changes) == 0 {
+		c.report.Handled = c.handledSince(events, latest.Add(-Overlap))
 		return latest, false, c.pool.err()
 	}
-	if err := c.handle(subjects); err != nil {
-		return latest, false, err
+	return latest, true, c.handle(changes, recent)
+}
+
+// change is an event that is to be handled.
+type change struct {
+	id      int
+	subject subject
+}
+
+// isHandled reports whether an event is not to be handled any more.
+func (c *catching) isHandled(id int) bool {
+	return c.handled.has(id) || c.o.Handled.settled[id]
+}
+
+// handledSince are those of the events since a time, which all were handled.
+func (c *catching) handledSince(events []dataapi.Event, since time.Time) (all Handled) {
+	for _, e := range events {
+		switch {
+		case e.CreatedAt.Before(since):
+		case c.handled.has(e.ID):
+			all.add(e.ID, c.handled.settled[e.ID])
+		default:
+			all.add(e.ID, c.o.Handled.settled[e.ID])
+		}
 	}
-	for _, id := range ids {
-		c.handled[id] = true
-	}
-	return latest, true, nil
+	return all
 }
 
 // handle syncs the objects that events are about.
-func (c *catching) handle(subjects []subject) error {
+func (c *catching) handle(changes []change, recent map[object]int) error {
+	var subjects []subject
+	for _, one := range changes {
+		subjects = append(subjects, one.subject)
+	}
 	var all []object
+	var of map[subject][]object
 	err := c.o.retry(c.pool.run, func() (err error) {
-		all, err = objects(c.pool.run, c.source, c.o.Targets, subjects)
+		all, of, err = objects(c.pool.run, c.source, c.o.Targets, subjects)
 		return err
 	}, nil)
 	if err != nil {
 		return c.pool.cause(err)
 	}
-	c.report.Events += len(subjects)
-	return c.syncAll(all)
+	c.report.Events += len(changes)
+	if err := c.syncAll(all, c.sync); err != nil {
+		return err
+	}
+	for _, one := range changes {
+		c.handled.add(one.id, c.isSettled(one.subject, of[one.subject], recent))
+	}
+	return nil
+}
+
+// isSettled reports whether no older version of an event's objects may be written any
+// more. A change of a supplier's name is written by nobody else. The first catch-up
+// follows a fill, which may have read any of the objects before.
+func (c *catching) isSettled(s subject, all []object, recent map[object]int) bool {
+	allowed := 1
+	if s.supplier != 0 || c.o.Handled.settled == nil {
+		allowed = 0
+	}
+	return !slices.ContainsFunc(all, func(o object) bool { return recent[o] > allowed })
 }
 
 // finish completes the report.

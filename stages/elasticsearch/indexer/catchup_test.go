@@ -228,3 +228,57 @@ func (w *world) published(n int) []string {
 	}
 	return ids
 }
+
+// The search API refuses a document that was edited. It is let pass where that is
+// allowed, or where it was refused before, and else named; an outage is no refusal.
+func TestCatchUpLetsPassWhatItMay(t *testing.T) {
+	for name, c := range map[string]struct {
+		status, maxFailed int
+		known             bool
+		fails             bool
+	}{
+		"nothing is allowed":      {status: 400, fails: true},
+		"one is allowed":          {status: 400, maxFailed: 1},
+		"it was refused before":   {status: 400, known: true},
+		"an outage is no refusal": {status: 503, maxFailed: 1, fails: true},
+		"nor of what was refused": {status: 503, known: true, fails: true},
+		"it is put after all":     {known: true},
+		"too many at once say so": {status: 429, maxFailed: 1, fails: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, 20, 20)
+			start := time.Now()
+			all := w.filled()
+			id, other := w.edit("update-service", ""), w.edit("unpublish-service", "")
+			w.intercept(func(rw http.ResponseWriter, r *http.Request) bool {
+				if c.status == 0 || r.Method != http.MethodPut || !strings.HasSuffix(r.URL.Path, "/"+id) {
+					return false
+				}
+				rw.Header().Set("Content-Type", "application/json")
+				rw.WriteHeader(c.status)
+				_, _ = rw.Write([]byte(`{"error": "immense term"}`))
+				return true
+			}, nil)
+			pace := quick()
+			pace.RetryFor = 20 * time.Millisecond
+			report, err := indexer.CatchUp(writing(t), w.source, w.target, indexer.CatchUpOptions{
+				Pace: pace, Targets: all, Since: start.Add(-indexer.Overlap), MaxFailed: c.maxFailed, Refused: map[string]bool{id: c.known, "1": true},
+			})
+			if (err != nil) != c.fails || c.fails && !strings.Contains(err.Error(), "document "+id) {
+				t.Fatalf("%v", err)
+			}
+			if c.status == 0 {
+				if len(report.Failed) > 0 || len(report.Written) != 1 || report.Written[0] != id {
+					t.Errorf("%+v", report)
+				}
+				return
+			}
+			if len(report.Failed) != 1 || report.Failed[0].ID != id || report.Failed[0].Alias != all[0].Alias || len(report.Written) > 0 {
+				t.Errorf("%+v", report)
+			}
+			if _, found, err := w.target.Get(t.Context(), all[0].Name, all[0].DocType(), other); !c.fails && (found || err != nil) {
+				t.Errorf("the other edit is not caught up with: %v", err)
+			}
+		})
+	}
+}

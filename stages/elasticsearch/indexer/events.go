@@ -69,60 +69,64 @@ func serviceFrameworks(targets []Target) []string {
 }
 
 // objects returns the objects of the targets' kinds that the subjects stand for, each
-// once. A supplier stands for its published services; its other services are not
-// indexed, and a change of their status has an event of its own.
-func objects(ctx context.Context, source *dataapi.Client, targets []Target, subjects []subject) ([]object, error) {
-	seen := map[subject]bool{}
-	var all []object
-	add := func(o object) {
-		if s := (subject{object: o}); !seen[s] && haveKind(targets, o.kind) {
-			seen[s] = true
-			all = append(all, o)
-		}
-	}
+// once, and by subject. A supplier stands for its published services; its other services
+// are not indexed, and a change of their status has an event of its own.
+func objects(ctx context.Context, source *dataapi.Client, targets []Target, subjects []subject) (all []object, of map[subject][]object, err error) {
+	seen := map[object]bool{}
+	of = map[subject][]object{}
 	for _, s := range subjects {
-		if s.supplier == 0 {
-			add(s.object)
+		if _, known := of[s]; known {
 			continue
 		}
-		if seen[s] || !haveKind(targets, dataapi.Services) {
-			continue
+		if of[s], err = objectsOf(ctx, source, targets, s); err != nil {
+			return nil, nil, err
 		}
-		seen[s] = true
-		services, err := source.SupplierServices(ctx, s.supplier, serviceFrameworks(targets))
-		if err != nil {
-			return nil, err
-		}
-		for _, d := range services {
-			if d.IsIndexed() {
-				add(object{dataapi.Services, d.ID})
+		for _, o := range of[s] {
+			if !seen[o] {
+				seen[o] = true
+				all = append(all, o)
 			}
 		}
 	}
-	return all, nil
+	return all, of, nil
+}
+
+func objectsOf(ctx context.Context, source *dataapi.Client, targets []Target, s subject) ([]object, error) {
+	kind := s.object.kind
+	if s.supplier != 0 {
+		kind = dataapi.Services
+	}
+	if !haveKind(targets, kind) {
+		return nil, nil
+	}
+	if s.supplier == 0 {
+		return []object{s.object}, nil
+	}
+	services, err := source.SupplierServices(ctx, s.supplier, serviceFrameworks(targets))
+	var all []object
+	for _, d := range services {
+		if d.IsIndexed() {
+			all = append(all, object{dataapi.Services, d.ID})
+		}
+	}
+	return all, err
 }
 
 // Pending returns how many objects of the targets have audit events since a time,
 // without those of other frameworks. Until a catch-up has handled them, the number of
 // documents in an index may differ from the expected one by as many. Changes of a
-// supplier's name do not count, as they change no number of documents.
-func Pending(ctx context.Context, source *dataapi.Client, since time.Time, targets []Target) (int, error) {
-	events, err := source.AuditEvents(ctx, since)
-	if err != nil {
-		return 0, err
-	}
-	var subjects []subject
-	for _, e := range events {
-		if s, ok := subjectOf(e); ok && s.supplier == 0 {
-			subjects = append(subjects, s)
-		}
-	}
-	all, err := objects(ctx, source, targets, subjects)
+// supplier's name do not count, as they change no number of documents, and neither do the
+// objects with the ids except.
+func Pending(ctx context.Context, source *dataapi.Client, since time.Time, targets []Target, except ...string) (int, error) {
+	all, err := changedSince(ctx, source, since, targets)
 	if err != nil {
 		return 0, err
 	}
 	pending := 0
 	for _, o := range all {
+		if slices.Contains(except, o.id) {
+			continue
+		}
 		d, err := source.Document(ctx, o.kind, o.id)
 		if err != nil {
 			return 0, err
@@ -132,4 +136,21 @@ func Pending(ctx context.Context, source *dataapi.Client, since time.Time, targe
 		}
 	}
 	return pending, nil
+}
+
+// changedSince returns the objects of the targets' kinds that have audit events since a
+// time, without changes of a supplier's name.
+func changedSince(ctx context.Context, source *dataapi.Client, since time.Time, targets []Target) ([]object, error) {
+	events, err := source.AuditEvents(ctx, since)
+	if err != nil {
+		return nil, err
+	}
+	var subjects []subject
+	for _, e := range events {
+		if s, ok := subjectOf(e); ok && s.supplier == 0 {
+			subjects = append(subjects, s)
+		}
+	}
+	all, _, err := objects(ctx, source, targets, subjects)
+	return all, err
 }

@@ -22,7 +22,7 @@ type filling struct {
 	o       FillOptions
 	pool    *pool
 	writer  *writer
-	meter   meter
+	meter   *meter
 	started Cursor
 	// readAhead reads one page ahead. Without it, a page is read when all documents of
 	// the page before are acknowledged.
@@ -44,11 +44,16 @@ type filling struct {
 
 func newFilling(ctx context.Context, source *dataapi.Client, target *searchapi.Client, t Target, o FillOptions) *filling {
 	o.Pace = o.Pace.withDefaults()
+	m := newMeter(o.Progress, "documents")
+	o.trouble = m.trouble
 	p := newPool(ctx, o.Pace)
+	w := newWriter(target, p, o.Pace)
+	m.note = w.note
+	m.begin(o.From.Listed)
 	return &filling{
 		source: source, target: t, o: o, pool: p,
-		writer:   newWriter(target, p, o.Pace),
-		meter:    newMeter(o.Progress, "documents"),
+		writer:   w,
+		meter:    m,
 		started:  o.From,
 		report:   FillReport{Before: o.From.Put, Cursor: o.From},
 		known:    newKnown(),
@@ -188,10 +193,20 @@ func (f *filling) document(o *openPage, d *dataapi.Document, pass gate.Pass) {
 		// The document did not fail: the pool was stopped.
 		return
 	}
-	f.report.Failed = append(f.report.Failed, Failure{d.ID, err})
-	if n := len(f.report.Failed); n > f.o.MaxFailed {
-		f.pool.halt(fmt.Errorf("%s failed, and at most %d may; the first: %w", runner.Count(n, "document", "documents"), f.o.MaxFailed, f.report.Failed[0]))
+	f.report.Failed = append(f.report.Failed, Failure{f.target.Alias, d.ID, err})
+	if failed := notKnown(f.report.Failed, f.o.Refused); len(failed) > f.o.MaxFailed {
+		f.pool.halt(fmt.Errorf("%s failed, and at most %d may; the first: %w", runner.Count(len(failed), "document", "documents"), f.o.MaxFailed, failed[0]))
 	}
+}
+
+// notKnown are the failures but for what the search API refused before.
+func notKnown(failed []Failure, refused map[string]bool) (all []Failure) {
+	for _, f := range failed {
+		if !refused[f.ID] || !isRefused(f.Err) {
+			all = append(all, f)
+		}
+	}
+	return all
 }
 
 func (f *filling) progress(total int) {
@@ -199,7 +214,7 @@ func (f *filling) progress(total int) {
 	f.handled++
 	handled := f.handled
 	f.mu.Unlock()
-	f.meter.report(f.started.Listed, handled, total, f.writer.note)
+	f.meter.report(f.started.Listed+handled, total)
 }
 
 // finish completes the report.

@@ -101,6 +101,9 @@ func ParseIndices(text string) (Indices, error) {
 	return indices, nil
 }
 
+// maxAlias leaves room for "-2026-11-23-99" in the 255 bytes of a name of Elasticsearch.
+const maxAlias = 240
+
 // entry is an Index before it is checked.
 type entry struct {
 	Alias      string   `json:"alias"`
@@ -132,6 +135,8 @@ func (e entry) index(names map[string]bool) (x Index, problems []error) {
 	alias, err := searchapi.ParseName(e.Alias)
 	if err != nil {
 		problem("alias: %w", err)
+	} else if len(e.Alias) > maxAlias {
+		problem("alias: %.20q… has %d characters, and at most %d leave room for the date of an index", e.Alias, len(e.Alias), maxAlias)
 	} else if names[e.Alias] || names[strings.TrimSuffix(e.Alias, "-old")] || names[e.Alias+"-old"] {
 		problem("alias: %q, or its \"-old\" alias, is listed twice", e.Alias)
 	}

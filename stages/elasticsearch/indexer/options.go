@@ -59,6 +59,8 @@ type Pace struct {
 	// sourceGate limits the reads of listings: the data API serves live traffic too.
 	// They are read one at a time, with pauses if responses become slower than usual.
 	sourceGate *gate.Gate
+	// trouble, if set, is told why an attempt failed that will be repeated.
+	trouble func(error)
 }
 
 // Serving is set for a search API that serves live traffic: it is written to with at
@@ -85,8 +87,10 @@ func (p Pace) withDefaults() Pace {
 
 // Failure is a document that could not be indexed.
 type Failure struct {
-	ID  string
-	Err error
+	// Alias is of the index it belongs in.
+	Alias searchapi.Name
+	ID    string
+	Err   error
 }
 
 func (f Failure) Error() string { return fmt.Sprintf("document %s: %v", f.ID, f.Err) }
@@ -119,8 +123,10 @@ type FillOptions struct {
 	CheckpointEvery time.Duration
 	// Progress, if set, is called after each document.
 	Progress func(runner.Progress)
-	// MaxFailed is how many documents may fail before the fill stops.
+	// MaxFailed is how many documents may fail before the fill stops. Those of Refused,
+	// which the search API refused before, do not count if it refuses them again.
 	MaxFailed int
+	Refused   map[string]bool
 }
 
 // FillReport is what a fill did. It is complete even if the fill fails.
@@ -162,11 +168,19 @@ type CatchUpOptions struct {
 	Targets []Target
 	// Since is the time of the first event to handle, less an overlap (see Overlap).
 	Since time.Time
+	// Handled are the events that an earlier catch-up of the same targets reports as
+	// handled: those that are settled are not handled again.
+	Handled Handled
 	// MaxPasses and For limit the catch-up. Defaults 50 passes and 15 minutes.
 	MaxPasses int
 	For       time.Duration
 	// Progress, if set, is called after each object.
 	Progress func(runner.Progress)
+
+	// MaxFailed is how many documents the search API may refuse before the catch-up
+	// fails. Those of Refused do not count: it refused them before.
+	MaxFailed int
+	Refused   map[string]bool
 
 	// keep holds the ids of documents that must not be deleted.
 	keep map[string]bool
@@ -189,11 +203,15 @@ type CatchUpReport struct {
 	// Put and Deleted count documents written; Absent counts deletes that found
 	// nothing; Foreign counts objects that belong to no target.
 	Put, Deleted, Absent, Foreign int
-	Failed                        []Failure
-	Retries, Unanswered           int
+	// Failed are the documents that could not be written, each once; Written are those of
+	// CatchUpOptions.Refused that could.
+	Failed              []Failure
+	Written             []string
+	Retries, Unanswered int
 	// Cursor is the time of the latest event that was handled. A later catch-up starts
-	// there, less Overlap.
+	// there, less Overlap, and need not handle those of Handled again.
 	Cursor  time.Time
+	Handled Handled
 	Elapsed time.Duration
 }
 
@@ -201,8 +219,9 @@ type CatchUpReport struct {
 type ReindexOptions struct {
 	Pace
 	Target Target
-	// MaxFailed is how many documents may fail before the reindex stops.
+	// MaxFailed and Refused are as in FillOptions.
 	MaxFailed int
+	Refused   map[string]bool
 	// MaxRemovals is how many documents may be removed. Default: 1 % of the index, and
 	// at least 10. Negative: none.
 	MaxRemovals int

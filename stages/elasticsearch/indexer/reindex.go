@@ -86,7 +86,7 @@ func (r *reindexing) serverTime(ctx context.Context) (time.Time, error) {
 // put puts all documents of the listing.
 func (r *reindexing) put(ctx context.Context) (*filling, error) {
 	f := newFilling(ctx, r.source, r.target, r.o.Target, FillOptions{
-		Pace: r.o.Pace, Progress: r.o.Progress, MaxFailed: r.o.MaxFailed,
+		Pace: r.o.Pace, Progress: r.o.Progress, MaxFailed: r.o.MaxFailed, Refused: r.o.Refused,
 	})
 	defer f.pool.close()
 	err := f.run()
@@ -98,6 +98,7 @@ func (r *reindexing) put(ctx context.Context) (*filling, error) {
 // which of them the data API does not have, or not with a status that is indexed.
 func (r *reindexing) findGone(ctx context.Context, listed *filling) error {
 	t := r.o.Target
+	listed.meter.doing("looking for documents that the data API does not have")
 	candidates, err := r.candidates(ctx, listed)
 	if err != nil {
 		return err
@@ -159,8 +160,14 @@ func (r *reindexing) skippedInIndex(ctx context.Context, ids []string, listed *f
 // the changes since a time.
 func (r *reindexing) removeAndCatchUp(ctx context.Context, since time.Time) error {
 	refused := r.checkRemovals()
+	known := map[string]bool{}
+	maps.Copy(known, r.o.Refused)
+	for _, f := range r.report.Failed {
+		known[f.ID] = true
+	}
 	c := newCatching(ctx, r.source, r.target, CatchUpOptions{
-		Pace: r.o.Pace, Targets: []Target{r.o.Target}, Since: since.Add(-Overlap), keep: map[string]bool{},
+		Pace: r.o.Pace, Targets: []Target{r.o.Target}, Since: since.Add(-Overlap), Progress: r.o.Progress, keep: map[string]bool{},
+		MaxFailed: r.o.MaxFailed, Refused: known,
 	}.withDefaults())
 	defer c.pool.close()
 	var err error
@@ -178,6 +185,12 @@ func (r *reindexing) removeAndCatchUp(ctx context.Context, since time.Time) erro
 	c.pool.wait()
 	c.finish()
 	r.report.CatchUp = c.report
+	r.report.Failed = slices.DeleteFunc(r.report.Failed, func(f Failure) bool { return slices.Contains(c.report.Written, f.ID) })
+	for _, f := range c.report.Failed {
+		if !slices.ContainsFunc(r.report.Failed, func(one Failure) bool { return one.ID == f.ID }) {
+			r.report.Failed = append(r.report.Failed, f)
+		}
+	}
 	r.report.Unanswered += c.report.Unanswered
 	if err != nil {
 		return err
@@ -211,7 +224,7 @@ func (r *reindexing) remove(c *catching) error {
 	for i, id := range r.report.Gone {
 		gone[i] = object{r.o.Target.Kind, id}
 	}
-	if err := c.syncAll(gone); err != nil {
+	if err := c.syncAll(gone, c.sync); err != nil {
 		return err
 	}
 	r.report.Removed = r.report.Gone

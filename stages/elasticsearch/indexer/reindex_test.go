@@ -190,3 +190,25 @@ func TestReindexDuringEdits(t *testing.T) {
 		t.Errorf("%+v", report)
 	}
 }
+
+// After the last document it says what it does then.
+func TestAReindexSaysWhatItDoes(t *testing.T) {
+	w := newWorld(t, 60, 20)
+	all := w.filled()
+	var said []string
+	_, err := indexer.Reindex(writing(t), w.source, w.target, indexer.ReindexOptions{
+		Pace: quick(), Target: all[0],
+		Progress: func(p runner.Progress) {
+			if len(said) == 0 || said[len(said)-1] != p.What {
+				said = append(said, p.What)
+			}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"documents", "looking for documents that the data API does not have", "catching up: reading what was changed"}
+	if diff := cmp.Diff(want, said); diff != "" {
+		t.Errorf("it says (-want +got):\n%s", diff)
+	}
+}

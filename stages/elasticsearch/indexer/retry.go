@@ -24,6 +24,9 @@ func (p Pace) retry(ctx context.Context, f func() error, onRetry func()) error {
 		if err == nil || !isTemporary(err) {
 			return err
 		}
+		if p.trouble != nil {
+			p.trouble(err)
+		}
 		if attempt >= minAttempts && time.Since(began) >= p.RetryFor {
 			return err
 		}

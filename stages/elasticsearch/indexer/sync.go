@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dataapi"
+	"github.com/digitalmarketplace/cutover/stages/elasticsearch/dmapi"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 )
 
@@ -17,14 +19,14 @@ const (
 	listedFailures = 10
 )
 
-// syncAll syncs objects concurrently and waits for all of them.
-func (c *catching) syncAll(all []object) error {
+// syncAll syncs objects concurrently, each with sync, and waits for all of them.
+func (c *catching) syncAll(all []object, sync func(object) error) error {
 	c.mu.Lock()
 	c.total += len(all)
 	c.report.Objects += len(all)
 	c.mu.Unlock()
 	for _, o := range all {
-		if !c.pool.start(func() { c.syncOne(o) }) {
+		if !c.pool.start(func() { c.syncOne(o, sync) }) {
 			break
 		}
 	}
@@ -32,27 +34,68 @@ func (c *catching) syncAll(all []object) error {
 	if err := c.pool.err(); err != nil {
 		return err
 	}
-	if len(c.report.Failed) == 0 {
+	failed := c.notAllowed()
+	if len(failed) == 0 {
 		return nil
 	}
 	var failures []error
-	for _, f := range c.report.Failed[:min(len(c.report.Failed), listedFailures)] {
+	for _, f := range failed[:min(len(failed), listedFailures)] {
 		failures = append(failures, f)
 	}
-	return fmt.Errorf("%d of %s failed: %w", len(c.report.Failed), runner.Count(len(all), "object", "objects"), errors.Join(failures...))
+	return fmt.Errorf("%d of %s failed, and the search API may refuse at most %d: %w", len(failed), runner.Count(len(all), "object", "objects"), c.o.MaxFailed, errors.Join(failures...))
 }
 
-// syncOne syncs one object and records a failure and the progress.
-func (c *catching) syncOne(o object) {
-	err := c.sync(o)
+// notAllowed are the failures that end the catch-up: what the search API refuses is
+// allowed if it refused it before, and of others as many as MaxFailed.
+func (c *catching) notAllowed() []Failure {
+	var others, refused []Failure
+	for _, f := range c.report.Failed {
+		switch {
+		case !isRefused(f.Err):
+			others = append(others, f)
+		case !c.o.Refused[f.ID]:
+			refused = append(refused, f)
+		}
+	}
+	if len(refused) > c.o.MaxFailed {
+		return append(others, refused...)
+	}
+	return others
+}
+
+// isRefused reports whether the search API refused a document for what is in it.
+func isRefused(err error) bool {
+	e, ok := errors.AsType[*dmapi.Error](err)
+	return ok && e.FromAPI() && !e.Temporary() && !e.Rejected()
+}
+
+// syncOne syncs one object and records whether it failed, and the progress.
+func (c *catching) syncOne(o object, sync func(object) error) {
+	err := sync(o)
 	c.mu.Lock()
-	if err != nil && c.pool.run.Err() == nil {
-		c.report.Failed = append(c.report.Failed, Failure{o.id, err})
+	if c.pool.run.Err() == nil {
+		c.ended(o, err)
 	}
 	c.done++
 	done, total := c.done, c.total
 	c.mu.Unlock()
-	c.meter.report(0, done, total, c.writer.note)
+	c.meter.report(done, total)
+}
+
+// ended records how an object ended. A later pass may end it otherwise.
+func (c *catching) ended(o object, err error) {
+	same := func(f Failure) bool { return f.ID == o.id }
+	c.report.Failed = slices.DeleteFunc(c.report.Failed, same)
+	c.report.Written = slices.DeleteFunc(c.report.Written, func(id string) bool { return id == o.id })
+	if err != nil {
+		f, ok := errors.AsType[Failure](err)
+		if !ok {
+			f = Failure{ID: o.id, Err: err}
+		}
+		c.report.Failed = append(c.report.Failed, f)
+	} else if c.o.Refused[o.id] {
+		c.report.Written = append(c.report.Written, o.id)
+	}
 }
 
 // sync writes one object as the data API has it, until it has not changed since.
@@ -115,7 +158,7 @@ func (c *catching) write(o object, d *dataapi.Document) (wrote bool, err error) 
 			err = c.delete(t, o.id)
 		}
 		if err != nil {
-			return true, err
+			return true, Failure{t.Alias, o.id, err}
 		}
 		wrote = true
 	}

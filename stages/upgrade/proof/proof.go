@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
@@ -53,8 +54,10 @@ type Answer struct {
 	Status int
 	// Fault is the router's own word, such as "unknown_route"; "" from an app.
 	Fault string
-	// onPath says that a route with a path was asked, not the app's status.
+	// onPath says that a route with a path was asked, not the app's status; usual is what
+	// blue answers there, where that was recorded.
 	onPath bool
+	usual  int
 }
 
 // String is the answer for people.
@@ -76,7 +79,9 @@ func (p *Prober) send(ctx context.Context, address string, header http.Header) (
 	if !onPath {
 		path = p.Path
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.Scheme+"://"+address+path, nil)
+	// Any host below a wildcard is its; another each time, so that none is a route of its own.
+	host := strings.Replace(address, "*", fmt.Sprintf("cutover-%08x", rand.Uint32()), 1)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.Scheme+"://"+host+path, nil)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -87,17 +92,17 @@ func (p *Prober) send(ctx context.Context, address string, header http.Header) (
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, resp.Body)
-	return Answer{resp.StatusCode, resp.Header.Get("X-Cf-RouterError"), onPath}, nil
+	return Answer{Status: resp.StatusCode, Fault: resp.Header.Get("X-Cf-RouterError"), onPath: onPath}, nil
 }
 
 // Want is what an answer has to be.
 type Want func(Answer) error
 
 // Served wants the instance's own answer, 200 from its status. What is behind a path
-// may ask for a login, which is an answer too.
+// may ask for a login, which is an answer too; and so is what blue answers there.
 func Served(a Answer) error {
-	login := a.onPath && (a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden)
-	if a.Fault != "" || a.Status != http.StatusOK && !login {
+	own := a.onPath && (a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden || a.Status == a.usual)
+	if a.Fault != "" || a.Status != http.StatusOK && !own {
 		return fmt.Errorf("answered %s", a)
 	}
 	return nil
@@ -167,7 +172,10 @@ func (p *Prober) OnEveryRouter(who string, routes []upgrade.LiveRoute, app App, 
 				if instances == 0 {
 					return fmt.Errorf("%s has no instances", who)
 				}
-				return p.EveryRouter(ctx, o, route.Address, guid, instances, want)
+				return p.EveryRouter(ctx, o, route.Address, guid, instances, func(a Answer) error {
+					a.usual = route.Answer
+					return want(a)
+				})
 			},
 		})
 	}

@@ -4,9 +4,11 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/digitalmarketplace/cutover/stages/httpclient"
 	"github.com/digitalmarketplace/cutover/stages/upgrade/proof"
 )
 
@@ -89,4 +91,26 @@ func words(err error) string {
 		return ""
 	}
 	return err.Error()
+}
+
+// Any host below a wildcard is its; a literal "*" is none.
+func TestAHostBelowAWildcardIsAsked(t *testing.T) {
+	var asked []string
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked = append(asked, r.Host+r.URL.Path) }))
+	defer server.Close()
+	p := &proof.Prober{Fresh: httpclient.New(httpclient.Options{Dial: strings.TrimPrefix(server.URL, "http://"), FreshConnections: true, Attempts: 1}), Scheme: "http", Path: "/_status"}
+	for _, address := range []string{"*.example.org", "*.example.org", "*.example.org/v1", "example.org"} {
+		if _, err := p.Ask(t.Context(), address); err != nil {
+			t.Fatal(err)
+		}
+	}
+	below := "^cutover-[0-9a-f]{8}\\.example\\.org"
+	for i, want := range []string{below + "/_status$", below + "/_status$", below + "/v1$", "^example\\.org/_status$"} {
+		if !regexp.MustCompile(want).MatchString(asked[i]) {
+			t.Errorf("asked is %s, not %s", asked[i], want)
+		}
+	}
+	if asked[0] == asked[1] {
+		t.Errorf("the same host twice: %s", asked[0])
+	}
 }

@@ -175,3 +175,37 @@ func TestTheTasksOfAProof(t *testing.T) {
 		})
 	}
 }
+
+// What blue answers behind a path is what green must answer there; at the app itself, and
+// where a router answers, nothing but Served counts.
+func TestWhatBlueAnswersBehindAPathIsTheProof(t *testing.T) {
+	w := newWorld(t)
+	const path, bare = host + "/nothing/is/here/at/all", "dm-other-preview.cloudapps.digital"
+	w.route(path)
+	w.route(bare)
+	w.eventually(bare, proof.Served)
+	blue := upgrade.Blue{App: w.app, Routes: []upgrade.LiveRoute{{Address: host}, {Address: path}, {Address: host + "/_metrics"}, {Address: "nowhere.cloudapps.digital/x"}}}
+	w.Measure(w.ctx, &blue)
+	want := []upgrade.LiveRoute{{Address: host}, {Address: path, Answer: 404}, {Address: host + "/_metrics"}, {Address: "nowhere.cloudapps.digital/x"}}
+	if diff := cmp.Diff(want, blue.Routes); diff != "" {
+		t.Fatal(diff)
+	}
+	find := func(routes ...upgrade.LiveRoute) func(context.Context) (upgrade.Blue, error) {
+		return func(context.Context) (upgrade.Blue, error) { return upgrade.Blue{App: w.app, Routes: routes}, nil }
+	}
+	o := new(runner.Observation)
+	if err := w.Provable(find(blue.Routes[:3]...)).Do(w.ctx, o); err != nil || o.Said() != "3 routes; "+path+" answers 404, and so must green" {
+		t.Errorf("%q, %v", o.Said(), err)
+	}
+	err := w.Provable(find(blue.Routes...)).Do(w.ctx, o)
+	if err == nil || err.Error() != "nowhere.cloudapps.digital/x: answered 400 unknown_route from the router" {
+		t.Errorf("a route that no router knows: %v", err)
+	}
+	app := func(context.Context) (string, int, error) { return w.app, instances, nil }
+	for status, good := range map[int]bool{404: true, 410: false} {
+		task := w.OnEveryRouter("green", []upgrade.LiveRoute{{Address: path, Answer: status}}, app, "answers", proof.Served)[0]
+		if err := task.Do(w.ctx, new(runner.Observation)); (err == nil) != good {
+			t.Errorf("where blue answers %d: %v", status, err)
+		}
+	}
+}

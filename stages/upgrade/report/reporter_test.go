@@ -23,7 +23,7 @@ func TestTheStatusBeforeDuringAndAfterARun(t *testing.T) {
 		Environment: "preview", Runbook: "elasticsearch", App: "search-api", Traffic: "blue",
 		Stages: []report.StageStatus{stage(1, "check", "Check"), stage(2, "work", "Work"), stage(3, "finish", "Finish")},
 		Next:   &report.NextStatus{Number: 1, Stage: "check", Will: "checks it"},
-		Others: report.OthersStatus{Changes: []report.Change{}}, Leftovers: []report.Leftover{},
+		Others: report.OthersStatus{Changes: []report.Change{}}, LetPass: []string{}, Leftovers: []report.Leftover{},
 		Card: runner.Card{Traffic: "blue: search-api", Rollback: "safe", Again: "yes: complete stages are skipped", Onward: "yes, with check", Next: "cutover toy check"},
 	}
 	if diff := cmp.Diff(want, r.status()); diff != "" {

@@ -35,6 +35,8 @@ type Status struct {
 	Next *NextStatus `json:"next,omitempty"`
 	// Others is what others have changed of the run's objects.
 	Others OthersStatus `json:"changes_by_others"`
+	// LetPass is what stages let pass that the later ones do not expect, for people.
+	LetPass []string `json:"let_pass"`
 	// Leftovers is what carries a run's label, or waits to be removed.
 	Leftovers []Leftover  `json:"leftovers"`
 	Card      runner.Card `json:"card"`
@@ -120,7 +122,7 @@ type Leftover struct {
 // traffic is. command is what a person types before a stage's name.
 func StatusOf(book runner.Runbook, record *runner.Record, now runner.Situation, command string) Status {
 	s := Status{
-		Traffic: now.Traffic, Others: OthersStatus{Changes: []Change{}}, Leftovers: []Leftover{},
+		Traffic: now.Traffic, Others: OthersStatus{Changes: []Change{}}, LetPass: []string{}, Leftovers: []Leftover{},
 		Card: runner.Card{Traffic: now.Traffic + ": " + now.Detail, Rollback: now.Back},
 	}
 	var next *runner.Step

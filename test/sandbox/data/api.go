@@ -139,7 +139,10 @@ func (a *API) SetSearchStatus(f func(context.Context) (json.RawMessage, error)) 
 	a.status = f
 }
 
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Date", a.opts.Clock.Now().UTC().Format(http.TimeFormat))
+	a.handler.ServeHTTP(w, r)
+}
 
 func (a *API) routes() http.Handler {
 	mux := http.NewServeMux()

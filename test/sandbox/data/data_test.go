@@ -199,6 +199,13 @@ func TestASupplierHasItsNameAndCountsItsServices(t *testing.T) {
 }
 
 // digitalmarketplace-api: app/main/views/services.py, list_services.
+// The time of an answer is that of the events in it.
+func TestTheDateIsTheClocks(t *testing.T) {
+	s := serve(t, Options{Services: 3})
+	want(t, "Date", s.get("/services").header.Get("Date"), "Mon, 23 Nov 2026 10:00:00 GMT")
+	want(t, "Date of a refusal", s.do("GET", "/services", "").header.Get("Date"), "Mon, 23 Nov 2026 10:00:00 GMT")
+}
+
 func TestServicesArePagedByAHundred(t *testing.T) {
 	s := serve(t, Options{Services: 250})
 	m := s.object("/services?framework=g-cloud-12&status=published&page=2")

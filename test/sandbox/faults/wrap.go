@@ -234,14 +234,22 @@ func (s *settling) wait(ctx context.Context) bool {
 	}
 }
 
+// rateLimited is the Cloud Controller's own 429, whose content type is text although the body is JSON
+// (cloud_controller_ng: middleware/base_rate_limiter.rb).
+const rateLimited = `{"errors":[{"code":10013,"title":"CF-RateLimitExceeded","detail":"Rate Limit Exceeded"}]}`
+
 func (s *settling) answerError(w http.ResponseWriter) {
 	f := s.hit.fault
 	s.status = f.Status
 	body, kind := f.Body, "text/plain; charset=utf-8"
-	if body == "" {
+	limited := f.Place == "cloud-controller" && f.Status == http.StatusTooManyRequests
+	switch {
+	case body == "" && limited:
+		body = rateLimited
+	case body == "":
 		body = http.StatusText(f.Status) + "\n"
 	}
-	if strings.HasPrefix(body, "{") {
+	if strings.HasPrefix(body, "{") && !limited {
 		kind = "application/json"
 	}
 	w.Header().Set("Content-Type", kind)

@@ -2,6 +2,7 @@ package platform
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
 )
@@ -68,13 +69,13 @@ func (c *call) targets(r *route) ([]*destination, error) {
 		if t.Weight != nil {
 			return nil, unprocessable("Destinations[0]: weighted destinations cannot be used when inserting destinations.")
 		}
-		d := &destination{record: c.p.newRecord(""), app: a, process: "web", port: t.Port, protocol: "http1"}
+		d := &destination{record: c.p.newRecord(""), app: a, process: "web", port: t.Port, protocol: r.domain.defaultProtocol()}
 		if t.App.Process != nil && t.App.Process.Type != "" {
 			d.process = t.App.Process.Type
 		}
 		if t.Protocol != nil {
-			if *t.Protocol != "http1" && *t.Protocol != "http2" {
-				return nil, unprocessable("Cannot use '%s' protocol for http routes; valid options are: [http1, http2].", *t.Protocol)
+			if err := r.domain.carries(*t.Protocol); err != nil {
+				return nil, err
 			}
 			d.protocol = *t.Protocol
 		}
@@ -84,6 +85,25 @@ func (c *call) targets(r *route) ([]*destination, error) {
 		out = append(out, d)
 	}
 	return out, nil
+}
+
+func (d *domain) defaultProtocol() string {
+	if d.tcp {
+		return "tcp"
+	}
+	return "http1"
+}
+
+// carries fails if the domain's routes cannot have a destination with that protocol (ccng: app/models/runtime/route_mapping_model.rb).
+func (d *domain) carries(protocol string) error {
+	valid := []string{"http1", "http2"}
+	if d.tcp {
+		valid = []string{"tcp"}
+	}
+	if !slices.Contains(valid, protocol) {
+		return unprocessable("Cannot use '%s' protocol for %s routes; valid options are: [%s].", protocol, d.protocol(), strings.Join(valid, ", "))
+	}
+	return nil
 }
 
 func (d *destination) same(o *destination) bool {
@@ -157,7 +177,7 @@ func updateDestination(c *call, r *route) error {
 	}
 	for _, d := range r.destinations {
 		if d.guid == c.r.PathValue("destination") {
-			d.protocol = "http1"
+			d.protocol = r.domain.defaultProtocol()
 			if body.Protocol != nil {
 				d.protocol = *body.Protocol
 			}

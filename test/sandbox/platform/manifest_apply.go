@@ -1,7 +1,9 @@
 package platform
 
 import (
+	"cmp"
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/platform/uaa"
@@ -82,6 +84,14 @@ func (p *Platform) apply(by *uaa.Account, a *app, m *manifest) error {
 			}
 		}
 	}
+	for _, change := range m.sidecars {
+		if err := p.applySidecar(a, change); err != nil {
+			return err
+		}
+	}
+	if err := a.change(m.lifecycleData); err != nil {
+		return err
+	}
 	if err := a.merge(m.metadata); err != nil {
 		return err
 	}
@@ -105,14 +115,15 @@ func (p *Platform) applyRoutes(by *uaa.Account, a *app, m *manifest) error {
 	case m.routes != nil:
 		return p.mapManifestRoutes(by, a, m.routes)
 	case (m.randomRoute || m.defaultRoute) && len(mapped) == 0:
-		if len(p.domains.rows) == 0 {
+		standard := p.defaultDomain()
+		if standard == nil {
 			return unprocessable("No default domains available")
 		}
 		host := a.name
 		if m.randomRoute {
 			host += "-random-" + p.newGUID()[:4]
 		}
-		return p.mapManifestRoutes(by, a, []manifestRoute{{route: host + "." + p.domains.rows[0].name}})
+		return p.mapManifestRoutes(by, a, []manifestRoute{{route: host + "." + standard.name}})
 	}
 	return nil
 }
@@ -135,10 +146,7 @@ func (p *Platform) mapManifestRoutes(by *uaa.Account, a *app, wanted []manifestR
 		if r.mapped(a) {
 			continue
 		}
-		protocol := wanted[i].protocol
-		if protocol == "" {
-			protocol = "http1"
-		}
+		protocol := cmp.Or(wanted[i].protocol, r.domain.defaultProtocol())
 		d := &destination{record: p.newRecord(""), app: a, process: "web", protocol: protocol}
 		if err := p.mapRoute(by, r, []*destination{d}); err != nil {
 			return err
@@ -148,14 +156,14 @@ func (p *Platform) mapManifestRoutes(by *uaa.Account, a *app, wanted []manifestR
 }
 
 func (p *Platform) findOrMakeRoute(by *uaa.Account, a *app, url string) (*route, error) {
-	host, path, d := p.splitRoute(url)
-	if d == nil {
+	at := p.splitRoute(url)
+	if at.domain == nil {
 		return nil, unprocessable("No domains exist for route %s", url)
 	}
-	r, found := p.findRoute(d, host, path)
+	r, found := p.findRoute(at)
 	if !found {
 		var err error
-		if r, err = p.newRoute(by, a.space, d, host, path); err != nil {
+		if r, err = p.newRoute(by, a.space, at); err != nil {
 			return nil, prefixed("For route '"+url+"': ", err)
 		}
 	} else if r.space != a.space {
@@ -164,24 +172,31 @@ func (p *Platform) findOrMakeRoute(by *uaa.Account, a *app, url string) (*route,
 	return r, nil
 }
 
-// splitRoute finds the domain of "host.domain/path": the longest domain that fits.
-func (p *Platform) splitRoute(url string) (host, path string, d *domain) {
+// splitRoute finds the domain of "host.domain/path" or "domain:port": the longest domain that fits; nil where none does.
+func (p *Platform) splitRoute(url string) place {
+	var at place
 	name, rest, slash := strings.Cut(url, "/")
 	if slash && rest != "" {
-		path = "/" + rest
+		at.path = "/" + rest
+	}
+	if bare, port, has := strings.Cut(name, ":"); has {
+		if n, err := strconv.Atoi(port); err == nil {
+			name, at.port = bare, n
+		}
 	}
 	for tail := name; ; {
 		if d, ok := p.domains.find(func(d *domain) bool { return strings.EqualFold(d.name, tail) }); ok {
-			return host, path, d
+			at.domain = d
+			return at
 		}
 		label, after, more := strings.Cut(tail, ".")
 		if !more {
-			return "", "", nil
+			return place{}
 		}
-		if host != "" {
-			host += "."
+		if at.host != "" {
+			at.host += "."
 		}
-		host, tail = host+label, after
+		at.host, tail = at.host+label, after
 	}
 }
 

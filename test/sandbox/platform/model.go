@@ -74,7 +74,12 @@ type (
 		record
 		limits Quota
 	}
-	domain struct{ record }
+	domain struct {
+		record
+		org      *org // owns a private domain; nil: it is shared
+		internal bool // between containers only, past the routers
+		tcp      bool // of a router group for TCP
+	}
 	broker struct{ record }
 
 	offering struct {
@@ -130,10 +135,13 @@ type (
 		space     *space
 		started   bool
 		lifecycle string // docker or buildpack
-		env       map[string]string
-		droplet   *droplet
-		features  map[string]bool
-		taskSeq   int
+		// buildpacks and stack are those of the next staging of an app with the lifecycle buildpack.
+		buildpacks []string
+		stack      string
+		env        map[string]string
+		droplet    *droplet
+		features   map[string]bool
+		taskSeq    int
 	}
 	process struct {
 		record
@@ -160,6 +168,7 @@ type (
 		app                       *app
 		kind, state               string
 		image, username, password string
+		checksum                  string // of the bits that were uploaded
 	}
 	build struct {
 		record
@@ -174,14 +183,27 @@ type (
 		app       *app
 		pkg       *pkg
 		state     string
-		image     string
 		lifecycle string
+		// image is the reference of the program that its containers run; nobody sees it if the droplet has bits instead.
+		image             string
+		checksum, command string   // of bits, and how they are started unless the process says otherwise
+		buildpacks        []string // that made them
+		stack             string
+	}
+	// sidecar is a second program in the containers of some of an app's processes. It is kept, and runs nothing.
+	sidecar struct {
+		record
+		app       *app
+		command   string
+		processes []string
+		memory    *int
 	}
 	route struct {
 		record
 		space        *space
 		domain       *domain
 		host, path   string
+		port         int // 0 but of a TCP route
 		destinations []*destination
 		options      obj
 	}
@@ -235,6 +257,9 @@ func (b *binding) kind() string {
 }
 
 func (r *route) url() string {
+	if r.port != 0 {
+		return r.domain.name + ":" + itoa(r.port)
+	}
 	if r.host == "" {
 		return r.domain.name + r.path
 	}

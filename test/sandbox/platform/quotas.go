@@ -62,7 +62,7 @@ func (q *quota) presentLimits() obj {
 		"services": obj{
 			"paid_services_allowed": true, "total_service_instances": unlimited(l.Services), "total_service_keys": unlimited(l.ServiceKeys),
 		},
-		"routes": obj{"total_routes": unlimited(l.Routes), "total_reserved_ports": 0},
+		"routes": obj{"total_routes": unlimited(l.Routes), "total_reserved_ports": nil},
 	}
 }
 
@@ -93,7 +93,7 @@ func presentSpaceQuota(c *call, q *quota) obj {
 // usage counts started processes' instances and memory, running tasks, managed services, keys and routes
 // (ccng: app/presenters/v3/space_usage_summary_presenter.rb).
 func (p *Platform) usage(in func(*space) bool) obj {
-	var instances, memory, services, keys, routes, tasks int
+	var instances, memory, services, keys, routes, ports, tasks int
 	for _, v := range p.procs.rows {
 		if v.app.started && in(v.app.space) {
 			instances += v.instances
@@ -119,11 +119,20 @@ func (p *Platform) usage(in func(*space) bool) obj {
 	for _, r := range p.routes.rows {
 		if in(r.space) {
 			routes++
+			if r.port != 0 {
+				ports++
+			}
+		}
+	}
+	private := 0
+	for _, d := range p.domains.rows {
+		if d.org != nil {
+			private++
 		}
 	}
 	return obj{
 		"started_instances": instances, "memory_in_mb": memory, "routes": routes, "service_instances": services,
-		"reserved_ports": 0, "domains": 0, "per_app_tasks": tasks, "service_keys": keys,
+		"reserved_ports": ports, "domains": private, "per_app_tasks": tasks, "service_keys": keys,
 	}
 }
 

@@ -40,9 +40,16 @@ func (r *route) unmap(drop func(*destination) bool) {
 	r.destinations = slices.DeleteFunc(slices.Clone(r.destinations), drop)
 }
 
-func (p *Platform) findRoute(d *domain, host, path string) (*route, bool) {
+// place is where a route is: all but a TCP route have no port.
+type place struct {
+	domain     *domain
+	host, path string
+	port       int
+}
+
+func (p *Platform) findRoute(at place) (*route, bool) {
 	return p.routes.find(func(r *route) bool {
-		return r.domain == d && strings.EqualFold(r.host, host) && strings.EqualFold(r.path, path)
+		return r.domain == at.domain && strings.EqualFold(r.host, at.host) && strings.EqualFold(r.path, at.path) && r.port == at.port
 	})
 }
 
@@ -103,13 +110,16 @@ func (p *Platform) matchRoute(q *query, r *route) bool {
 		}
 	}
 	return q.has("hosts", r.host) && q.has("paths", r.path) && q.has("domain_guids", r.domain.guid) && q.has("space_guids", r.space.guid) &&
-		q.has("organization_guids", r.space.org.guid) && q.has("app_guids", apps...) && q.has("service_instance_guids", services...) && !q.asked("ports")
+		q.has("organization_guids", r.space.org.guid) && q.has("app_guids", apps...) && q.has("service_instance_guids", services...) && q.has("ports", itoa(r.port))
 }
 
 func presentRoute(c *call, r *route) obj {
 	out := r.present()
 	at := "/v3/routes/" + r.guid
-	out["protocol"], out["host"], out["path"], out["port"], out["url"] = "http", r.host, r.path, nil, r.url()
+	out["protocol"], out["host"], out["path"], out["port"], out["url"] = r.domain.protocol(), r.host, r.path, nil, r.url()
+	if r.port != 0 {
+		out["port"] = r.port
+	}
 	out["destinations"] = destinationList(r)
 	out["options"] = copyOf(r.options)
 	out["relationships"] = obj{"space": toOne(r.space.guid), "domain": toOne(r.domain.guid)}

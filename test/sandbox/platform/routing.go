@@ -43,6 +43,9 @@ func (p *Platform) endpoints() []*router.Endpoint {
 	}
 	var want []*router.Endpoint
 	for _, r := range p.routes.rows {
+		if r.domain.internal || r.domain.tcp { // of these gorouter knows nothing
+			continue
+		}
 		service := p.routeServiceOf(r)
 		for _, d := range r.destinations {
 			for _, c := range byApp[d.app.guid] {

@@ -3,13 +3,6 @@ package platform
 func (p *Platform) spaceRoutes(on func(string, handler)) {
 	on("GET /v3/organizations", listOrgs)
 	on("GET /v3/organizations/{guid}", withOrg(func(c *call, o *org) error { return c.reply(200, presentOrg(c, o)) }))
-	on("GET /v3/organizations/{guid}/domains", withOrg(listOrgDomains))
-	on("GET /v3/organizations/{guid}/domains/default", withOrg(func(c *call, _ *org) error {
-		if len(c.p.domains.rows) == 0 {
-			return notFound("Domain")
-		}
-		return c.reply(200, presentDomain(c, c.p.domains.rows[0]))
-	}))
 	on("GET /v3/organizations/{guid}/usage_summary", withOrg(func(c *call, o *org) error {
 		return c.reply(200, obj{
 			"usage_summary": c.p.usage(func(s *space) bool { return s.org == o }),
@@ -46,9 +39,6 @@ func (p *Platform) spaceRoutes(on func(string, handler)) {
 	for _, part := range []string{"running_security_groups", "staging_security_groups"} {
 		on("GET /v3/spaces/{guid}/"+part, withSpace(func(c *call, _ *space) error { return emptyList(c, nil) }))
 	}
-	on("GET /v3/domains", listDomains)
-	on("GET /v3/domains/{guid}", withDomain(func(c *call, d *domain) error { return c.reply(200, presentDomain(c, d)) }))
-	on("GET /v3/domains/{guid}/route_reservations", withDomain(reservation))
 	on("GET /v3/organization_quotas", listOrgQuotas)
 	on("GET /v3/organization_quotas/{guid}", func(c *call) error {
 		q, ok := c.p.quotas.get(c.guid())
@@ -91,16 +81,6 @@ func withSpace(h func(*call, *space) error) handler {
 			return notFound("Space")
 		}
 		return h(c, s)
-	}
-}
-
-func withDomain(h func(*call, *domain) error) handler {
-	return func(c *call) error {
-		d, ok := c.p.domains.get(c.guid())
-		if !ok {
-			return notFound("Domain")
-		}
-		return h(c, d)
 	}
 }
 
@@ -174,42 +154,4 @@ func presentSpace(c *call, s *space) obj {
 	out["relationships"] = obj{"organization": toOne(s.org.guid), "quota": quota}
 	out["links"] = links
 	return out
-}
-
-func listDomains(c *call) error {
-	q, err := c.query(listing{filters: []string{"names", "guids", "organization_guids"}})
-	if err != nil {
-		return err
-	}
-	_, out := list(c, q, c.p.domains.where(func(d *domain) bool {
-		return q.has("names", d.name) && !q.asked("organization_guids") // shared domains belong to no organisation
-	}), presentDomain)
-	return c.reply(200, out)
-}
-
-func listOrgDomains(c *call, _ *org) error {
-	q, err := c.query(listing{filters: []string{"names", "guids", "organization_guids"}})
-	if err != nil {
-		return err
-	}
-	_, out := list(c, q, c.p.domains.where(func(d *domain) bool { return q.has("names", d.name) }), presentDomain)
-	return c.reply(200, out)
-}
-
-func presentDomain(c *call, d *domain) obj {
-	out := d.present()
-	out["name"], out["internal"], out["router_group"] = d.name, false, nil
-	out["supported_protocols"] = []string{"http"}
-	out["relationships"] = obj{"organization": obj{"data": nil}, "shared_organizations": obj{"data": []obj{}}}
-	out["links"] = obj{"self": c.link("/v3/domains/" + d.guid), "route_reservations": c.link("/v3/domains/" + d.guid + "/route_reservations")}
-	return out
-}
-
-func reservation(c *call, d *domain) error {
-	q, err := c.only("host", "path", "port")
-	if err != nil {
-		return err
-	}
-	_, found := c.p.findRoute(d, q.raw.Get("host"), q.raw.Get("path"))
-	return c.reply(200, obj{"matching_route": found})
 }

@@ -6,14 +6,22 @@ type World struct {
 	Users      []User
 	Clients    []Client
 	Domains    []string // shared domains; the first is the default
-	OrgQuota   Quota
-	SpaceQuota Quota // unnamed: the space has none
-	Offerings  []Offering
-	Services   []Service
-	Apps       []App
+	// OtherDomains are private, internal or for TCP.
+	OtherDomains []Domain
+	OrgQuota     Quota
+	SpaceQuota   Quota // unnamed: the space has none
+	Offerings    []Offering
+	Services     []Service
+	Apps         []App
 	// RouteServices are the bindings of a route ("host.domain/path") to a user-provided service with a RouteServiceURL.
 	RouteServices []RouteService
 	Policies      []Policy
+}
+
+// Domain is a domain of the organisation itself, or a shared one that is internal or for TCP.
+type Domain struct {
+	Name                   string
+	Private, Internal, TCP bool
 }
 
 // User may log in with a password. ReadOnly is the role of an auditor, who may neither write nor see environments and
@@ -63,7 +71,9 @@ type Service struct {
 
 // App is an app, as its manifest describes it.
 type App struct {
-	Name, Image                 string
+	Name, Image                 string // with buildpacks, Image is only the program that its droplet runs
+	Buildpacks                  []string
+	Command                     string // of the web process; "" is the droplet's own
 	DockerUser, DockerPassword  string
 	Instances, MemoryMB, DiskMB int
 	Env                         map[string]string
@@ -93,10 +103,11 @@ func DigitalMarketplace(stage, user, password string) World {
 	live := "dm-search-api-" + stage + ".cloudapps.digital"
 	return World{
 		Org: "digitalmarketplace", Space: stage,
-		Users:    []User{{Name: user, Password: password}},
-		Clients:  []Client{{ID: "cutover", Secret: password}},
-		Domains:  []string{"cloudapps.digital"},
-		OrgQuota: Quota{Name: "large", MemoryMB: 102400, Services: 100, Routes: 1000},
+		Users:        []User{{Name: user, Password: password}},
+		Clients:      []Client{{ID: "cutover", Secret: password}},
+		Domains:      []string{"cloudapps.digital"},
+		OtherDomains: []Domain{{Name: "apps.internal", Internal: true}, {Name: "tcp.cloudapps.digital", TCP: true}},
+		OrgQuota:     Quota{Name: "large", MemoryMB: 102400, Services: 100, Routes: 1000},
 		Offerings: []Offering{{
 			Name: "elasticsearch", Description: "Elasticsearch instances provisioned via Aiven", Tags: []string{"elasticsearch"},
 			PlansFixed: true, // alphagov/paas-cf#1472: otherwise an update seems to succeed and does nothing

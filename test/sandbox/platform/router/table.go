@@ -83,19 +83,34 @@ func (rep *replica) set(k key, e *Endpoint) {
 	}
 }
 
-// lookup returns the endpoints of the longest path that is routed, in the order in which they are to be tried, and whether
-// that route is known but has none: round robin (gorouter: registry/container/trie.go, route/roundrobin.go).
+// lookup returns the endpoints of the route that fits best, in the order in which they are to be tried, and whether that
+// route is known but has none: round robin (gorouter: route/roundrobin.go). The host itself comes before a wildcard, one
+// for fewer hosts before one for more, and of one host the longest path that is routed (gorouter: registry/registry.go,
+// registry/container/trie.go, route/uris.go): a wildcard stands for any number of labels.
 func (rep *replica) lookup(host, path string, keep func(*Endpoint) bool) (found []*Endpoint, empty bool) {
 	rep.mu.Lock()
 	defer rep.mu.Unlock()
-	uri := strings.ToLower(host) + strings.TrimRight(path, "/")
+	for host = strings.ToLower(host); ; {
+		if known := rep.longest(host + strings.TrimRight(path, "/")); known != nil {
+			return known.order(keep), len(known.endpoints) == 0
+		}
+		_, rest, more := strings.Cut(strings.TrimPrefix(host, "*."), ".")
+		if !more {
+			return nil, false
+		}
+		host = "*." + rest
+	}
+}
+
+// longest is what is known of the longest path of a host that is routed; nil where none is. The lock must be held.
+func (rep *replica) longest(uri string) *pool {
 	for {
 		if known := rep.pools[uri]; known != nil {
-			return known.order(keep), len(known.endpoints) == 0
+			return known
 		}
 		i := strings.LastIndexByte(uri, '/')
 		if i < 0 {
-			return nil, false
+			return nil
 		}
 		uri = uri[:i]
 	}

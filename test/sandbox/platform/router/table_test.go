@@ -2,6 +2,7 @@ package router
 
 import (
 	"math/rand"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +23,33 @@ func TestTheLongestPathThatIsRoutedIsAsked(t *testing.T) {
 	}
 	if found, empty := r.replicas[0].lookup("other", "/metrics", nil); found != nil || empty {
 		t.Errorf("a host that is not routed: %v, %t", found, empty)
+	}
+}
+
+// gorouter: registry/registry.go, Lookup; route/uris.go, NextWildcard
+func TestTheRouteThatFitsBestIsAsked(t *testing.T) {
+	r := New(Options{Clock: clock.New(0), Rand: rand.New(rand.NewSource(1)), Replicas: 1})
+	var all []*Endpoint
+	for _, uri := range []string{"example.org", "*.example.org", "*.example.org/metrics", "*.eu.example.org", "www.example.org", "paths.example.org/only"} {
+		all = append(all, &Endpoint{URI: uri, InstanceGUID: uri})
+	}
+	r.SetNow(all)
+	for host, want := range map[string]string{
+		"example.org": "example.org", "www.example.org": "www.example.org", "any.example.org": "*.example.org", "ANY.example.org/metrics/x": "*.example.org/metrics",
+		"www.example.org/metrics": "www.example.org", // the host itself comes first, though the wildcard has the longer path
+		"deep.er.example.org":     "*.example.org", "a.eu.example.org": "*.eu.example.org", "eu.example.org": "*.example.org",
+		"paths.example.org/only": "paths.example.org/only", "paths.example.org/other": "*.example.org",
+		"example.com": "", "org": "",
+	} {
+		name, path, _ := strings.Cut(host, "/")
+		found, _ := r.replicas[0].lookup(name, "/"+path, nil)
+		got := ""
+		if len(found) == 1 {
+			got = found[0].InstanceGUID
+		}
+		if got != want {
+			t.Errorf("%s leads to %q, want %q", host, got, want)
+		}
 	}
 }
 
