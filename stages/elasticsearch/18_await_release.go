@@ -13,7 +13,7 @@ const awaitReleaseHelp = `Waits, for as long as RELEASE_TIMEOUT says, until the 
 
 Proves that every live route leads to one app that is neither blue nor green, that it has the live app's name, is bound to the new service and finds it by its final name, that each of its instances answers on every live route at every router, and that the document counts are right. From then on that app is the pipeline's: no later step and no rollback deletes it or its service, and releases are free.
 
-Fails where nobody has released, and at once where the release is bound to another service or looks for it by another name: correct the manifest and release again.
+Fails where nobody has released, and at once where the release is bound to another service or looks for it by another name: correct the manifest and release again. Refuses where a release stopped half-way, its app on live routes and without the live app's name: releasing again would take the routes from the app that serves. It says what to type to finish that release, or to undo it.
 
 By hand: run the release job, release-app-paas, for the live app.`
 

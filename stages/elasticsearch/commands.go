@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/digitalmarketplace/cutover/stages/bluegreen/release"
 	"github.com/digitalmarketplace/cutover/stages/bluegreen/traffic"
 	"github.com/digitalmarketplace/cutover/stages/environ"
 	"github.com/digitalmarketplace/cutover/stages/runner"
@@ -103,7 +102,7 @@ func (s *Site) Unlock(ctx context.Context, run string) (string, error) {
 
 // Guard refuses while a release would cross a run, and says why one may begin.
 func (s *Site) Guard(ctx context.Context) (string, error) {
-	return release.Guard(ctx, s.run, Runbook(nil).Steps[:position(stageAwaitRelease)], func(ctx context.Context) (string, error) {
+	return s.release.Guard(ctx, Runbook(nil).Steps[:position(stageAwaitRelease)], func(ctx context.Context) (string, error) {
 		now, err := s.situation.Now(ctx)
 		return now.Blocked, err
 	})

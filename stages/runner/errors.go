@@ -113,6 +113,20 @@ func IsFinal(err error) bool {
 	return errors.As(err, &f) || len(reopenings(err)) > 0
 }
 
+// MayPass wraps a refusal that waiting may resolve: it is polled like a failure, and
+// refuses once the deadline has passed.
+func MayPass(err error) error { return &passing{err} }
+
+type passing struct{ error }
+
+func (e *passing) Unwrap() error { return e.error }
+
+// waitingHelps reports whether an error may be gone the next time.
+func waitingHelps(err error) bool {
+	var p *passing
+	return !IsFinal(err) && (ClassOf(err) < Refused || ClassOf(err) == Refused && errors.As(err, &p))
+}
+
 // Irreversible is what Undo returns where the stage cannot be undone by itself.
 type Irreversible struct {
 	Why string

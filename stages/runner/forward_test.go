@@ -143,6 +143,8 @@ func TestVerifyEndsAtItsDeadlineOrWhenWaitingCannotHelp(t *testing.T) {
 		"the deadline passes": {errors.New("no"), 10 * time.Second},
 		"it is final":         {Final(errors.New("no")), 0},
 		"it is refused":       {Refuse("no"), 0},
+		"it may pass":         {MayPass(Refuse("no")), 10 * time.Second},
+		"it is misconfigured": {MayPass(Misconfigure("no")), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -150,7 +152,7 @@ func TestVerifyEndsAtItsDeadlineOrWhenWaitingCannotHelp(t *testing.T) {
 				b := book(&toy{w: w, name: "a", abort: true, verify: func(context.Context, *Observation) error { return c.err }})
 				began := time.Now()
 				err := w.runner(b, false).Run(t.Context(), b.Steps)
-				if took := time.Since(began); err == nil || took != c.want {
+				if took := time.Since(began); ClassOf(err) != ClassOf(c.err) || took != c.want {
 					t.Errorf("%v after %s", err, took)
 				}
 				wantLog(t, w, "acquire lease", "apply a", "abort a", "release lease")

@@ -106,7 +106,7 @@ func (r *Runner) report(e Event, o *Observation) (stop func()) {
 func (r *Runner) poll(ctx context.Context, t Task, wait time.Duration, o *Observation) error {
 	for began := time.Now(); ; {
 		err := r.notYet(ctx, t.After, t.Do(ctx, o))
-		if wait == 0 || IsFinal(err) || ClassOf(err) == Succeeded || ClassOf(err) >= Refused || r.DryRun {
+		if wait == 0 || ClassOf(err) == Succeeded || !waitingHelps(err) || r.DryRun {
 			return err
 		}
 		if waited := time.Since(began); wait > 0 && waited >= wait {

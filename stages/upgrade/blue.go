@@ -63,6 +63,15 @@ func (r *Run) Blue() (Blue, error) {
 	return b, r.Decode(factBlue, &b)
 }
 
+// Addresses are those of the live routes.
+func (b Blue) Addresses() []string {
+	var all []string
+	for _, route := range b.Routes {
+		all = append(all, route.Address)
+	}
+	return all
+}
+
 // SetBlue records another app as blue: the one that a rollback made again.
 func (r *Run) SetBlue(ctx context.Context, b Blue) error { return r.Set(ctx, factBlue, b) }
 

@@ -102,8 +102,8 @@ func TestTheLastStepRemovesAGreenThatTheReleaseHasLeft(t *testing.T) {
 	w.startDeployment(nextImage)
 	w.deploymentEnds("failed")
 	w.removeFault(kept)
-	p := w.with(map[string]string{"RELEASE_TIMEOUT": "300ms"}, 1, "elasticsearch", "await-release")
-	p.wantLog("the app on the live routes is called search-api-release, not search-api")
+	p := w.with(map[string]string{"RELEASE_TIMEOUT": "300ms"}, 3, "elasticsearch", "await-release")
+	p.wantLog("finish it: cf delete search-api -f; cf rename search-api-release search-api")
 	w.renameApp(green, "search-api-venerable")
 	w.renameApp(w.app("search-api-release"), "search-api")
 	w.run(0, "elasticsearch", "run", "--to", "reindex")
@@ -113,6 +113,35 @@ func TestTheLastStepRemovesAGreenThatTheReleaseHasLeft(t *testing.T) {
 	}
 	if w.app("search-api") == green {
 		t.Error("the released app is not the live app")
+	}
+}
+
+// A release that was cut off when its app alone had the live routes is neither waited for nor begun again: its push would take the
+// routes from the only app that serves. The commands of the refusal finish it.
+func TestAReleaseThatWasCutOffIsNotBegunAgain(t *testing.T) {
+	t.Parallel()
+	w := start(t, small())
+	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
+	w.startReaders(50)
+	w.fault(faults.Fault{Kind: faults.DropAfter, Place: "cloud-controller", UserAgent: "release-app-paas", Method: "DELETE", Path: "/destinations/", N: 2})
+	w.startDeployment(nextImage)
+	w.deploymentEnds("failed")
+	next := w.app("search-api-release")
+	for _, command := range []string{"guard", "await-release"} {
+		w.refused(map[string]string{"RELEASE_TIMEOUT": "0s"}, "the live routes lead to search-api-release ("+next+") alone, and releasing again would take the routes "+
+			"from search-api-release; if no release job runs, finish it: cf delete search-api -f; cf rename search-api-release search-api; or undo it: "+
+			"cf map-route search-api cloudapps.digital --hostname dm-search-api-preview; ", "elasticsearch", command)
+	}
+	says := w.run(0, "elasticsearch", "status").Stdout()
+	if want := "next         once no release job runs: cf delete search-api -f; cf rename search-api-release search-api"; !strings.Contains(says, want) {
+		t.Errorf("status does not contain %q:\n%s", want, says)
+	}
+	w.deleteApp(w.app("search-api"))
+	w.renameApp(next, "search-api")
+	w.run(0, "elasticsearch", "guard")
+	w.run(0, "elasticsearch", "run", "--to", "reindex")
+	if tally := w.readers(); tally.Failed > 0 {
+		t.Errorf("live requests: %+v", tally)
 	}
 }
 
@@ -154,11 +183,20 @@ func TestARollbackLeavesTheLiveRoutesToAReleaseInBetween(t *testing.T) {
 }
 
 // From step 14 on a release uses the new service. Before step 16 green still serves beside it; the commands in the status unmap
-// the released app, so that green alone serves, and the run continues.
+// the released app, so that green alone serves, and the run continues. Before step 15 the release has deleted blue.
 func TestAReleaseBeforeTheNamesAreFinalIsUnmappedByHand(t *testing.T) {
 	t.Parallel()
+	for _, until := range []string{"rename-new-service", "rename-old-app"} {
+		t.Run(until, func(t *testing.T) {
+			t.Parallel()
+			releasedAfter(t, until)
+		})
+	}
+}
+
+func releasedAfter(t *testing.T, until string) {
 	w := start(t, small())
-	w.run(0, "elasticsearch", "run", "--to", "rename-old-app")
+	w.run(0, "elasticsearch", "run", "--to", until)
 	w.deploy(nextImage)
 	app := w.app("search-api")
 	w.refused(nil, "status says how to unmap it", "elasticsearch", "rollback")
@@ -189,5 +227,12 @@ func TestAReleaseBeforeTheNamesAreFinalIsUnmappedByHand(t *testing.T) {
 		}
 	}
 	w.renameApp(app, "search-api-released")
+	w.startReaders(50)
 	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
+	if tally := w.readers(); tally.Failed > 0 {
+		t.Errorf("live requests: %+v", tally)
+	}
+	w.deploy(laterImage)
+	w.run(0, "elasticsearch", "run")
+	w.wantIndices("search_api_elasticsearch")
 }

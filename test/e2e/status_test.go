@@ -38,6 +38,28 @@ func TestStatusAnswersWithinTwoSecondsWhileAStageRuns(t *testing.T) {
 	stage.wantExit(0)
 }
 
+// Until blue is off the live routes the stage that made green makes it again; from then on the way is back, and it works.
+func TestStatusDoesNotGoOnWhereGreenIsDeleted(t *testing.T) {
+	t.Parallel()
+	w := start(t, small())
+	was := w.state()
+	says := func(want string) {
+		t.Helper()
+		w.deleteApp(w.app("elasticsearch-migration"))
+		if text := w.run(0, "elasticsearch", "status").Stdout(); !strings.Contains(text, want) {
+			t.Errorf("status does not contain %q:\n%s", want, text)
+		}
+	}
+	w.run(0, "elasticsearch", "run", "--to", "build-indices")
+	says("green, which this run made, is deleted: the next stage reopens 5. push-app")
+	w.run(1, "elasticsearch", "verify-indices")
+	w.run(0, "elasticsearch", "run", "--from", "push-app", "--to", "unmap-temporary-route")
+	says("no: green, which this run made, is deleted: roll back, and start again")
+	w.run(0, "elasticsearch", "rollback")
+	w.removeRetired()
+	w.wantState(was)
+}
+
 // README shows the program's status, except for run id, times and the number of events.
 func TestTheReadmeShowsTheStatus(t *testing.T) {
 	t.Parallel()

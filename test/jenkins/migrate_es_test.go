@@ -183,7 +183,7 @@ func TestTheReleaseJobIsRunWhereNobodyHasReleased(t *testing.T) {
 		"a dry run":             {params{}, nil, "SUCCESS", nil, 1, "SUCCESS"},
 		"the job fails":         {params{"DRY_RUN": false}, nil, "FAILURE", []any{released}, 1, "FAILURE"},
 		"what it does is wrong": {params{"DRY_RUN": false}, map[string]string{"FAIL": "await-release=1"}, "SUCCESS", []any{released}, 2, "FAILURE"},
-		"a look is refused":     {params{"DRY_RUN": false}, map[string]string{"FAIL": "await-release=3", "RELEASED": "yes"}, "SUCCESS", nil, 1, "FAILURE"},
+		"one is left half-way":  {params{"DRY_RUN": false}, map[string]string{"FAIL": "await-release=3"}, "SUCCESS", nil, 1, "FAILURE"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.params["STAGE"], c.params["RELEASE"] = "staging", "release-1234"

@@ -40,11 +40,13 @@ func (e *Exchange) LiveNameIsFree() runner.Task {
 	return free
 }
 
-// RenameBlue are the tasks that give blue its old name; none where it has it. One that
-// somebody renamed is refused.
+// RenameBlue are the tasks that give blue its old name; none where it has it, or is
+// deleted: green serves alone by now, a release that began too early deletes the app
+// that has the live app's name, and there is none to make room then. One that somebody
+// renamed is refused.
 func (e *Exchange) RenameBlue(ctx context.Context) ([]runner.Task, error) {
-	b, app, err := e.Pair.NeedBlue(ctx)
-	if err != nil || app.Name == e.Pair.OldApp {
+	b, app, err := e.Pair.Blue(ctx)
+	if err != nil || app == nil || app.Name == e.Pair.OldApp {
 		return nil, err
 	}
 	if app.Name != b.Name {
@@ -62,10 +64,10 @@ func (e *Exchange) RenameGreen(ctx context.Context) ([]runner.Task, error) {
 	return []runner.Task{e.Names.RenameApp(app, e.LiveApp)}, nil
 }
 
-// BlueRenamed is the postcondition that blue has its old name.
+// BlueRenamed is the postcondition that blue has its old name, unless it is deleted.
 func (e *Exchange) BlueRenamed() runner.Task {
 	return called("blue has its old name", e.Pair.OldApp, func(ctx context.Context) (*cloudfoundry.App, error) {
-		_, app, err := e.Pair.NeedBlue(ctx)
+		_, app, err := e.Pair.Blue(ctx)
 		return app, err
 	})
 }
@@ -80,6 +82,10 @@ func called(task, name string, find func(context.Context) (*cloudfoundry.App, er
 		app, err := find(ctx)
 		if err != nil {
 			return err
+		}
+		if app == nil {
+			o.Say("somebody deleted it: nothing has to be renamed")
+			return nil
 		}
 		if app.Name != name {
 			return fmt.Errorf("it is called %s", app.Name)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/digitalmarketplace/cutover/stages/bluegreen/release"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
 )
@@ -64,7 +63,7 @@ func TestWhenAReleaseMayBegin(t *testing.T) {
 			w := newWorld(t)
 			c.reach(w)
 			before := []runner.Step{{Number: 1, Name: "check"}, {Number: 2, Name: "rename"}, {Number: 3, Name: "remove"}}
-			why, err := release.Guard(w.ctx, w.run, before, c.blocked)
+			why, err := w.release.Guard(w.ctx, before, c.blocked)
 			o := new(runner.Observation)
 			o.Say("%s", why)
 			if diff := cmp.Diff(c.want, w.outcome(o, err)); diff != "" {

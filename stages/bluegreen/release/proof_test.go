@@ -13,7 +13,14 @@ import (
 )
 
 func TestTheLiveRoutesLeadToOneReleasedApp(t *testing.T) {
-	const halfWay = "its release is under way, or stopped half-way"
+	const (
+		alone  = "a release is under way, or stopped half-way: the live routes lead to search-api-release (GUID) alone, and releasing again would take the routes from search-api-release; if no release job runs, undo it: cf start search-api; "
+		beside = "a release is under way, or stopped half-way: the live routes lead to search-api (GUID) and search-api-release (GUID), and releasing again would take the routes from search-api-release; if no release job runs, undo it: cf start search-api; "
+		first  = " cloudapps.digital --hostname dm-search-api-preview"
+		second = first + " --path /_metrics"
+		take   = "cf unmap-route search-api-release"
+		give   = "cf map-route search-api"
+	)
 	for name, c := range map[string]struct {
 		reach func(*world)
 		want  outcome
@@ -28,7 +35,7 @@ func TestTheLiveRoutesLeadToOneReleasedApp(t *testing.T) {
 		},
 		"the next app is on the live routes beside green": {
 			func(w *world) { w.mapped(w.app(inProgress)) },
-			outcome{Class: runner.Failed, Error: "the live routes lead to search-api (GUID) and search-api-release (GUID): a release is under way, or stopped half-way"},
+			outcome{Class: runner.Refused, Error: beside + take + first + "; " + take + second},
 		},
 		"the next app has one live route, green the other": {
 			func(w *world) {
@@ -36,17 +43,17 @@ func TestTheLiveRoutesLeadToOneReleasedApp(t *testing.T) {
 				w.ok(w.cf.Routes.Map(w.ctx, route, w.app(inProgress)))
 				w.ok(w.cf.Routes.Unmap(w.ctx, route, w.green.GUID))
 			},
-			outcome{Class: runner.Failed, Error: "the live routes lead to search-api-release (GUID) and search-api (GUID): a release is under way, or stopped half-way"},
+			outcome{Class: runner.Refused, Error: beside + give + first + "; " + take + first},
 		},
 		"the next app has one live route, and nobody the other": {
 			func(w *world) {
 				w.ok(w.cf.Routes.Unmap(w.ctx, w.blue().Routes[1].GUID, w.leftGreen(inProgress)))
 			},
-			outcome{Class: runner.Failed, Error: secondRoute + " does not lead to search-api-release alone: " + halfWay},
+			outcome{Class: runner.Refused, Error: alone + give + first + "; " + give + second + "; " + take + first},
 		},
 		"the next app is alone, and does not have the name yet": {
 			func(w *world) { w.leftGreen(inProgress) },
-			outcome{Class: runner.Failed, Error: "the app on the live routes is called search-api-release, not search-api: " + halfWay},
+			outcome{Class: runner.Refused, Error: alone + give + first + "; " + give + second + "; " + take + first + "; " + take + second},
 		},
 		"the released app is alone": {
 			func(w *world) { w.released() },
@@ -57,7 +64,11 @@ func TestTheLiveRoutesLeadToOneReleasedApp(t *testing.T) {
 				w.ok(upgrade.SetRelease(w.ctx, w.run, upgrade.Release{GUID: w.released()}))
 				w.mapped(w.app(inProgress))
 			},
-			outcome{Class: runner.Failed, Error: liveRoute + " does not lead to search-api alone: " + halfWay},
+			outcome{Class: runner.Refused, Error: beside + take + first + "; " + take + second},
+		},
+		"somebody else's app has the live routes beside green": {
+			func(w *world) { w.mapped(w.app("somebody")) },
+			outcome{Class: runner.Failed, Error: "the live routes lead to search-api (GUID) and somebody (GUID): a release is under way, or stopped half-way"},
 		},
 		"nobody is on the live routes": {
 			func(w *world) { w.unmapped(w.green.GUID) },
@@ -65,7 +76,7 @@ func TestTheLiveRoutesLeadToOneReleasedApp(t *testing.T) {
 		},
 		"blue is mapped again beside green": {
 			func(w *world) { w.mapped(w.blue().App) },
-			outcome{Class: runner.Refused, Error: "the live routes lead to blue again: somebody mapped it"},
+			outcome{Class: runner.Refused, Error: liveRoute + " leads to blue again: somebody mapped it"},
 		},
 		"blue is mapped again beside the released app": {
 			func(w *world) { w.released(); w.ok(w.cf.Routes.Map(w.ctx, w.blue().Routes[1].GUID, w.blue().App)) },

@@ -57,15 +57,9 @@ func (r *Release) Released() []runner.Task {
 }
 
 // alone checks that every live route leads to the released app and to nothing else,
-// and that the release has ended: the app has the live app's name.
+// and that the release has ended: the app has the live app's name. It refuses where the
+// release may have been cut off.
 func (r *Release) alone(ctx context.Context, o *runner.Observation) error {
-	app, err := r.Live.ReleasedApp(ctx)
-	if err != nil {
-		return err
-	}
-	if app == nil {
-		return r.notReleased(ctx)
-	}
 	b, err := r.run().Blue()
 	if err != nil {
 		return err
@@ -77,6 +71,22 @@ func (r *Release) alone(ctx context.Context, o *runner.Observation) error {
 		}
 		if now.Reaches(b.App) {
 			return runner.Refuse("%s leads to blue again: somebody mapped it", route.Address)
+		}
+	}
+	if err := r.refuseHalfWay(ctx); err != nil {
+		return err
+	}
+	app, err := r.Live.ReleasedApp(ctx)
+	if err != nil {
+		return err
+	}
+	if app == nil {
+		return r.notReleased(ctx)
+	}
+	for _, route := range b.Routes {
+		now, err := r.Live.Route(ctx, route)
+		if err != nil {
+			return err
 		}
 		others := slices.ContainsFunc(now.Destinations, func(d cloudfoundry.Destination) bool { return d.AppGUID != app.GUID })
 		if !now.Reaches(app.GUID) || others {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/digitalmarketplace/cutover/stages/bluegreen"
+	"github.com/digitalmarketplace/cutover/stages/bluegreen/release"
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
 	"github.com/digitalmarketplace/cutover/stages/runner"
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
@@ -71,7 +72,11 @@ func (r *Reader) Now(ctx context.Context) (runner.Situation, error) {
 		return runner.Situation{}, err
 	}
 	if !exists {
-		return r.withoutRun(ctx)
+		now, err := r.withoutRun(ctx)
+		if err == nil && now.Traffic != string(upgrade.ToNobody) {
+			err = r.halfWay(ctx, &now, nil)
+		}
+		return now, err
 	}
 	b, err := r.run().Blue()
 	if err != nil {
@@ -88,9 +93,20 @@ func (r *Reader) Now(ctx context.Context) (runner.Situation, error) {
 		}
 	}
 	for _, route := range b.Routes {
-		if route.Address == r.Names.LiveRoute {
-			return r.onLiveRoute(ctx, b, route)
+		if route.Address != r.Names.LiveRoute {
+			continue
 		}
+		now, err := r.onLiveRoute(ctx, b, route)
+		if err != nil || now.Blocked != "" || r.run().Reached(upgrade.Ended) {
+			return now, err
+		}
+		if r.run().ReleaseAllowed() {
+			err = r.halfWay(ctx, &now, b.Addresses())
+		}
+		if err == nil && now.Blocked == "" {
+			err = r.lost(ctx, &now)
+		}
+		return now, err
 	}
 	return runner.Situation{}, fmt.Errorf("the run has no route %s", r.Names.LiveRoute)
 }
@@ -111,11 +127,55 @@ func (r *Reader) onLiveRoute(ctx context.Context, b upgrade.Blue, route upgrade.
 		return r.complete(stranger.String(), r.run().ID()), nil
 	case r.run().ReleaseAllowed():
 		return situation(upgrade.ToOther, runner.Situation{
-			Detail: stranger.String() + ": a release is under way",
+			Detail: stranger.String() + ": a release is under way, or stopped half-way",
 			Back:   "not while the release is under way; once it has ended, or was repaired",
 		}), nil
 	}
 	return r.releasedSince(ctx, b, replacement, *stranger)
+}
+
+// halfWay adds to a situation that the pipeline's own release is under way, or was cut
+// off: releasing again would take the live routes from an app that serves.
+func (r *Reader) halfWay(ctx context.Context, now *runner.Situation, live []string) error {
+	half, err := release.FindHalfWay(ctx, r.platform(), r.Names.LiveApp, live)
+	if err != nil || half == nil {
+		return err
+	}
+	now.Detail = half.Serving + ": a release is under way, or stopped half-way"
+	now.Blocked, now.Next = half.Error(), "once no release job runs: "+half.ByHand()
+	return nil
+}
+
+// lost adds to a situation what this run made and somebody deleted. Until blue is off the
+// live routes the stage that made it is reopened by the next one; from then on no stage
+// goes on. A release puts its own app in green's place.
+func (r *Reader) lost(ctx context.Context, now *runner.Situation) error {
+	if r.run().GoesBack() {
+		return nil
+	}
+	what, made := "", upgrade.GreenBuilt
+	if r.run().Reached(upgrade.GreenBuilt) {
+		if app, err := r.Live.Replacement(ctx); err != nil {
+			return err
+		} else if app == nil {
+			what = "green"
+		}
+	}
+	if r.Backing != nil && r.run().Reached(upgrade.ServiceCreated) {
+		if service, err := r.newService(ctx); err != nil {
+			return err
+		} else if service == nil {
+			what, made = "green's service", upgrade.ServiceCreated
+		}
+	}
+	switch {
+	case what == "":
+	case r.run().Reached(upgrade.BlueOff):
+		now.Blocked = what + ", which this run made, is deleted: roll back, and start again"
+	default:
+		now.Detail += "; " + what + ", which this run made, is deleted: the next stage reopens " + r.Called(r.run().StageOf(made))
+	}
+	return nil
 }
 
 func situation(t upgrade.Traffic, s runner.Situation) runner.Situation {

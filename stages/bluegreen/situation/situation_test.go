@@ -21,6 +21,13 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 		untouched = "safe, seconds: live traffic is not touched; what was made for the run is removed"
 		leave     = "somebody released since the run began; roll back, and start again"
 		deleted   = "live route " + liveRoute + " is deleted: create it again"
+		lost      = ", which this run made, is deleted: roll back, and start again"
+		alone     = "search-api-release (GUID) alone"
+		beside    = "search-api (GUID) and search-api-release (GUID)"
+		halfWay   = "a release is under way, or stopped half-way: the live routes lead to "
+		again     = ", and releasing again would take the routes from search-api-release; if no release job runs, "
+		undo      = "cf unmap-route search-api-release cloudapps.digital --hostname dm-search-api-preview; " +
+			"cf unmap-route search-api-release cloudapps.digital --hostname dm-search-api-preview --path /_metrics"
 	)
 	for name, c := range map[string]struct {
 		reach func(*upgradeOfTest)
@@ -147,6 +154,38 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 			func(u *upgradeOfTest) { u.begun(); u.built() },
 			runner.Situation{Traffic: "blue", Detail: "search-api, 2 instances", Back: untouched},
 		},
+		"green is deleted": {
+			func(u *upgradeOfTest) {
+				u.begun()
+				u.built()
+				u.must(u.cf.Apps.Delete(u.ctx, u.guid("elasticsearch-migration")))
+			},
+			runner.Situation{Traffic: "blue", Detail: "search-api, 2 instances; green, which this run made, is deleted: the next stage reopens 7. push", Back: untouched},
+		},
+		"green is deleted, and a rollback has begun": {
+			func(u *upgradeOfTest) {
+				u.begun()
+				u.built()
+				u.must(u.run.GoBack(u.ctx))
+				u.must(u.cf.Apps.Delete(u.ctx, u.guid("elasticsearch-migration")))
+			},
+			runner.Situation{Traffic: "blue", Detail: "search-api, 2 instances", Back: untouched},
+		},
+		"green's service is deleted": {
+			func(u *upgradeOfTest) {
+				u.begun()
+				u.built()
+				u.must(u.cf.Services.DeleteServiceInstance(u.ctx, u.service("search_api_elasticsearch_new")))
+			},
+			runner.Situation{Traffic: "blue", Detail: "search-api, 2 instances; green's service, which this run made, is deleted: the next stage reopens 7. create-service", Back: untouched},
+		},
+		"green is deleted while it serves": {
+			func(u *upgradeOfTest) {
+				u.switched()
+				u.must(u.cf.Apps.Delete(u.ctx, u.guid("elasticsearch-migration")))
+			},
+			runner.Situation{Traffic: "nobody", Detail: liveRoute + " leads to no app", Blocked: "green" + lost, Back: "urgent: it maps blue again"},
+		},
 		"both": {
 			func(u *upgradeOfTest) {
 				u.begun()
@@ -223,11 +262,19 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 		"a release under way, once one is allowed": {
 			func(u *upgradeOfTest) { u.switched(); u.renamed(); u.mapped(u.app("search-api-release")) },
 			runner.Situation{
-				Traffic: "another app", Detail: "search-api-release (GUID): a release is under way",
+				Traffic: "another app", Detail: beside + ": a release is under way, or stopped half-way",
+				Blocked: halfWay + beside + again + "undo it: " + undo, Next: "once no release job runs: " + undo,
 				Back: "not while the release is under way; once it has ended, or was repaired",
 			},
 		},
-		"a released app in green's place": {
+		"another app beside green, once a release is allowed": {
+			func(u *upgradeOfTest) { u.switched(); u.renamed(); u.mapped(u.app("somebody")) },
+			runner.Situation{
+				Traffic: "another app", Detail: "somebody (GUID): a release is under way, or stopped half-way",
+				Back: "not while the release is under way; once it has ended, or was repaired",
+			},
+		},
+		"a released app in green's place, without its name": {
 			func(u *upgradeOfTest) {
 				u.switched()
 				u.renamed()
@@ -236,10 +283,37 @@ func TestWhereLiveTrafficIsAndWhatARollbackCosts(t *testing.T) {
 				u.started(released, "search_api_elasticsearch")
 				u.mapped(released)
 				u.unmapped(green)
+				u.must(u.cf.Apps.Delete(u.ctx, green))
+			},
+			runner.Situation{
+				Traffic: "green", Detail: alone + ": a release is under way, or stopped half-way",
+				Blocked: halfWay + alone + again + "finish it: cf rename search-api-release search-api", Next: "once no release job runs: cf rename search-api-release search-api",
+				Back: "safe, seconds to minutes: blue runs; it is caught up and mapped again; then the names go back; the released app stays, as search-api-released",
+			},
+		},
+		"no run, and a release without its name": {
+			func(u *upgradeOfTest) { u.must(u.cf.Apps.Rename(u.ctx, u.guid("search-api"), "search-api-release")) },
+			runner.Situation{
+				Traffic: "another app", Detail: alone + ": a release is under way, or stopped half-way",
+				Blocked: halfWay + alone + again + "finish it: cf rename search-api-release search-api", Next: "once no release job runs: cf rename search-api-release search-api",
+				Back: "nothing to roll back",
+			},
+		},
+		"a released app in green's place": {
+			func(u *upgradeOfTest) {
+				u.switched()
+				u.renamed()
+				green := u.guid("search-api")
+				released := u.app("search-api-next")
+				u.started(released, "search_api_elasticsearch")
+				u.mapped(released)
+				u.unmapped(green)
+				u.must(u.cf.Apps.Delete(u.ctx, green))
+				u.must(u.cf.Apps.Rename(u.ctx, released, "search-api"))
 				u.reached(upgrade.BlueRemoved, upgrade.Released)
 			},
 			runner.Situation{
-				Traffic: "green", Detail: "search-api-release, released in green's place",
+				Traffic: "green", Detail: "search-api, released in green's place",
 				Back: "safe, seconds to minutes: blue runs; it is caught up and mapped again; then the names go back; the released app stays, as search-api-released",
 			},
 		},

@@ -150,24 +150,49 @@ func (a *API) routes() http.Handler {
 	a.main(mux, "GET /{$}", 0, a.index)
 	a.main(mux, "GET /services", a.opts.PageTime, a.listServices)
 	a.main(mux, "GET /services/{id}", a.opts.SingleTime, a.getService)
+	a.main(mux, "PUT /services/{id}", a.opts.SingleTime, a.changeService)
+	a.main(mux, "POST /services/{id}", a.opts.SingleTime, a.changeService)
+	a.main(mux, "GET /suppliers/{id}", a.opts.SingleTime, a.getSupplier)
 	a.main(mux, "GET /briefs", a.opts.PageTime, a.listBriefs)
 	a.main(mux, "GET /briefs/{id}", a.opts.SingleTime, a.getBrief)
 	a.main(mux, "GET /audit-events", a.opts.PageTime, a.listEvents)
 	a.main(mux, "GET /audit-events/{id}", a.opts.SingleTime, a.getEvent)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, pattern := mux.Handler(r); pattern == "" {
-			if r.Method != http.MethodGet && r.Method != http.MethodHead {
-				g := r.Clone(r.Context())
-				g.Method = http.MethodGet
-				if _, pattern = mux.Handler(g); pattern != "" {
-					flask.Error(w, http.StatusMethodNotAllowed, flask.MethodNotAllowed)
-					return
-				}
-			}
-			flask.Error(w, http.StatusNotFound, flask.NotFound)
+		flask.Headers(w, r, a.opts.Clock.Now())
+		if _, pattern := mux.Handler(r); pattern != "" {
+			mux.ServeHTTP(w, r)
 			return
 		}
-		mux.ServeHTTP(w, r)
+		allowed := methods(mux, r)
+		switch {
+		case allowed == nil:
+			flask.Error(w, http.StatusNotFound, flask.NotFound)
+		case r.Method != http.MethodOptions:
+			flask.NotAllowed(w, allowed)
+		case r.URL.Path == "/_status" || a.admitted(w, r):
+			flask.Options(w, allowed)
+		}
+	})
+}
+
+// methods are those that a path has.
+func methods(mux *http.ServeMux, r *http.Request) []string {
+	var all []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut} {
+		as := r.Clone(r.Context())
+		as.Method = method
+		if _, pattern := mux.Handler(as); pattern != "" {
+			all = append(all, method)
+		}
+	}
+	return all
+}
+
+// admitted is what comes before each view of the blueprint "main".
+func (a *API) admitted(w http.ResponseWriter, r *http.Request) bool {
+	w.Header().Set("Cache-Control", "max-age=86400")
+	return flask.Authenticated(w, r, a.opts.Tokens, func(token string) string {
+		return "Forbidden; invalid bearer token provided " + token
 	})
 }
 
@@ -175,10 +200,7 @@ func (a *API) routes() http.Handler {
 // day (app/main/__init__.py).
 func (a *API) main(mux *http.ServeMux, pattern string, takes time.Duration, view http.HandlerFunc) {
 	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "max-age=86400")
-		if !flask.Authenticated(w, r, a.opts.Tokens, func(token string) string {
-			return "Forbidden; invalid bearer token provided " + token
-		}) {
+		if !a.admitted(w, r) {
 			return
 		}
 		if a.workers != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
+	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
 )
 
 const token = "secret-token"
@@ -146,6 +147,55 @@ func TestEverythingMayBeCachedForADay(t *testing.T) {
 	}
 	want(t, "401", s.do("GET", "/services", "").header.Get("Cache-Control"), "max-age=86400")
 	want(t, "/_status", s.get("/_status?ignore-dependencies").header.Get("Cache-Control"), "")
+	for _, path := range []string{"/nothing", "/services/", "/suppliers/x", "/briefs/1/2"} {
+		a := s.get(path)
+		want(t, path, fmt.Sprint(a.status, a.header.Get("Cache-Control")), "404")
+	}
+	wrong := s.do("DELETE", "/services/1", "Bearer "+token)
+	want(t, "405", fmt.Sprint(wrong.status, wrong.header.Get("Cache-Control"), wrong.header.Get("Allow")), "405GET, HEAD, OPTIONS, POST, PUT")
+	options := s.do("OPTIONS", "/briefs", "Bearer "+token)
+	want(t, "OPTIONS", fmt.Sprint(options.status, options.header.Get("Allow"), options.header.Get("Cache-Control")), "200GET, HEAD, OPTIONSmax-age=86400")
+	want(t, "the probe", strings.HasPrefix(options.header.Get("Set-Cookie"), "dm_cookie_probe=yum; "), true)
+}
+
+// digitalmarketplace-api: app/main/views/services.py, import_service and update_service: a service that is there is not put.
+func TestAServiceIsNotPut(t *testing.T) {
+	s := serve(t, Options{Services: 3})
+	id := s.object("/services")["services"].([]any)[0].(map[string]any)["id"].(string)
+	for _, c := range []struct {
+		method, id string
+		status     int
+		body       string
+	}{
+		{"PUT", id, 400, `{"error": "Cannot update service by PUT"}`},
+		{"PUT", "short", 400, `{"error": "Invalid service ID supplied: short"}`},
+		{"PUT", "123456789012345", 400, `{"error": "Unexpected Content-Type, expecting 'application/json'"}`},
+		{"POST", id, 400, `{"error": "Unexpected Content-Type, expecting 'application/json'"}`},
+		{"POST", "123456789012345", 404, `{"error": "` + flask.NotFound + `"}`},
+	} {
+		a := s.do(c.method, "/services/"+c.id, "Bearer "+token)
+		want(t, c.method+" "+c.id, fmt.Sprint(a.status, " ", a.body), fmt.Sprint(c.status, " ", c.body))
+	}
+}
+
+// digitalmarketplace-api: app/main/views/suppliers.py, get_supplier.
+func TestASupplierHasItsNameAndCountsItsServices(t *testing.T) {
+	s := serve(t, Options{Services: 30})
+	first := s.object("/services")["services"].([]any)[0].(map[string]any)
+	path := fmt.Sprintf("/suppliers/%.0f", first["supplierId"])
+	supplier := s.object(path)["suppliers"].(map[string]any)
+	want(t, "id", supplier["id"], first["supplierId"])
+	want(t, "name", supplier["name"], first["supplierName"])
+	want(t, "self", supplier["links"].(map[string]any)["self"], any(s.url+path))
+	listed := 0
+	for _, one := range s.object(fmt.Sprintf("/services?supplier_id=%.0f&status=published", first["supplierId"]))["services"].([]any) {
+		if one.(map[string]any)["frameworkName"] == "G-Cloud 12" {
+			listed++
+		}
+	}
+	want(t, "services", supplier["service_counts"].(map[string]any)["G-Cloud 12"], any(float64(listed)))
+	want(t, "unknown", s.get("/suppliers/12").status, 404)
+	want(t, "no token", s.do("GET", path, "").status, 401)
 }
 
 // digitalmarketplace-api: app/main/views/services.py, list_services.

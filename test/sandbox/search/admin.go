@@ -34,6 +34,10 @@ func (c *call) root() {
 	}
 	list, _ := k.lookup("*")
 	for _, x := range list {
+		if x.mapping.docType == "" {
+			flask.InternalError(c.w, c.r) // a KeyError, too
+			return
+		}
 		add("query.gdm.index", x.name, x.mapping.docType)
 	}
 	seen := map[string]bool{}
@@ -83,7 +87,12 @@ func (c *call) putIndex(name string) {
 			c.createIndex(name, mapping)
 		}
 	case "alias":
-		if target, ok := want("target"); ok {
+		target, ok := want("target")
+		switch {
+		case !ok:
+		case flask.Kind(fields["target"].Value) == 'n':
+			c.change(func(*cluster) error { return badTarget(name, "[add] index doesn't support values of type: VALUE_NULL") })
+		default:
 			c.createAlias(name, target)
 		}
 	default:
@@ -195,6 +204,12 @@ func (c *call) statusFor(k *cluster, name string) (status map[string]any, ok boo
 // indexStatus is _convert_es_index_status.
 func indexStatus(k *cluster, x *index) map[string]any {
 	docs, size := x.numDocs()
+	if x.mapping.docType == "" {
+		return map[string]any{
+			"num_docs": docs, "primary_size": human(size), "mapping_version": nil, "max_result_window": nil,
+			"mapping_generated_from_framework": nil, "aliases": k.aliasesOf(x),
+		}
+	}
 	return map[string]any{
 		"num_docs":                         docs,
 		"primary_size":                     human(size),

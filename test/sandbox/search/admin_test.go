@@ -49,6 +49,52 @@ func TestARefusedTokenIsEchoed(t *testing.T) {
 		want(t, path, a.do("GET", path, "", "Authorization", "").status, status)
 	}
 	want(t, "method", a.do("POST", "/x", "{}").status, 405)
+	want(t, "what is allowed", a.do("POST", "/x", "{}").header.Get("Allow"), "DELETE, GET, HEAD, OPTIONS, PUT")
+	options := a.do("OPTIONS", "/x/services/1", "")
+	options.is(t, "options", 200, "")
+	want(t, "its methods", options.header.Get("Allow"), "DELETE, GET, HEAD, OPTIONS, PUT")
+	want(t, "it needs a token", a.do("OPTIONS", "/x", "", "Authorization", "").status, 401)
+	want(t, "but not for the status", a.do("OPTIONS", "/_status", "", "Authorization", "").status, 200)
+}
+
+// Elasticsearch 7.10 docs, "Automatically create data streams and indices"; app/mapping.py, get_mapping: what it makes has no
+// _meta, so no document can be written to it, or searched in it, through the API.
+func TestTheEngineMakesAnIndexThatIsWrittenTo(t *testing.T) {
+	a := start(t, Options{}, plan)
+	a.services("x")
+	k := a.clusters.of("instance")
+	x, err := k.single("x", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.ok("DELETE", "/x", "")
+	if _, err := k.target("x", x.mapping); err != nil {
+		t.Fatal(err)
+	}
+	a.get("/x").is(t, "its status", 200, `{"status":{"aliases":[],"mapping_generated_from_framework":null,"mapping_version":null,"max_result_window":null,"num_docs":0,"primary_size":"208b"}}`)
+	for _, path := range []string{"/", "/x/services/search"} {
+		a.get(path).is(t, path, 500, `{"error":"Internal error"}`)
+	}
+	a.do("PUT", "/x/services/1", body("1")).is(t, "a document", 500, `{"error":"Internal error"}`)
+	if _, err := k.target("X", x.mapping); err == nil {
+		t.Error("it made an index with an upper-case name")
+	}
+}
+
+// digitalmarketplace-utils: dmutils/request_id.py, dmutils/cookie_probe.py.
+func TestEveryAnswerHasTheIdsOfTheRequestAndTheProbe(t *testing.T) {
+	a := start(t, Options{}, plan)
+	for _, path := range []string{"/_status", "/none", "/a/b"} {
+		h := a.get(path).header
+		if id := h.Get("DM-Request-ID"); len(id) != 32 || h.Get("X-B3-TraceId") != id || h.Get("X-B3-SpanId") != "None" {
+			t.Errorf("%s: %v", path, h)
+		}
+		if cookie := h.Get("Set-Cookie"); !strings.HasPrefix(cookie, "dm_cookie_probe=yum; Expires=") || !strings.HasSuffix(cookie, " GMT; Max-Age=31536000.0; Path=/") {
+			t.Errorf("%s: %s", path, cookie)
+		}
+	}
+	h := a.do("GET", "/_status", "", "X-B3-TraceId", "trace", "X-B3-SpanId", "span").header
+	want(t, "those of the request", h.Get("DM-Request-ID")+" "+h.Get("X-B3-TraceId")+" "+h.Get("X-B3-SpanId"), "trace trace span")
 }
 
 // digitalmarketplace-search-api: app/main/views/admin.py, create; app/mapping.py, load_mapping_definition;
@@ -100,7 +146,10 @@ func TestAnAliasMovesInOneStepAndErrorsAreTheEngines(t *testing.T) {
 	a.services("one")
 	a.services("two")
 	a.alias("g-cloud-12", "x").fails(t, "no target", 404, "index_not_found_exception: no such index [x]")
-	a.alias("two", "one").fails(t, "name of an index", 400, "invalid_alias_name_exception: Invalid alias name [two]: an index exists with the same name as the alias")
+	a.alias("two", "one").fails(t, "name of an index", 400, "invalid_alias_name_exception: Invalid alias name [two], an index exists with the same name as the alias")
+	a.alias("two", "").fails(t, "no target", 400, "x_content_parse_exception: [1:71] [add] failed to parse field [index]")
+	a.do("PUT", "/two", `{"type":"alias","target":null}`).fails(t, "null", 400, "x_content_parse_exception: [1:71] [add] index doesn't support values of type: VALUE_NULL")
+	a.do("GET", "/_x", "").fails(t, "an underscore", 400, "invalid_index_name_exception: Invalid index name [_x], must not start with '_'.")
 	want(t, "set", a.alias("g-cloud-12", "one").status, 200)
 	want(t, "moved", a.alias("g-cloud-12", "two").status, 200)
 	a.alias("other", "g-cloud-12").fails(t, "target is an alias", 400,

@@ -2,8 +2,10 @@ package search
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"path"
 	"slices"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
+	"github.com/digitalmarketplace/cutover/test/sandbox/data/flask"
 )
 
 // cluster is one Elasticsearch, the engine behind a service instance.
@@ -71,6 +74,9 @@ func (c *cluster) resolve(expression string) ([]*index, error) {
 	for part := range strings.SplitSeq(expression, ",") {
 		if part == "_all" {
 			part = "*"
+		}
+		if strings.HasPrefix(part, "_") {
+			return nil, refusal(400, "invalid_index_name_exception", "Invalid index name ["+part+"], must not start with '_'.").about(part)
 		}
 		if strings.Contains(part, "*") {
 			for name, x := range c.indices {
@@ -175,8 +181,12 @@ func invalidName(name string) string {
 	return ""
 }
 
-// setAlias removes the alias from all indices and adds it to the target, in one step.
+// setAlias removes the alias from all indices and adds it to the target, in one step. An empty target is refused while the
+// request is parsed; its column is that of a body without spaces, as the client of the new build writes it.
 func (c *cluster) setAlias(alias, target string) error {
+	if target == "" {
+		return badTarget(alias, "[add] failed to parse field [index]")
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.indices) == 0 {
@@ -190,7 +200,7 @@ func (c *cluster) setAlias(alias, target string) error {
 		return err
 	}
 	if _, ok := c.indices[alias]; ok {
-		return refusal(400, "invalid_alias_name_exception", "Invalid alias name ["+alias+"]: an index exists with the same name as the alias")
+		return refusal(400, "invalid_alias_name_exception", "Invalid alias name ["+alias+"], an index exists with the same name as the alias")
 	}
 	if reason := invalidName(alias); reason != "" && reason != "must be lowercase" {
 		return refusal(400, "invalid_alias_name_exception", "Invalid alias name ["+alias+"]: "+reason)
@@ -202,6 +212,12 @@ func (c *cluster) setAlias(alias, target string) error {
 		x.aliases[alias] = true
 	}
 	return nil
+}
+
+// badTarget is the engine's error for an alias's target that its parser refuses.
+func badTarget(alias, problem string) *engineError {
+	before := `{"actions":[{"remove":{"index":"_all","alias":` + string(flask.AppendString(nil, alias)) + `}},{"add":{"index":`
+	return refusal(400, "x_content_parse_exception", fmt.Sprintf("[1:%d] %s", len(before)+1, problem))
 }
 
 // drop deletes the indices that an expression names; with _all, every index, aliased or not.
@@ -248,6 +264,23 @@ func (c *cluster) single(expression string, write bool) (*index, error) {
 	}
 	return nil, refusal(400, "illegal_argument_exception", "Alias ["+expression+"] has more than one indices associated with it [["+
 		strings.Join(names, ", ")+"]], can't execute a single index op")
+}
+
+// target is the index to which a document is written. The engine makes an index that is not there (action.auto_create_index):
+// with a mapping of its own, without _meta. Through the API that happens only where the index is deleted between the two calls
+// of a PUT. like is the mapping by which the document was converted.
+func (c *cluster) target(name string, like *mapping) (*index, error) {
+	x, err := c.single(name, true)
+	var missing *engineError
+	if !errors.As(err, &missing) || missing.status != http.StatusNotFound {
+		return x, err
+	}
+	own := *like
+	own.name, own.version, own.framework, own.docType, own.window = "", "", "", "", 10000
+	if err := c.create(name, &own); err != nil {
+		return nil, err
+	}
+	return c.single(name, true)
 }
 
 // aliasesOf are an index's aliases. They are sorted here, and unordered in reality.

@@ -47,10 +47,14 @@ var errUnhashable = errors.New("unhashable type")
 func (m *mapping) convert(id string, members []flask.Member) (*document, error) {
 	values := make([][]byte, len(m.fields))
 	scratch := make([]byte, 0, 4096)
+	order := make([]int, 0, len(m.fields)) // of the fields, as they come
 	for _, member := range members {
 		i, ok := m.byName[member.Key]
 		if !ok {
 			continue
+		}
+		if values[i] == nil {
+			order = append(order, i)
 		}
 		start := len(scratch)
 		scratch = flask.AppendValue(scratch, member.Value)
@@ -62,6 +66,9 @@ func (m *mapping) convert(id string, members []flask.Member) (*document, error) 
 		if v == nil {
 			continue
 		}
+		if values[t.target] == nil && t.kind == "hash_to" {
+			order = append(order, t.target)
+		}
 		if t.kind == "hash_to" {
 			hash = sha256.Sum256([]byte(pythonString(v)))
 			values[t.target] = []byte(`"` + hex.EncodeToString(hash[:]) + `"`)
@@ -71,6 +78,9 @@ func (m *mapping) convert(id string, members []flask.Member) (*document, error) 
 		if err != nil {
 			return nil, err
 		}
+		if found && values[t.target] == nil {
+			order = append(order, t.target)
+		}
 		switch {
 		case !found:
 		case t.kind == "set_conditionally":
@@ -79,10 +89,8 @@ func (m *mapping) convert(id string, members []flask.Member) (*document, error) 
 			values[t.target] = extend(values[t.target], t.values)
 		}
 	}
-	for _, p := range m.properties {
-		if v := values[p.field]; v != nil && !accepts(p.kind, v) {
-			return nil, parsing(p, id, v)
-		}
+	if err := m.refuses(id, order, values); err != nil {
+		return nil, err
 	}
 	d := &document{source: m.render(values)}
 	d.size = len(d.source)
@@ -93,6 +101,67 @@ func (m *mapping) convert(id string, members []flask.Member) (*document, error) 
 	sum.Write(d.source)
 	copy(d.digest[:], sum.Sum(nil))
 	return d, nil
+}
+
+// refuses is the engine's error for a document that it does not take; nil if it does. All fields are parsed before the first
+// is indexed, both in the order of the document. The prefixes of one field come in the order of Python's hashes, which
+// differs from process to process; here they are sorted.
+func (m *mapping) refuses(id string, order []int, values [][]byte) error {
+	for _, i := range order {
+		for _, at := range m.fields[i].prefixes {
+			if p := m.properties[at]; !accepts(p.kind, values[i]) {
+				return parsing(p, id, values[i])
+			}
+		}
+	}
+	for _, i := range order {
+		if len(values[i]) <= longestTerm {
+			continue
+		}
+		for _, at := range m.fields[i].prefixes {
+			if err := m.properties[at].immense(values[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// longestTerm is Lucene's IndexWriter.MAX_TERM_LENGTH, in bytes of UTF-8.
+const longestTerm = 32766
+
+// immense is the engine's error for a keyword that is longer than a term may be, after its normalizer; nil if none is. A text
+// has no such terms: its tokenizer cuts them at 255 characters.
+func (p property) immense(v []byte) error {
+	if p.kind != "keyword" {
+		return nil
+	}
+	for e := range flask.Elements(v) {
+		term := string(e)
+		switch flask.Kind(e) {
+		case '[':
+			if err := p.immense(e); err != nil {
+				return err
+			}
+			continue
+		case '"':
+			term = flask.Text(e)
+		}
+		if strings.HasPrefix(p.name, "dmfilter_") {
+			term = normalize(term)
+		}
+		if len(term) <= longestTerm {
+			continue
+		}
+		prefix := make([]string, 30)
+		for i := range prefix {
+			prefix[i] = strconv.Itoa(int(int8(term[i]))) // a byte of Java has a sign
+		}
+		return refusal(400, "illegal_argument_exception", fmt.Sprintf("Document contains at least one immense term in field=\"%s\" (whose UTF8 encoding is longer than "+
+			"the max length %d), all of which were skipped.  Please correct the analyzer to not produce such terms.  The prefix of the first immense term is: '[%s]...', "+
+			"original message: bytes can be at most %d in length; got %d", p.name, longestTerm, strings.Join(prefix, ", "), longestTerm, len(term)))
+	}
+	return nil
 }
 
 func (m *mapping) render(values [][]byte) []byte {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // digitalmarketplace-search-api: app/main/views/update.py, index_document, and Elasticsearch's answers.
@@ -27,7 +28,31 @@ func TestADocumentThatDoesNotFitIsRefusedWithTheRealMessage(t *testing.T) {
 		"mapper_parsing_exception: failed to parse field [dmfilter_cloudDeploymentModel] of type [keyword] in document with id '1'. "+
 			"Preview of field's value: '{assurance=none, value=Hybrid cloud}'")
 	put("x", "services", body("1", "serviceCategories", `[{"a":1}]`)).is(t, "unhashable", 500, `{"error":"Internal error"}`)
+	put("x", "services", `{"document":{"lot":{"a":1},"frameworkName":{"b":2},"id":{"c":3}}}`).fails(t, "the document's first field", 400,
+		"mapper_parsing_exception: failed to parse field [dmagg_lot] of type [keyword] in document with id '1'. Preview of field's value: '{a=1}'")
+	long := strings.Repeat("i", 513)
+	a.do("PUT", "/x/services/"+long, body(long)).fails(t, "a long id", 400,
+		"action_request_validation_exception: Validation Failed: 1: id ["+long+"] is too long, must be no longer than 512 bytes but was: 513;")
 	want(t, "left as it was", a.source("x", "1")["dmtext_id"], any("1"))
+}
+
+// Lucene: DefaultIndexingChain, IndexWriter.MAX_TERM_LENGTH. A keyword may have 32,766 bytes of UTF-8 after its normalizer; a
+// text, which is cut into words, any number.
+func TestAKeywordLongerThanALuceneTermIsRefused(t *testing.T) {
+	a := start(t, Options{}, plan)
+	a.services("x")
+	put := func(field, value string) answer { return a.do("PUT", "/x/services/1", body("1", field, `"`+value+`"`)) }
+	immense := func(field, prefix string, length int) string {
+		return "illegal_argument_exception: Document contains at least one immense term in field=\"" + field + "\" (whose UTF8 encoding is longer than the max length 32766), " +
+			"all of which were skipped.  Please correct the analyzer to not produce such terms.  The prefix of the first immense term is: '[" +
+			strings.Repeat(prefix+", ", 30/(1+strings.Count(prefix, ","))-1) + prefix + "]...', original message: bytes can be at most 32766 in length; got " + fmt.Sprint(length)
+	}
+	want(t, "32,766 bytes", put("frameworkName", strings.Repeat("a", 32766)).status, 200)
+	put("frameworkName", strings.Repeat("a", 32767)).fails(t, "32,767 bytes", 400, immense("dmtext_frameworkName", "97", 32767))
+	put("frameworkName", strings.Repeat("é", 16384)).fails(t, "of two bytes each", 400, immense("dmtext_frameworkName", "-61, -87", 32768))
+	a.do("PUT", "/x/services/1", body("1", "installation", `["no",["`+strings.Repeat("B", 40000)+`"]]`)).fails(t, "normalized, in a list", 400, immense("dmfilter_installation", "98", 40000))
+	want(t, "nothing is left of it", put("installation", strings.Repeat("- ", 20000)).status, 200)
+	want(t, "a text", put("serviceDescription", strings.Repeat("a", 40000)).status, 200)
 }
 
 // digitalmarketplace-search-api: app/mapping.py, app/main/services/process_request_json.py: every prefix gets a copy,
@@ -90,8 +115,15 @@ func TestADeletionIsTheEnginesObjectAsItIs(t *testing.T) {
 	a.put("x", "1")
 	del := func(path string) answer { return a.do("DELETE", path, "") }
 	del("/x/services/1").is(t, "deleted", 200, `{"message":{"_id":"1","_index":"x","_primary_term":1,"_seq_no":1,"_shards":{"failed":0,"successful":2,"total":2},"_type":"_doc","_version":2,"result":"deleted"}}`)
-	if r := del("/x/services/1"); r.status != 404 || !strings.Contains(r.body, `{"error":{`) || !strings.Contains(r.body, `"result":"not_found"`) {
-		t.Errorf("%d %s", r.status, r.body)
+	absent := `{"error":{"_id":"%s","_index":"x","_primary_term":1,"_seq_no":%d,"_shards":{"failed":0,"successful":2,"total":2},"_type":"_doc","_version":%d,"result":"not_found"}}`
+	del("/x/services/1").is(t, "again", 404, fmt.Sprintf(absent, "1", 2, 3))
+	del("/x/services/2").is(t, "never there", 404, fmt.Sprintf(absent, "2", 3, 1))
+	a.put("x", "1")
+	want(t, "a new one goes on counting", a.object("/x/services/1")["services"].(map[string]any)["_version"], any(4.0))
+	del("/x/services/1")
+	a.clock.Move(time.Minute)
+	if r := del("/x/services/1"); !strings.Contains(r.body, `"_version":1,`) {
+		t.Errorf("a minute later: %d %s", r.status, r.body)
 	}
 	want(t, "gone", a.get("/x/services/1").status, 404)
 	want(t, "wrong type", del("/x/briefs/1").status, 400)

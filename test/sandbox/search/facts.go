@@ -39,6 +39,9 @@ func (m *mapping) factsOf(d *document) *facts {
 		i := m.byName[member.Key]
 		info := &m.fields[i]
 		for e := range flask.Elements(member.Value) {
+			if flask.Kind(e) == 'n' {
+				continue // the engine indexes nothing for null
+			}
 			text := string(e)
 			if flask.Kind(e) == '"' {
 				text = flask.Text(e)

@@ -37,6 +37,7 @@ type index struct {
 	count   int
 	bytes   int
 	seq     int
+	deleted map[string]tombstone // of the last minute, and older ones that nobody has written since
 
 	// A search sees the state at the last refresh. hidden has the documents that were written since, as they were
 	// before (nil: they did not exist).
@@ -57,7 +58,7 @@ func newIndex(name, uuid string, m *mapping, c *clock.Clock, idles bool) *index 
 	now := c.Now()
 	return &index{
 		name: name, uuid: uuid, mapping: m, aliases: map[string]bool{}, clock: c, idles: idles,
-		written: map[string]*document{}, hidden: map[string]*document{}, refreshed: now, searched: now,
+		written: map[string]*document{}, deleted: map[string]tombstone{}, hidden: map[string]*document{}, refreshed: now, searched: now,
 	}
 }
 
@@ -123,6 +124,8 @@ func (x *index) put(id string, d *document) {
 			d.version = 2
 		}
 	} else {
+		d.version = x.afterDeletion(id)
+		delete(x.deleted, id)
 		x.count++
 	}
 	d.seq = x.seq
@@ -131,15 +134,33 @@ func (x *index) put(id string, d *document) {
 	x.written[id] = d
 }
 
-// remove deletes a document. It returns false if there was none.
+// tombstone is what is left of a document that was deleted, or was to be.
+type tombstone struct {
+	version int
+	at      time.Time
+}
+
+// forgets is index.gc_deletes: how long the version of a deleted document is known.
+const forgets = time.Minute
+
+// afterDeletion is the version of the next operation on a document that is not there: 1, unless its deletion is remembered.
+func (x *index) afterDeletion(id string) int {
+	if last, ok := x.deleted[id]; ok && x.clock.Now().Sub(last.at) < forgets {
+		return last.version + 1
+	}
+	return 1
+}
+
+// remove deletes a document. It returns false if there was none; that is an operation with a version all the same.
 func (x *index) remove(id string) (version, seq int, ok bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.tick()
 	seq = x.seq
 	x.seq++
+	defer func() { x.deleted[id] = tombstone{version, x.clock.Now()} }()
 	if !x.has(id) {
-		return 1, seq, false
+		return x.afterDeletion(id), seq, false
 	}
 	x.hide(id)
 	version = 2

@@ -47,8 +47,7 @@ func (c *call) query(name, docType string, fields []string, aggregate bool) {
 		c.apiResponse(err)
 		return
 	}
-	if text := c.wrongType(list, name, docType); text != "" {
-		flask.Error(c.w, http.StatusBadRequest, text)
+	if c.wrongType(list, name, docType) {
 		return
 	}
 	m := list[0].mapping

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/digitalmarketplace/cutover/test/sandbox/clock"
 	"github.com/digitalmarketplace/cutover/test/sandbox/data"
@@ -113,6 +114,11 @@ func TestAggregationsCountByValue(t *testing.T) {
 	lots := m["aggregations"].(map[string]any)["lot"].(map[string]any)
 	want(t, "cloud-hosting", lots["cloud-hosting"], any(10.0))
 	want(t, "categories", len(m["aggregations"].(map[string]any)["serviceCategories"].(map[string]any)), 0)
+	a.put("x", "null", "lot", "null", "serviceCategories", `[null,"Payroll"]`)
+	a.clock.Move(2 * time.Second)
+	m = a.object("/x/services/aggregations?aggregations=lot&aggregations=serviceCategories")["aggregations"].(map[string]any)
+	want(t, "null is no lot", m["lot"].(map[string]any)["null"], nil)
+	want(t, "nor a category", fmt.Sprint(m["serviceCategories"]), "map[Accounting and finance:1 Human resources and employee management:1 Payroll:1]")
 	a.get("/x/services/aggregations?aggregations=serviceName").fails(t, "unsupported", 400, "Aggregations for `serviceName` are not supported.")
 	a.get("/x/services/aggregations").is(t, "none", 500, `{"error":"Internal error"}`)
 }

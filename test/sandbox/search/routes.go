@@ -3,7 +3,9 @@ package search
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +23,7 @@ type call struct {
 // route is the url map of the blueprints metrics, status and main. Only what main matches needs a token: an unknown path is
 // a 404 without one.
 func (i *instance) route(w http.ResponseWriter, r *http.Request, body []byte) {
+	flask.Headers(w, r, i.program.opts.Clock.Now())
 	c := &call{i, w, r, body}
 	path := r.URL.Path
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
@@ -66,9 +69,17 @@ func (i *instance) route(w http.ResponseWriter, r *http.Request, body []byte) {
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
+	allowed := slices.Collect(maps.Keys(views))
 	view, ok := views[method]
-	if !ok {
-		flask.Error(w, http.StatusMethodNotAllowed, flask.MethodNotAllowed)
+	if method == http.MethodOptions {
+		view, ok = func() { flask.Options(w, allowed) }, true
+	}
+	switch {
+	case !ok:
+		flask.NotAllowed(w, allowed)
+		return
+	case method == http.MethodOptions && (path == "/_status" || path == i.metrics):
+		view() // these are of blueprints without authentication
 		return
 	}
 	if !flask.Authenticated(w, r, i.tokens, func(token string) string { return token }) {
