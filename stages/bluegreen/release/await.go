@@ -94,10 +94,11 @@ func (r *Release) record() runner.Task {
 			return err
 		}
 		made := upgrade.Release{GUID: app.GUID, Name: app.Name, At: app.Created.UTC()}
+		what := "no droplet"
 		if droplet != nil {
-			made.Image = droplet.Image
+			made.Image, what = droplet.Image, droplet.What()
 		}
-		o.Say("%s, image %s, created %s", made.Name, made.Image, made.At.Format("2006-01-02 15:04 MST"))
+		o.Say("%s, %s, created %s", made.Name, what, made.At.Format("2006-01-02 15:04 MST"))
 		o.Set("released app", made.GUID)
 		return upgrade.SetRelease(ctx, r.run(), made)
 	}}

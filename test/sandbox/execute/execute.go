@@ -47,7 +47,7 @@ func (g *Group) Start(line string, env map[string]string, log func(stderr bool, 
 		return nil, err
 	}
 	p := &Process{port: port, client: &http.Transport{DisableCompression: true, MaxIdleConns: 100, IdleConnTimeout: time.Second}, ended: make(chan struct{})}
-	p.cmd = exec.Command("/bin/sh", "-c", "exec "+line) //nolint:noctx // Its life is the container's, which ends with a SIGTERM.
+	p.cmd = exec.Command("/bin/sh", "-c", "exec "+line)
 	p.cmd.SysProcAttr = attributes()
 	p.cmd.Env = environment(env, port)
 	p.cmd.WaitDelay = time.Second // a child of it may hold its output open
@@ -118,7 +118,7 @@ func environment(env map[string]string, port string) []string {
 }
 
 func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // It is closed at once.
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
@@ -219,7 +219,7 @@ func (p Program) Boot(i diego.Instance) (http.Handler, error) {
 		line = "sleep 1000000"
 	}
 	if port, err := strconv.Atoi(i.Env["PORT"]); err != nil || port == 0 {
-		return nil, fmt.Errorf("the container has no PORT: %v", err)
+		return nil, fmt.Errorf("the container has no PORT, but %q", i.Env["PORT"])
 	}
 	started, err := p.Group.Start(line, i.Env, i.Log)
 	if err != nil {

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 }
 
 func helper(kind string) {
-	fmt.Println("hello")
+	fmt.Fprintln(os.Stdout, "hello")
 	fmt.Fprintln(os.Stderr, "trouble")
 	asked, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
