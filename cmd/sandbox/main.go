@@ -47,6 +47,8 @@ type flags struct {
 	Readers    float64 `default:"0" placeholder:"RATE" help:"Requests a second that readers send to the live route, from the start."`
 	LiveWriter float64 `default:"0" placeholder:"RATE" help:"Edits a second made through the data API, from the start."`
 
+	Buildpack string `placeholder:"NAME" help:"The live app was pushed with this buildpack, as python_buildpack, not as a docker image."`
+
 	Like   string `placeholder:"FILE" help:"Copy the space that cutover elasticsearch check-release --export has written to this file: its names, apps, routes, services and sizes."`
 	Faults string `placeholder:"NAME" help:"Set of random faults to inject: one of the names at the end."`
 
@@ -185,8 +187,8 @@ func (f flags) options() (sandbox.Options, error) {
 		Stage: f.Stage, Documents: sizeOption(f.Documents), Briefs: sizeOption(f.Briefs), Seed: f.Seed, Drift: zeroAsNone(f.Drift),
 		Instances: valueOr(f.Instances, 0), Slots: f.Slots, PutTime: zeroAsNone(f.PutTime), Routers: f.Routers, Pace: pace,
 		ProvisionTime: zeroAsNone(f.ProvisionTime), RateLimit: f.RateLimit, Readers: f.Readers, LiveWriter: f.LiveWriter, FaultSet: f.Faults,
-		Certificate: f.HTTPS,
-		PortCFAPI:   f.PortCFAPI, PortRouter: f.PortRouter, PortDataAPI: f.PortDataAPI, PortControl: f.PortControl,
+		Certificate: f.HTTPS, Buildpack: f.Buildpack,
+		PortCFAPI: f.PortCFAPI, PortRouter: f.PortRouter, PortDataAPI: f.PortDataAPI, PortControl: f.PortControl,
 	}
 	if f.Like != "" {
 		if o.Like, err = sandbox.ReadLike(f.Like); err != nil {

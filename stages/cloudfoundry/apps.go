@@ -16,6 +16,12 @@ const (
 	Stopped = "STOPPED"
 )
 
+// The lifecycles of an app: how it becomes a droplet.
+const (
+	Docker    = "docker"
+	Buildpack = "buildpack"
+)
+
 // App is an app.
 type App struct {
 	Metadata
@@ -77,13 +83,19 @@ func (c *Apps) apps(ctx context.Context, key, value string) ([]App, error) {
 
 // Create creates an empty, stopped app for a docker image.
 func (c *Apps) Create(ctx context.Context, name string, labels map[string]string) (*App, error) {
+	return c.CreateWith(ctx, name, Docker, labels)
+}
+
+// CreateWith creates an empty, stopped app with a lifecycle, Docker or Buildpack. A
+// manifest says which buildpacks and which stack.
+func (c *Apps) CreateWith(ctx context.Context, name, lifecycle string, labels map[string]string) (*App, error) {
 	t, err := c.client.Space.Target(ctx)
 	if err != nil {
 		return nil, err
 	}
 	body := map[string]any{
 		"name":          name,
-		"lifecycle":     map[string]any{"type": "docker", "data": map[string]any{}},
+		"lifecycle":     map[string]any{"type": lifecycle, "data": map[string]any{}},
 		"relationships": map[string]any{"space": relationTo(t.SpaceGUID)},
 	}
 	if m := newMetadata(labels, nil); m != nil {

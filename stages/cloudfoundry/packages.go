@@ -23,16 +23,22 @@ type Package struct {
 	Created time.Time
 }
 
-// Droplet is a staged package.
+// Droplet is what an app is started from: a staged package.
 type Droplet struct {
 	GUID, State string
+	// Lifecycle is Docker or Buildpack.
+	Lifecycle string
 	// Image is the reference that each container is started from, as it was pushed:
 	// it has a digest only if it was pushed with one. A tag is resolved in the registry
 	// each time a container starts, and the platform does not report which digest it
 	// got (cloud_controller_ng: app/models/runtime/droplet_model.rb,
 	// docker_receipt_image).
-	Image   string
-	Created time.Time
+	Image string
+	// Checksum is of the bits that a buildpack made; "" for a docker image. Buildpacks
+	// are those that made them.
+	Checksum   string
+	Buildpacks []string
+	Created    time.Time
 }
 
 func packageOf(p resource.Package) Package {
@@ -44,7 +50,13 @@ func packageOf(p resource.Package) Package {
 }
 
 func dropletOf(d resource.Droplet) Droplet {
-	return Droplet{GUID: d.GUID, State: string(d.State), Image: deref(d.Image), Created: d.CreatedAt}
+	made := Droplet{
+		GUID: d.GUID, State: string(d.State), Lifecycle: d.Lifecycle.Type, Image: deref(d.Image), Checksum: d.Checksum.Value, Created: d.CreatedAt,
+	}
+	for _, one := range d.Buildpacks {
+		made.Buildpacks = append(made.Buildpacks, one.Name)
+	}
+	return made
 }
 
 // CurrentDroplet returns the droplet that an app starts from; nil if it has none.

@@ -220,3 +220,22 @@ func TestPollingCanBeInterrupted(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestTheLastDeploymentOfAnApp(t *testing.T) {
+	for status, want := range map[string]*cloudfoundry.Deployment{
+		"": nil,
+		`{"value":"ACTIVE","reason":"DEPLOYING","details":{"error":"no room"}}`: {GUID: "d1", Strategy: "rolling", Active: true, State: "DEPLOYING", Fault: "no room"},
+		`{"value":"FINALIZED","reason":"CANCELED"}`:                             {GUID: "d1", Strategy: "rolling", State: "CANCELED"},
+	} {
+		s := newServer(t)
+		all := ""
+		if status != "" {
+			all = `{"guid":"d1","strategy":"rolling","status":` + status + `}`
+		}
+		s.on("GET /v3/deployments", pageOf(all))
+		got, err := s.open().Apps.LastDeployment(t.Context(), "app")
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%v %s", err, diff)
+		}
+	}
+}

@@ -11,7 +11,7 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
 )
 
-const pushAppHelp = `Makes green from its manifest and starts it: the app and its temporary route (with the run's label from their first moment), the bindings, the manifest, a docker package of the release's image, its droplet. Waits until all instances run and are routable and the app answers on its temporary route. A crash shows the app's last log lines.
+const pushAppHelp = `Makes green from its manifest and starts it: the app and its temporary route (with the run's label from their first moment), the bindings, the manifest, a copy of blue's droplet (with RELEASE or IMAGE: a docker package of that image, staged). Waits until all instances run and are routable and the app answers on its temporary route. A crash shows the app's last log lines.
 
 By hand: cf push -f manifests/elasticsearch-migration.yml.`
 

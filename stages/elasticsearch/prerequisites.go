@@ -63,6 +63,9 @@ func (p *prerequisites) findBlue(ctx context.Context) (upgrade.Blue, error) {
 		return b, err
 	}
 	p.prober.Measure(ctx, &b)
+	if p.otherImage && !b.Docker() {
+		return b, runner.Refuse("app %s was pushed with a buildpack (%s), so its copy cannot be another release: leave RELEASE and IMAGE empty", b.Name, b.From().What())
+	}
 	p.blue = &b
 	return b, nil
 }
@@ -83,6 +86,9 @@ func (p *prerequisites) newest(ctx context.Context, o *runner.Observation) error
 	b, err := p.findBlue(ctx)
 	if err != nil {
 		return err
+	}
+	if !b.Docker() {
+		return runner.Refuse("app %s was pushed with a buildpack, so its release is not known: leave RELEASE_REPOSITORY empty", b.Name)
 	}
 	return p.release.check(ctx, o, b.Image)
 }

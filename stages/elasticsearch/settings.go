@@ -58,9 +58,9 @@ type Creation struct {
 	Offering       string         `env:"SERVICE_OFFERING, default=elasticsearch" help:"offering in the marketplace"`
 	Plan           string         `env:"SERVICE_PLAN" help:"plan of the new service, as cf marketplace -e elasticsearch lists it; needed by 1 and 2"`
 	Parameters     string         `env:"SERVICE_PARAMETERS" help:"JSON parameters for the creation of the new service"`
-	Release        string         `env:"RELEASE" help:"release to push, as a tag of the live app's image: release-1234; by default the live one"`
-	Image          string         `env:"IMAGE" help:"docker image of green; by default the live app's own"`
-	DockerUsername string         `env:"DOCKER_USERNAME" help:"user of the image registry, if it needs one"`
+	Release        string         `env:"RELEASE" help:"release to push, as a tag of the live app's image: release-1234; by default green gets a copy of what is live"`
+	Image          string         `env:"IMAGE" help:"docker image of green; by default green gets a copy of what is live"`
+	DockerUsername string         `env:"DOCKER_USERNAME" help:"user of the image registry, if it needs one, for RELEASE, IMAGE and a blue that was deleted"`
 	Repository     string         `env:"RELEASE_REPOSITORY" help:"git address of the live app's source; where set, the live release must be the newest of its main branch"`
 	MainBranch     string         `env:"MAIN_BRANCH, default=main" help:"name of that branch"`
 	SmokeTest      string         `env:"SMOKE_TEST" help:"shell command that tests green before it gets live traffic; SMOKE_TEST_URL has its address, and the exit code decides"`

@@ -235,7 +235,11 @@ func (s *Site) prerequisites() *prerequisites {
 	p.beginning = &upgrade.Beginning{
 		Run: s.run, App: s.names.LiveApp, Version: s.options.Version, Find: p.findBlue, Later: recordedLater(s.indices),
 		Facts: func(b upgrade.Blue) map[string]string {
-			return map[string]string{upgrade.FactImage: s.Settings.image(b.Image)}
+			facts := map[string]string{upgrade.FactImage: s.Settings.image(b.Image)}
+			if !p.otherImage {
+				facts[upgrade.FactDroplet] = b.Droplet
+			}
+			return facts
 		},
 	}
 	return p

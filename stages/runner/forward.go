@@ -53,7 +53,7 @@ func (r *Runner) forward(ctx context.Context, step Step, result *Result) error {
 		return r.work(ctx, step, stage, result, admission.Completes)
 	})
 	if err != nil {
-		return reopen(ctx, r, step, result, r.revert(ctx, result, err))
+		return r.reopen(ctx, step, result, r.revert(ctx, result, err))
 	}
 	return r.retire(ctx, step, result)
 }

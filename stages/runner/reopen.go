@@ -26,9 +26,8 @@ func (b Runbook) mayReopen(at, earlier string) bool {
 	return b.Has(b.Reopens, at) && b.Has(b.Reopens, earlier) && b.index(earlier) < b.index(at)
 }
 
-// reopened is the earliest step that an error of a stage reopens; nil where it reopens none,
-// as while something is refused or a setting is wrong: what is missing may be so for that
-// reason.
+// reopened is the earliest step that an error of a stage reopens; nil where it reopens none, as while
+// something is refused or a setting is wrong: what is missing may be so for that reason.
 func (b Runbook) reopened(at string, err error) *Step {
 	if ClassOf(err) >= Refused {
 		return nil
@@ -61,7 +60,7 @@ func reopenings(err error) []*Reopen {
 
 // reopen withdraws what a stage's error reopens, from the last to the first: stopped in
 // between, the run still says that what comes before it must be run first.
-func reopen(ctx context.Context, r *Runner, step Step, result *Result, err error) error {
+func (r *Runner) reopen(ctx context.Context, step Step, result *Result, err error) error {
 	first := r.Runbook.reopened(r.at, err)
 	if first == nil || r.DryRun || ctx.Err() != nil {
 		return err

@@ -81,21 +81,20 @@ func (r *Runner) persist(ctx context.Context, write func(context.Context) error)
 	return r.patience().again(r.permitted(ctx), func(err error) bool { return isUnavailable(err) && !unanswered(err) }, write)
 }
 
-// lost is closed when the lease is lost; nil where it is not held.
-func (r *Runner) lost() <-chan struct{} {
-	if !r.held {
-		return nil
-	}
-	return r.Lease.Lost()
-}
-
 // patience is how long, and how often, something that may pass is tried again.
 type patience struct {
 	limit, every time.Duration
-	lost         <-chan struct{}
+	// lost is closed when the lease is lost; nil where it is not held.
+	lost <-chan struct{}
 }
 
-func (r *Runner) patience() patience { return patience{r.RetryFor, r.Every, r.lost()} }
+func (r *Runner) patience() patience {
+	p := patience{limit: r.RetryFor, every: r.Every}
+	if r.held {
+		p.lost = r.Lease.Lost()
+	}
+	return p
+}
 
 // pause waits for the pace of polling, unless the run ends or loses its lease meanwhile.
 func (p patience) pause(ctx context.Context) error {
@@ -103,7 +102,7 @@ func (p patience) pause(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-p.lost:
-		return Refuse("the lease was lost meanwhile")
+		return Refuse("the lease was lost while waiting")
 	case <-time.After(p.every):
 		return nil
 	}

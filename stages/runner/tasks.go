@@ -113,12 +113,8 @@ func (r *Runner) poll(ctx context.Context, t Task, wait time.Duration, o *Observ
 			return fmt.Errorf("%w (polled for %s)", err, waited.Round(time.Second))
 		}
 		o.retrying(err)
-		select {
-		case <-ctx.Done():
-			return errors.Join(err, ctx.Err())
-		case <-r.lost():
-			return Refuse("the lease was lost while waiting: %w", err)
-		case <-time.After(r.Every):
+		if stopped := r.patience().pause(ctx); stopped != nil {
+			return errors.Join(err, stopped)
 		}
 		o.reset()
 	}

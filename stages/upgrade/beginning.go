@@ -40,7 +40,7 @@ func (b *Beginning) Found() runner.Task {
 		if now.ServiceName != "" {
 			service = ", service " + now.ServiceName
 		}
-		o.Say("%s, %s of %d MB, image %s, %s%s", now.Name, runner.Count(now.Instances, "instance", "instances"), now.MemoryMB, now.Image,
+		o.Say("%s, %s of %d MB, %s, %s%s", now.Name, runner.Count(now.Instances, "instance", "instances"), now.MemoryMB, now.From().What(),
 			runner.Count(len(now.Routes), "route", "routes"), service)
 		o.Set("instances", now.Instances)
 		return nil

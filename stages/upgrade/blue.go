@@ -19,11 +19,30 @@ type Blue struct {
 	ServiceName string `json:"service_name,omitempty"`
 	BindingName string `json:"binding_name,omitempty"`
 	// Image is the reference that the platform starts instances from: with a digest
-	// where the release was pushed by one, else a tag, which somebody may move.
-	Image     string      `json:"image"`
-	Instances int         `json:"instances"`
-	MemoryMB  int         `json:"memory_mb"`
-	Routes    []LiveRoute `json:"routes"`
+	// where the release was pushed by one, else a tag, which somebody may move. An app
+	// of a buildpack has none.
+	Image string `json:"image,omitempty"`
+	// Droplet is the droplet that the app starts from; each release makes another. Of
+	// an app of a buildpack it has the checksum of the bits, and which buildpacks made
+	// them.
+	Droplet    string      `json:"droplet,omitempty"`
+	Checksum   string      `json:"checksum,omitempty"`
+	Buildpacks []string    `json:"buildpacks,omitempty"`
+	Instances  int         `json:"instances"`
+	MemoryMB   int         `json:"memory_mb"`
+	Routes     []LiveRoute `json:"routes"`
+}
+
+// Docker reports whether blue runs a docker image, not what a buildpack made.
+func (b Blue) Docker() bool { return b.Image != "" }
+
+// From is the droplet that blue starts from, as it is recorded.
+func (b Blue) From() *cloudfoundry.Droplet {
+	d := &cloudfoundry.Droplet{GUID: b.Droplet, Lifecycle: cloudfoundry.Buildpack, Image: b.Image, Checksum: b.Checksum, Buildpacks: b.Buildpacks}
+	if b.Docker() {
+		d.Lifecycle = cloudfoundry.Docker
+	}
+	return d
 }
 
 // LiveRoute is a route that blue had when the run began.
@@ -86,10 +105,15 @@ func FindBlue(ctx context.Context, platform *cloudfoundry.Client, liveApp, liveR
 	if err != nil {
 		return Blue{}, err
 	}
-	if droplet == nil || droplet.Image == "" {
-		return Blue{}, runner.Refuse("app %s does not run a docker image; only docker apps can be rebuilt from what the platform knows", b.Name)
+	switch {
+	case droplet == nil:
+		return Blue{}, runner.Refuse("app %s has no droplet: nothing was pushed to it", b.Name)
+	case droplet.Lifecycle != cloudfoundry.Docker && droplet.Lifecycle != cloudfoundry.Buildpack:
+		return Blue{}, runner.Refuse("app %s has lifecycle %s; only apps of a docker image or of a buildpack can be copied", b.Name, droplet.Lifecycle)
+	case droplet.Image == "" && droplet.Checksum == "":
+		return Blue{}, runner.Refuse("the platform tells neither image nor checksum of droplet %s of app %s, so no copy of it could be checked", droplet.GUID, b.Name)
 	}
-	b.Image = droplet.Image
+	b.Image, b.Droplet, b.Checksum, b.Buildpacks = droplet.Image, droplet.GUID, droplet.Checksum, droplet.Buildpacks
 	b.Routes, err = routesOf(ctx, platform, b.App)
 	return b, err
 }

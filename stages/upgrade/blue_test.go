@@ -15,7 +15,7 @@ func TestBlueIsFoundByTheLiveRoute(t *testing.T) {
 	app := must(w.cf.Apps.ByName(w.ctx, liveApp))(w).GUID
 	first, second := must(w.cf.Routes.ByAddress(w.ctx, liveRoute))(w), must(w.cf.Routes.ByAddress(w.ctx, secondRoute))(w)
 	want := upgrade.Blue{
-		App: app, Name: liveApp, Image: "digitalmarketplace/search-api:release-1234", Instances: 2, MemoryMB: must(w.cf.Apps.Process(w.ctx, app))(w).MemoryMB,
+		App: app, Name: liveApp, Image: "digitalmarketplace/search-api:release-1234", Droplet: must(w.cf.Apps.CurrentDroplet(w.ctx, app))(w).GUID, Instances: 2, MemoryMB: must(w.cf.Apps.Process(w.ctx, app))(w).MemoryMB,
 		Routes: []upgrade.LiveRoute{{GUID: first.GUID, Address: liveRoute}, {GUID: second.GUID, Address: secondRoute}},
 	}
 	if diff := cmp.Diff(want, must(upgrade.FindBlue(w.ctx, w.cf, liveApp, liveRoute))(w)); diff != "" {
@@ -50,12 +50,12 @@ func TestNoBlueToBeginWith(t *testing.T) {
 			func(*world, *cloudfoundry.Route) {}, "api", liveRoute,
 			outcome{Class: runner.Refused, Error: "the live route " + liveRoute + " leads to app search-api, not api (LIVE_APP): a release or an earlier run is under way"},
 		},
-		"the app has no docker image": {
+		"nothing was pushed to the app": {
 			func(w *world, route *cloudfoundry.Route) {
 				w.ok(w.cf.Routes.Unmap(w.ctx, route.GUID, route.Destinations[0].AppGUID))
-				w.ok(w.cf.Routes.Map(w.ctx, route.GUID, w.other("buildpack")))
-			}, "buildpack", liveRoute,
-			outcome{Class: runner.Refused, Error: "app buildpack does not run a docker image; only docker apps can be rebuilt from what the platform knows"},
+				w.ok(w.cf.Routes.Map(w.ctx, route.GUID, w.other("empty")))
+			}, "empty", liveRoute,
+			outcome{Class: runner.Refused, Error: "app empty has no droplet: nothing was pushed to it"},
 		},
 		"another route of it leads to another app as well": {
 			func(w *world, _ *cloudfoundry.Route) {

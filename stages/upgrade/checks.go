@@ -43,7 +43,7 @@ func (c *Checks) Common(allowed ...Traffic) []runner.Task {
 			return c.RoutesLeadTo(ctx, o, allowed...)
 		}},
 		c.SomebodyAnswers(),
-		c.sameImage(),
+		c.sameDroplet(),
 	}
 }
 
@@ -134,10 +134,10 @@ func (c *Checks) whyStrange() string {
 	return "which is not of this run: somebody released since the run began"
 }
 
-// sameImage checks that blue is what it was: a release that replaces an app's image
-// in place changes neither its GUID nor its routes.
-func (c *Checks) sameImage() runner.Task {
-	return runner.Task{Name: "blue has the image that the run recorded", Do: func(ctx context.Context, o *runner.Observation) error {
+// sameDroplet checks that blue is what it was: a release that replaces an app's droplet
+// in place changes neither its GUID nor its routes, and maybe not even its image's tag.
+func (c *Checks) sameDroplet() runner.Task {
+	return runner.Task{Name: "blue has the droplet that the run recorded", Do: func(ctx context.Context, o *runner.Observation) error {
 		b, err := c.run().Blue()
 		if err != nil {
 			return err
@@ -150,11 +150,15 @@ func (c *Checks) sameImage() runner.Task {
 			o.Say("the app is deleted")
 			return nil
 		}
-		o.Say("%s", droplet.Image)
-		if droplet.Image != b.Image {
-			return runner.Refuse("app %s has image %s, and had %s when run %s began: somebody released since", c.Live.Pair.BlueName(ctx, b), droplet.Image, b.Image, c.run().ID())
+		o.Say("%s", droplet.What())
+		if droplet.GUID == b.Droplet {
+			return nil
 		}
-		return nil
+		now, then := droplet.What(), b.From().What()
+		if now == then { // The same tag was pushed again, and may name another image.
+			now, then = now+" in droplet "+droplet.GUID, "it in "+b.Droplet
+		}
+		return runner.Refuse("app %s has %s, and had %s when run %s began: somebody released since", c.Live.Pair.BlueName(ctx, b), now, then, c.run().ID())
 	}}
 }
 

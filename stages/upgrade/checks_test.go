@@ -138,18 +138,25 @@ func named(w *world, tasks []runner.Task, name string) runner.Task {
 	return runner.Task{}
 }
 
-func TestBlueHasTheImageThatTheRunRecorded(t *testing.T) {
+func TestBlueHasTheDropletThatTheRunRecorded(t *testing.T) {
 	const image = "digitalmarketplace/search-api:release-1234"
 	for name, c := range map[string]struct {
 		reach func(*world)
 		want  outcome
 	}{
-		"the same": {func(*world) {}, outcome{Said: image}},
+		"the same": {func(*world) {}, outcome{Said: "image " + image}},
 		"a release replaced it in place": {
 			func(w *world) { w.imaged(w.blue().App, "digitalmarketplace/search-api:release-1235") },
 			outcome{
-				Said: "digitalmarketplace/search-api:release-1235", Class: runner.Refused,
-				Error: "app search-api has image digitalmarketplace/search-api:release-1235, and had " + image + " when run ID began: somebody released since",
+				Said: "image digitalmarketplace/search-api:release-1235", Class: runner.Refused,
+				Error: "app search-api has image digitalmarketplace/search-api:release-1235, and had image " + image + " when run ID began: somebody released since",
+			},
+		},
+		"the same tag was pushed again": {
+			func(w *world) { w.imaged(w.blue().App, image) },
+			outcome{
+				Said: "image " + image, Class: runner.Refused,
+				Error: "app search-api has image " + image + " in droplet GUID, and had it in GUID when run ID began: somebody released since",
 			},
 		},
 		"blue is deleted": {func(w *world) { w.deleted(w.blue().App) }, outcome{Said: "the app is deleted"}},
@@ -158,7 +165,7 @@ func TestBlueHasTheImageThatTheRunRecorded(t *testing.T) {
 			w := begun(t)
 			c.reach(w)
 			checks := &upgrade.Checks{Live: w.live}
-			got := outcomeOf(w.try(named(w, checks.Common(blue), "blue has the image that the run recorded")))
+			got := outcomeOf(w.try(named(w, checks.Common(blue), "blue has the droplet that the run recorded")))
 			if diff := cmp.Diff(c.want, w.withoutID(got)); diff != "" {
 				t.Error(diff)
 			}
@@ -266,7 +273,7 @@ func TestTheChecksOnceGreenServesAlone(t *testing.T) {
 	}
 	want := []string{
 		"the settings are those of the run", "the live routes lead to the apps of the run", "somebody answers on the live routes",
-		"blue has the image that the run recorded", own.Name,
+		"blue has the droplet that the run recorded", own.Name,
 	}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Fatal(diff)

@@ -20,6 +20,9 @@ type Health struct {
 	Stopped         bool
 	// Deployment is the one that replaces its instances now; nil where none does.
 	Deployment *cloudfoundry.Deployment
+	// Canceled says that the last one was canceled: the variables and services that came
+	// with it have stayed, and are not those of what runs.
+	Canceled bool
 }
 
 // HealthOf reads how well an app can answer.
@@ -42,8 +45,15 @@ func HealthOf(ctx context.Context, platform *cloudfoundry.Client, app *cloudfoun
 			h.States[i.State]++
 		}
 	}
-	h.Deployment, err = platform.Apps.DeploymentUnderWay(ctx, app.GUID)
-	return h, err
+	last, err := platform.Apps.LastDeployment(ctx, app.GUID)
+	if err != nil || last == nil {
+		return h, err
+	}
+	if last.Active {
+		h.Deployment = last
+	}
+	h.Canceled = last.State == "CANCELED"
+	return h, nil
 }
 
 // Nobody reports whether no instance takes requests. While a deployment is under way
@@ -164,7 +174,11 @@ func WellToBegin(ctx context.Context, platform *cloudfoundry.Client, o *runner.O
 		default:
 			return fmt.Errorf("%s: %s", why, h.Cure())
 		}
-		o.Say("%d of %s of %s", h.Serving, runner.Count(h.Wanted, "instance", "instances"), h.App)
+		canceled := ""
+		if h.Canceled {
+			canceled = "; its last deployment was canceled: green gets the variables and services that came with it, if nobody has set them back (cf env " + h.App + ")"
+		}
+		o.Say("%d of %s of %s%s", h.Serving, runner.Count(h.Wanted, "instance", "instances"), h.App, canceled)
 	}
 	return nil
 }

@@ -21,22 +21,26 @@ func TestWhatIsWrongWithAnApp(t *testing.T) {
 		"stopped":     {upgrade.Health{Stopped: true}, true, "api is stopped", "cf start api"},
 		"scaled to 0": {upgrade.Health{}, true, "api has 0 instances", "cf scale api -i 2"},
 		"crashed": {
-			upgrade.Health{Wanted: 2, States: map[string]int{"CRASHED": 2}}, true,
+			upgrade.Health{Wanted: 2, States: map[string]int{"CRASHED": 2}},
+			true,
 			"0 of 2 instances of api run, 2 crashed", "cf logs api --recent; cf restart api",
 		},
 		"one has crashed, another starts": {
-			upgrade.Health{Wanted: 3, Serving: 1, States: map[string]int{"CRASHED": 1, "STARTING": 1}}, false,
+			upgrade.Health{Wanted: 3, Serving: 1, States: map[string]int{"CRASHED": 1, "STARTING": 1}},
+			false,
 			"1 of 3 instances of api run, 1 crashed, 1 starting", "cf logs api --recent; cf restart api",
 		},
 		"all start":             {upgrade.Health{Wanted: 1, States: map[string]int{"STARTING": 1}}, true, "0 of 1 instance of api run, 1 starting", "cf app api"},
 		"it runs, unready":      {upgrade.Health{Wanted: 1, States: map[string]int{"RUNNING": 1}}, true, "0 of 1 instance of api run, 1 not ready", "cf app api"},
 		"the cell is not there": {upgrade.Health{Wanted: 1, States: map[string]int{"DOWN": 1}}, true, "0 of 1 instance of api run, 1 down", "cf app api"},
 		"a deployment is under way": {
-			upgrade.Health{Wanted: 1, Serving: 0, Deployment: &cloudfoundry.Deployment{Strategy: "rolling", State: "DEPLOYING"}}, false,
+			upgrade.Health{Wanted: 1, Serving: 0, Deployment: &cloudfoundry.Deployment{Strategy: "rolling", State: "DEPLOYING"}},
+			false,
 			"a rolling deployment of api is under way (DEPLOYING)", "cf cancel-deployment api",
 		},
 		"a deployment has failed": {
-			upgrade.Health{Wanted: 1, Deployment: &cloudfoundry.Deployment{Strategy: "canary", State: "PAUSED", Fault: "no room"}}, false,
+			upgrade.Health{Wanted: 1, Deployment: &cloudfoundry.Deployment{Strategy: "canary", State: "PAUSED", Fault: "no room"}},
+			false,
 			"a canary deployment of api is under way (PAUSED), and gets no further: no room", "cf cancel-deployment api",
 		},
 	} {

@@ -20,8 +20,12 @@ const (
 	factSettings = "settings" // the settings that must not change during the run
 	factBlue     = "blue"     // what was live when the run began
 	factReleased = "released" // the app that the pipeline released in green's place
-	// FactImage is the docker image of green, chosen when the run began.
+	// FactImage is the docker image of green, chosen when the run began; "" for an app
+	// of a buildpack.
 	FactImage = "image"
+	// FactDroplet is the droplet of blue that green gets a copy of; "" where green gets
+	// another release.
+	FactDroplet = "droplet"
 	// FactBlueMadeOf is what blue was made of, recorded before it is deleted.
 	FactBlueMadeOf = "old-app"
 )

@@ -36,7 +36,7 @@ func TestTheWitnessBacksOffFromItsOwnLoad(t *testing.T) {
 		halved      bool
 	}{
 		"an address that bears it":          {5 * time.Millisecond, 100, 99, 101, false},
-		"an address that is slowed down":    {40 * time.Millisecond, 100, 6, 25, true}, // its worker can do 25 a second
+		"an address that is slowed down":    {40 * time.Millisecond, 100, 6, 26, true}, // its worker can do 25 a second
 		"a slow address that is not slowed": {40 * time.Millisecond, 20, 19, 21, false},
 	} {
 		t.Run(name, func(t *testing.T) {

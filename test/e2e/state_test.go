@@ -51,7 +51,7 @@ func plain(v any) any {
 			case key == "last_operation":
 				// A rename and its undo change the last operation of a service.
 				v[key] = value.(map[string]any)["state"]
-			case strings.HasPrefix(key, "stage-"), key == "started", key == "catch-up", key == "indexing-began", key == "shared", key == "drained":
+			case strings.HasPrefix(key, "stage-"), key == "started", key == "catch-up", key == "caught-up", key == "indexing-began", key == "shared", key == "drained":
 				v[key] = "(set)"
 			case key == "released":
 				v[key] = regexp.MustCompile(`"at":"[^"]*"`).ReplaceAllString(value.(string), `"at":"(set)"`)

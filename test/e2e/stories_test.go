@@ -63,6 +63,7 @@ func TestStories(t *testing.T) {
 			"snapshot": do((*story).snapshot), "snapshot-equals": do((*story).snapshotEquals),
 			"readers": do((*story).readers), "readers-met": do((*story).readersMet), "no-read-failed": do((*story).noReadFailed),
 			"same-as-data-api": do((*story).sameAsDataAPI), "map-routes": do((*story).mapRoutes), "junit": do((*story).junit), "json": do((*story).json), "gone": do((*story).gone),
+			"apply-manifest": do((*story).applyManifest), "app-shape": do((*story).appShape), "long-variable": do((*story).longVariable),
 		},
 	})
 }
@@ -123,6 +124,7 @@ func (s *story) sandbox(args []string) {
 	flags.Float64Var(&o.Pace, "pace", 0, "")
 	flags.IntVar(&o.RateLimit, "rate-limit", 0, "")
 	flags.Float64Var(&o.LiveWriter, "live-writer", 0, "")
+	flags.StringVar(&o.Buildpack, "buildpack", "", "")
 	like := flags.String("like", "", "")
 	s.ts.Check(flags.Parse(args))
 	if *like != "" {

@@ -49,17 +49,19 @@ type Like struct {
 
 // LikeApp is one app of that space.
 type LikeApp struct {
-	Name      string   `json:"name"`
-	Image     string   `json:"image"`
-	Stopped   bool     `json:"stopped"`
-	Instances int      `json:"instances"`
-	MemoryMB  int      `json:"memory_mb"`
-	DiskMB    int      `json:"disk_mb"`
-	Check     string   `json:"health_check"`
-	Endpoint  string   `json:"health_check_endpoint"`
-	Variables []string `json:"variables"`
-	Routes    []string `json:"routes"`
-	Services  []struct {
+	Name  string `json:"name"`
+	Image string `json:"image"`
+	// Buildpacks are those of an app that has no image.
+	Buildpacks []string `json:"buildpacks"`
+	Stopped    bool     `json:"stopped"`
+	Instances  int      `json:"instances"`
+	MemoryMB   int      `json:"memory_mb"`
+	DiskMB     int      `json:"disk_mb"`
+	Check      string   `json:"health_check"`
+	Endpoint   string   `json:"health_check_endpoint"`
+	Variables  []string `json:"variables"`
+	Routes     []string `json:"routes"`
+	Services   []struct {
 		Service, Name string
 	} `json:"services"`
 }
@@ -192,7 +194,7 @@ func (l *Like) app(a *LikeApp) platform.App {
 	out := platform.App{
 		Name: a.Name, Image: a.image(), DockerUser: dockerUser, DockerPassword: dockerPassword, Stopped: a.Stopped,
 		Instances: a.Instances, MemoryMB: a.MemoryMB, DiskMB: a.DiskMB, HealthCheckType: a.Check, HealthCheckEndpoint: a.Endpoint,
-		Env: map[string]string{}, Routes: a.Routes,
+		Env: map[string]string{}, Routes: a.Routes, Buildpacks: a.Buildpacks,
 	}
 	for _, name := range a.Variables {
 		out.Env[name] = "replaced"
@@ -214,7 +216,7 @@ func (l *Like) app(a *LikeApp) platform.App {
 	return out
 }
 
-// image gives an image to an app that has none, such as one of a buildpack.
+// image is the program of an app; one that has no image, such as one of a buildpack, is known by its name.
 func (a *LikeApp) image() string {
 	if a.Image == "" {
 		return "rehearsal/" + a.Name + ":1"

@@ -23,6 +23,8 @@ type Options struct {
 
 	ProvisionTime time.Duration // of a service by the broker, scaled by Pace; 20 min
 
+	Buildpack string // the live app was pushed with it, not as a docker image
+
 	Like *Like // a copy of that space, not the Digital Marketplace's; its sizes replace the defaults
 
 	Readers    float64 // requests a second that readers send to the live route from the start

@@ -60,7 +60,7 @@ func newWorld(o Options, a Addresses, c *clock.Clock, e *faults.Engine) (*world,
 	w.platform = platform.New(platform.Options{
 		Clock: c, Faults: e, Programs: programs, Broker: w.clusters, Routers: o.Routers,
 		Rand: rand.New(rand.NewSource(int64(o.Seed))), URL: a.CFAPI, RegistryAuth: registryAuth, ProvisionTime: o.ProvisionTime,
-		RateLimit: o.RateLimit,
+		RateLimit: o.RateLimit, Bits: "digitalmarketplace/search-api:release-1234",
 	})
 	content := space(o)
 	if err := w.platform.Seed(content); err != nil {
@@ -89,6 +89,9 @@ func space(o Options) platform.World {
 		app.DockerUser, app.DockerPassword = dockerUser, dockerPassword
 		if app.Name == o.liveApp() {
 			app.Instances = o.Instances
+			if o.Buildpack != "" {
+				app.Buildpacks = []string{o.Buildpack}
+			}
 			app.Env["DM_SEARCH_API_AUTH_TOKENS"] = "another-" + searchToken + ":" + searchToken
 		}
 	}

@@ -113,7 +113,9 @@ func (x *site) findBlue(ctx context.Context) (upgrade.Blue, error) {
 func (x *site) beginning() *upgrade.Beginning {
 	return &upgrade.Beginning{
 		Run: x.run, App: x.names.LiveApp, Version: version, Find: x.findBlue,
-		Facts: func(b upgrade.Blue) map[string]string { return map[string]string{upgrade.FactImage: b.Image} },
+		Facts: func(b upgrade.Blue) map[string]string {
+			return map[string]string{upgrade.FactImage: b.Image, upgrade.FactDroplet: b.Droplet}
+		},
 	}
 }
 

@@ -15,8 +15,10 @@ type App struct {
 	// Name is the app's while it is made; Role is that of its label, by which it is
 	// found (upgrade.RoleGreen, upgrade.RoleBlue).
 	Name, Role string
-	// Image is the docker image that it runs.
+	// Image is the docker image that it runs; "" for an app of a buildpack.
 	Image string
+	// Copy is the droplet that it gets a copy of; nil where Image is staged.
+	Copy *cloudfoundry.Droplet
 	// Route is created with it; "" for none.
 	Route    string
 	Manifest *manifest.Manifest
@@ -79,10 +81,14 @@ func (a *App) itself(_ context.Context, app *cloudfoundry.App) ([]runner.Task, e
 	if app != nil {
 		return nil, nil
 	}
+	lifecycle := cloudfoundry.Docker
+	if a.Image == "" {
+		lifecycle = cloudfoundry.Buildpack
+	}
 	return []runner.Task{{
-		Effect: runner.Creates, Name: "create app " + a.Name, ByHand: "cf create-app " + a.Name + " --app-type docker",
+		Effect: runner.Creates, Name: "create app " + a.Name, ByHand: "cf create-app " + a.Name + " --app-type " + lifecycle,
 		Do: func(ctx context.Context, _ *runner.Observation) error {
-			_, err := a.platform().Apps.Create(ctx, a.Name, a.run().Labels(a.Role))
+			_, err := a.platform().Apps.CreateWith(ctx, a.Name, lifecycle, a.run().Labels(a.Role))
 			return err
 		},
 	}}, nil

@@ -3,6 +3,7 @@ package clone
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/digitalmarketplace/cutover/stages/cloudfoundry"
@@ -10,17 +11,20 @@ import (
 	"github.com/digitalmarketplace/cutover/stages/upgrade"
 )
 
-// droplet stages the image, going on with a package or a build that an earlier process
-// made.
+// droplet gives the app its droplet: a copy, or the image staged, going on with what an
+// earlier process made.
 func (a *App) droplet(ctx context.Context, app *cloudfoundry.App) ([]runner.Task, error) {
 	if app != nil {
 		droplet, err := a.platform().Apps.CurrentDroplet(ctx, app.GUID)
 		if err != nil {
 			return nil, err
 		}
-		if droplet != nil && droplet.Image == a.Image {
+		if droplet != nil && a.wanted(droplet) {
 			return nil, nil
 		}
+	}
+	if a.Copy != nil {
+		return []runner.Task{a.copied()}, nil
 	}
 	return []runner.Task{{
 		Effect: runner.Creates, Name: "stage the image of the release", ByHand: "cf push " + a.Name + " -o " + a.Image,
@@ -37,6 +41,34 @@ func (a *App) droplet(ctx context.Context, app *cloudfoundry.App) ([]runner.Task
 			return err
 		},
 	}}, nil
+}
+
+func (a *App) wanted(droplet *cloudfoundry.Droplet) bool {
+	if a.Copy != nil {
+		return droplet.Same(a.Copy)
+	}
+	return droplet.Image == a.Image
+}
+
+// copied copies the droplet, so that the app is what its source is, byte for byte.
+func (a *App) copied() runner.Task {
+	return runner.Task{
+		Effect: runner.Creates, Name: "copy blue's droplet",
+		ByHand: fmt.Sprintf(`cf curl -X POST "/v3/droplets?source_guid=%s" -d '{"relationships":{"app":{"data":{"guid":"'$(cf app %s --guid)'"}}}}'; then cf set-droplet %[2]s with its GUID`, a.Copy.GUID, a.Name),
+		Do: func(ctx context.Context, o *runner.Observation) error {
+			o.Say("%s", a.Copy.What())
+			app, err := a.need(ctx)
+			if err != nil {
+				return err
+			}
+			ctx = cloudfoundry.WithProgress(ctx, func(note string) { o.Progress(runner.Progress{What: note}) })
+			droplet, err := a.platform().Apps.CopyDroplet(ctx, a.Copy, app.GUID)
+			if err != nil {
+				return err
+			}
+			return a.platform().Apps.SetCurrentDroplet(ctx, app.GUID, droplet.GUID)
+		},
+	}
 }
 
 // stage stages the image and makes it the app's droplet. A package holds the registry's

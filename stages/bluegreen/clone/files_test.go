@@ -18,7 +18,7 @@ func TestManifestsAreForEyesOnly(t *testing.T) {
 	to, _, err := w.green.Manifest(w.ctx)
 	w.ok(err)
 	diff := must(w.green.Diff(from, to))(w)
-	for _, want := range []string{"\n-     name: search-api\n", "\n+     name: elasticsearch-migration\n", variable + ": " + replacedName + "\n", "+         binding_name: " + replacedName} {
+	for _, want := range []string{"\n-     name: search-api\n", "\n+     name: elasticsearch-migration\n", variable + ": \"" + replacedName + "\"\n", "+         binding_name: " + replacedName} {
 		if !strings.Contains(diff, want) {
 			t.Errorf("the difference lacks %q: %s", want, diff)
 		}

@@ -24,7 +24,7 @@ type Green struct {
 	ManifestDir string
 }
 
-// Image is green's docker image, chosen when the run began.
+// Image is green's docker image, chosen when the run began; "" for an app of a buildpack.
 func (g *Green) Image() string { return g.Apps.run().Fact(upgrade.FactImage) }
 
 // File is the file of green's manifest.
@@ -51,8 +51,10 @@ func (g *Green) Manifest(ctx context.Context) (*manifest.Manifest, []Binding, er
 		m.SetName(g.Apps.Pair.NewApp),
 		m.SetRoutes(g.TemporaryRoute),
 		m.SetServices(entries),
-		m.SetImage(g.Image(), g.Apps.DockerUsername),
 	)
+	if g.Image() != "" {
+		err = errors.Join(err, m.SetImage(g.Image(), g.Apps.DockerUsername))
+	}
 	if g.Replaced != nil {
 		err = errors.Join(err, m.SetEnv(g.Replaced.Variable, g.Replaced.BindingName))
 	}
@@ -133,6 +135,9 @@ func (g *Green) Tasks(ctx context.Context) ([]runner.Task, error) {
 		Apps: g.Apps, Name: g.Apps.Pair.NewApp, Role: upgrade.RoleGreen, Image: g.Image(), Route: g.TemporaryRoute,
 		Manifest: m, ByHand: "cf push -f " + g.File().Path + " --no-start",
 		Services: services, Replaced: g.Replaced, Policies: policies, PoliciesOf: b.App,
+	}
+	if g.Apps.run().Fact(upgrade.FactDroplet) != "" {
+		app.Copy = b.From()
 	}
 	return app.Tasks(ctx)
 }

@@ -50,7 +50,14 @@ func (r *Rebuild) recordAsBlue(app *App, lost []string) runner.Task {
 			if err != nil {
 				return err
 			}
-			b.App = made.GUID
+			droplet, err := r.Apps.platform().Apps.CurrentDroplet(ctx, made.GUID)
+			if err != nil {
+				return err
+			}
+			if droplet == nil {
+				return fmt.Errorf("app %s has no droplet", made.Name)
+			}
+			b.App, b.Droplet = made.GUID, droplet.GUID
 			o.Say("everything was rebuilt")
 			if len(lost) > 0 {
 				o.Say("left out: %s", strings.Join(lost, ", "))
@@ -77,7 +84,15 @@ func (r *Rebuild) app(ctx context.Context, b upgrade.Blue) (app *App, lost []str
 	if live == nil {
 		return nil, nil, runner.Refuse("there is no app of the run from which blue could get its variables")
 	}
-	app.ByHand = fmt.Sprintf("cf create-app-manifest %[1]s -p %[2]s.yml; in it: name %[2]s, image %[3]s, no routes; cf push -f %[2]s.yml --no-start", live.Name, app.Name, app.Image)
+	app.ByHand = fmt.Sprintf("cf create-app-manifest %[1]s -p %[2]s.yml; in it: name %[2]s, %[3]s, no routes; cf push -f %[2]s.yml --no-start", live.Name, app.Name, b.From().What())
+	if !b.Docker() {
+		if app.Copy, err = r.dropletLike(ctx, b, live); err != nil {
+			return nil, nil, err
+		}
+		if app.Copy == nil {
+			return nil, nil, runner.Refuse("app %s has no copy of %s, which blue ran, so blue cannot be made again", live.Name, b.From().What())
+		}
+	}
 	noVariables, err := r.fillManifest(ctx, app, b, made, live)
 	if err != nil {
 		return nil, nil, err
@@ -114,7 +129,25 @@ func (r *Rebuild) fillManifest(ctx context.Context, app *App, b upgrade.Blue, ma
 	if err := app.Manifest.SetName(app.Name); err != nil {
 		return nil, err
 	}
+	if app.Image == "" {
+		return lost, nil
+	}
 	return lost, app.Manifest.SetImage(app.Image, r.Apps.DockerUsername)
+}
+
+// dropletLike is the live app's copy of blue's droplet, which outlives blue; nil where it
+// has none. What a buildpack made can be had from nowhere else.
+func (r *Rebuild) dropletLike(ctx context.Context, b upgrade.Blue, live *cloudfoundry.App) (*cloudfoundry.Droplet, error) {
+	droplets, err := r.Apps.platform().Apps.Droplets(ctx, live.GUID)
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range droplets {
+		if one.State == cloudfoundry.Staged && one.Same(b.From()) {
+			return &one, nil
+		}
+	}
+	return nil, nil
 }
 
 // variable is the service's name as blue has to look for it: the recorded one where its

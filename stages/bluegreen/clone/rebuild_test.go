@@ -49,7 +49,10 @@ func TestBlueIsRebuiltAsItWas(t *testing.T) {
 		t.Errorf("it is on %+v", routes)
 	}
 	after := w.blue()
-	after.App = before.App
+	if droplet := must(w.cf.Apps.CurrentDroplet(w.ctx, app.GUID))(w); droplet.GUID != after.Droplet {
+		t.Errorf("the run records droplet %s, and it has %s", after.Droplet, droplet.GUID)
+	}
+	after.App, after.Droplet = before.App, before.Droplet
 	if diff := cmp.Diff(before, after); diff != "" {
 		t.Error(diff)
 	}

@@ -72,6 +72,9 @@ func (r *Rebuild) describe(ctx context.Context, app *cloudfoundry.App) (map[stri
 	if err != nil {
 		return nil, err
 	}
+	if err := r.canCopy(ctx); err != nil {
+		return nil, err
+	}
 	made := madeOf{App: app.GUID}
 	if r.Replaced != nil {
 		if value, set := m.Env()[r.Replaced.Variable]; set {
@@ -95,6 +98,28 @@ func (r *Rebuild) describe(ctx context.Context, app *cloudfoundry.App) (map[stri
 		}
 	}
 	return facts, nil
+}
+
+// canCopy checks that what a buildpack made outlives blue.
+func (r *Rebuild) canCopy(ctx context.Context) error {
+	b, err := r.Apps.run().Blue()
+	if err != nil || b.Docker() {
+		return err
+	}
+	live, err := r.Live.Replacement(ctx)
+	if err != nil {
+		return err
+	}
+	var kept *cloudfoundry.Droplet
+	if live != nil {
+		if kept, err = r.dropletLike(ctx, b, live); err != nil {
+			return err
+		}
+	}
+	if kept == nil {
+		return fmt.Errorf("no live app has a copy of %s, and blue could not be made again from anything else", b.From().What())
+	}
+	return nil
 }
 
 func withoutValues(m *manifest.Manifest) (string, error) {

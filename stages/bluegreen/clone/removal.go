@@ -53,7 +53,7 @@ func (r *Removal) isBlue(ctx context.Context, o *runner.Observation) error {
 		o.Say("it is deleted already")
 		return nil
 	}
-	o.Say("%s, image %s", app.Name, b.Image)
+	o.Say("%s, %s", app.Name, b.From().What())
 	return nil
 }
 
@@ -120,7 +120,7 @@ func (r *Removal) rebuilt(ctx context.Context, b upgrade.Blue, service *cloudfou
 	case r.pair().Run.BlueCanBeRebuilt():
 		return r.Rebuild.Tasks(ctx, b)
 	}
-	byHand := fmt.Sprintf("push image %s with the live app's manifest", b.Image)
+	byHand := fmt.Sprintf("push %s with the live app's manifest", b.From().What())
 	if service != nil {
 		byHand += ", bound to " + service.Name
 	}

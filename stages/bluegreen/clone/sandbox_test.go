@@ -49,7 +49,13 @@ func newWorld(t *testing.T) *world {
 
 func newWorldAt(t *testing.T, pace float64) *world {
 	t.Helper()
-	box, err := sandbox.Start(t.Context(), sandbox.Options{Documents: 1, Briefs: 1, Pace: pace, ProvisionTime: time.Second})
+	return newWorldOf(t, sandbox.Options{Pace: pace})
+}
+
+func newWorldOf(t *testing.T, o sandbox.Options) *world {
+	t.Helper()
+	o.Documents, o.Briefs, o.ProvisionTime = 1, 1, time.Second
+	box, err := sandbox.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

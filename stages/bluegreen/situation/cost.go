@@ -32,11 +32,11 @@ func (r *Reader) rollbackCost(ctx context.Context, b upgrade.Blue, traffic upgra
 	case r.Backing != nil && service == nil:
 		return r.noRollback(), nil
 	case app == nil && r.run().BlueCanBeRebuilt():
-		return "safe, minutes: " + r.mapped("blue is rebuilt from image "+b.Image+against(service)) + "; then the names go back", nil
+		return "safe, minutes: " + r.mapped("blue is rebuilt from "+b.From().What()+against(service)) + "; then the names go back", nil
 	case app == nil && service != nil:
-		return "by hand only: blue is deleted, its service " + service.Name + " is there; push image " + b.Image + " against it", nil
+		return "by hand only: blue is deleted, its service " + service.Name + " is there; push " + b.From().What() + " against it", nil
 	case app == nil:
-		return "by hand only: blue is deleted; push image " + b.Image, nil
+		return "by hand only: blue is deleted; push " + b.From().What(), nil
 	}
 	after, err := r.afterRollback(ctx, b, app, service)
 	if err != nil {

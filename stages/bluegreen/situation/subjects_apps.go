@@ -71,6 +71,9 @@ func (w *world) droplet(ctx context.Context, app string) (string, string, error)
 	if droplet == nil {
 		return "none", "", nil
 	}
+	if droplet.Image == "" {
+		return droplet.What(), "", nil
+	}
 	return droplet.Image + " (droplet " + droplet.GUID + ")", "", nil
 }
 
@@ -160,7 +163,7 @@ func (w *world) greenNow(ctx context.Context) (now, hidden string, err error) {
 	}
 	image, err := w.image(ctx, w.green.GUID)
 	names, values := sorted(env.User)
-	return fmt.Sprintf("app %s, image %s, services %s, variables %s", w.green.GUID, image, bound, names), values, err
+	return fmt.Sprintf("app %s, %s, services %s, variables %s", w.green.GUID, image, bound, names), values, err
 }
 
 func (w *world) image(ctx context.Context, app string) (string, error) {
@@ -169,9 +172,9 @@ func (w *world) image(ctx context.Context, app string) (string, error) {
 		return "", err
 	}
 	if droplet == nil {
-		return "none", nil
+		return "no droplet", nil
 	}
-	return droplet.Image, nil
+	return droplet.What(), nil
 }
 
 // sorted are the names of variables, and their values in the same order.

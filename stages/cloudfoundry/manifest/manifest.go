@@ -40,7 +40,33 @@ func Parse(text []byte) (*Manifest, error) {
 		return nil, errors.New("the manifest does not have exactly one app")
 	}
 	m.app = apps.Content[0]
+	quoteOdd(m.app)
+	if env := value(m.app, "env"); env != nil {
+		for i := 1; i < len(env.Content); i += 2 {
+			quote(env.Content[i])
+		}
+	}
 	return m, nil
+}
+
+// quoteOdd puts texts with line breaks, tabs or letters beyond ASCII between double
+// quotes. The encoder writes some of them as blocks that no parser reads back.
+func quoteOdd(node *yaml.Node) {
+	odd := func(r rune) bool { return r < ' ' || r > '~' }
+	if node.Kind == yaml.ScalarNode && strings.ContainsFunc(node.Value, odd) {
+		quote(node)
+	}
+	for _, one := range node.Content {
+		quoteOdd(one)
+	}
+}
+
+// quote puts a text between double quotes, so that every parser reads the same text:
+// the platform's takes on for true, 0123 for 83 and 1,000 for 1000 (YAML 1.1).
+func quote(node *yaml.Node) {
+	if node.Kind == yaml.ScalarNode && node.ShortTag() != "!!null" {
+		node.Tag, node.Style = "!!str", yaml.DoubleQuotedStyle
+	}
 }
 
 // Bytes returns the manifest as YAML.
@@ -101,9 +127,15 @@ func (m *Manifest) SetImage(image, user string) error {
 func (m *Manifest) SetEnv(name, text string) error {
 	env := value(m.app, "env")
 	if env == nil || env.Kind != yaml.MappingNode {
-		return m.set("env", map[string]string{name: text})
+		if err := m.set("env", map[string]string{}); err != nil {
+			return err
+		}
+		env = value(m.app, "env")
+		env.Style = 0
 	}
-	return put(env, name, text)
+	// The encoder fails on some texts.
+	replace(env, name, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: yaml.DoubleQuotedStyle, Value: text})
+	return nil
 }
 
 // DropEnv removes one variable.
@@ -199,15 +231,20 @@ func put(mapping *yaml.Node, key string, v any) error {
 	if err := node.Encode(v); err != nil {
 		return fmt.Errorf("set %s in the manifest: %w", key, err)
 	}
+	quoteOdd(&node)
+	replace(mapping, key, &node)
+	return nil
+}
+
+func replace(mapping *yaml.Node, key string, node *yaml.Node) {
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
 		if mapping.Content[i].Value == key {
-			mapping.Content[i+1] = &node
-			return nil
+			mapping.Content[i+1] = node
+			return
 		}
 	}
 	name := &yaml.Node{Kind: yaml.ScalarNode, Value: key}
-	mapping.Content = append(mapping.Content, name, &node)
-	return nil
+	mapping.Content = append(mapping.Content, name, node)
 }
 
 func value(mapping *yaml.Node, key string) *yaml.Node {

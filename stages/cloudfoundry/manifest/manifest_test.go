@@ -49,7 +49,7 @@ func TestEditsKeepUnknownKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "applications:\n  - name: green\n    some-future-key: {a: 1}\n    metadata: {labels: {team: search}}\n    env: {STAGE: preview}\n"
+	const want = "applications:\n  - name: green\n    some-future-key: {a: 1}\n    metadata: {labels: {team: search}}\n    env: {STAGE: \"preview\"}\n"
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Error(diff)
 	}
@@ -83,5 +83,39 @@ func TestCovers(t *testing.T) {
 func TestDiff(t *testing.T) {
 	if diff := cmp.Diff("  a\n- b\n+ c\n  d\n", manifest.Diff("a\nb\nd\n", "a\nc\nd\n")); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// odd are values of variables that parsers of YAML read in different ways, or that an
+// encoder writes so that none reads them.
+var odd = []string{
+	"", "on", "no", "y", "0123", "1,000", "1_000", "1e3", "0x1F", "12:30", "2001-01-01", "null", "~", "=", "<<", ":symbol", "- x", "a: b", "# c",
+	"a # c", "'", `"`, `\n`, "{a: b}", "!x", "&a", "*a", "%x", "@x", " lead", "trail ", "a\nb\n", "a\n\nb", " a\n b", "\n a", "a \nb", "---\nb",
+	"a\r\nb", "a\rb", "\ta\nb", "😀 é", "\u0085x\ny", "\u2028x\ny", "\ufeffx", "\x07", strings.Repeat("line é😀\n", 5000), strings.Repeat("x y", 20000),
+}
+
+// A value is the same after any number of readings and writings, and is a text for
+// every parser: nothing but double quotes around it.
+func TestAValueIsCarriedByteForByte(t *testing.T) {
+	for _, text := range odd {
+		m, err := manifest.Parse([]byte("applications:\n- name: a\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.SetEnv("V", text); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			written, err := m.Bytes()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(string(written), `V: "`) {
+				t.Errorf("%.40q is written as %.60q", text, written)
+			}
+			if m, err = manifest.Parse(written); err != nil || m.Env()["V"] != text {
+				t.Fatalf("%.40q is written as %.60q: %v", text, written, err)
+			}
+		}
 	}
 }

@@ -59,6 +59,7 @@ type Service struct {
 type App struct {
 	Name        string    `json:"name"`
 	Image       string    `json:"image,omitempty"`
+	Buildpacks  []string  `json:"buildpacks,omitempty"`
 	Stopped     bool      `json:"stopped,omitempty"`
 	Instances   int       `json:"instances"`
 	MemoryMB    int       `json:"memory_mb"`
@@ -193,7 +194,7 @@ func (x *exporter) app(ctx context.Context, a cloudfoundry.App) (App, error) {
 		return out, err
 	}
 	if droplet != nil {
-		out.Image = droplet.Image
+		out.Image, out.Buildpacks = droplet.Image, droplet.Buildpacks
 	}
 	bindings, err := x.platform.Services.Bindings(ctx, cloudfoundry.BindingFilter{App: a.GUID})
 	if err != nil {

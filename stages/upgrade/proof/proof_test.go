@@ -104,8 +104,8 @@ func TestAHostBelowAWildcardIsAsked(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	any := "^cutover-[0-9a-f]{8}\\.example\\.org"
-	for i, want := range []string{any + "/_status$", any + "/_status$", any + "/v1$", "^example\\.org/_status$"} {
+	below := "^cutover-[0-9a-f]{8}\\.example\\.org"
+	for i, want := range []string{below + "/_status$", below + "/_status$", below + "/v1$", "^example\\.org/_status$"} {
 		if !regexp.MustCompile(want).MatchString(asked[i]) {
 			t.Errorf("asked is %s, not %s", asked[i], want)
 		}

@@ -90,6 +90,7 @@ func (p *Platform) controllerRoutes(mux *http.ServeMux) {
 	p.bindingRoutes(on)
 	p.appRoutes(on)
 	p.processRoutes(on)
+	p.sidecarRoutes(on)
 	p.stagingRoutes(on)
 	p.manifestRoutes(on)
 	p.routeRoutes(on)

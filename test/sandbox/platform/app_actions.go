@@ -35,6 +35,7 @@ func (p *Platform) destroyApp(by *uaa.Account, a *app) {
 	p.tasks.remove(func(v *task) bool { return v.app == a })
 	p.builds.remove(func(v *build) bool { return v.app == a })
 	p.droplets.remove(func(v *droplet) bool { return v.app == a })
+	p.sidecars.remove(func(v *sidecar) bool { return v.app == a })
 	p.deploys.remove(func(v *deployment) bool { return v.app == a })
 	p.procs.remove(func(v *process) bool { return v.app == a })
 	p.dropPolicies(a.guid)

@@ -27,7 +27,6 @@ func (p *Platform) appRoutes(on func(string, handler)) {
 	on("GET /v3/apps/{guid}/permissions", withApp(func(c *call, _ *app) error {
 		return c.reply(200, obj{"read_basic_data": true, "read_sensitive_data": !c.user.ReadOnly})
 	}))
-	on("GET /v3/apps/{guid}/sidecars", withApp(emptyList))
 	on("GET /v3/apps/{guid}/droplets/current", withApp(func(c *call, a *app) error {
 		if a.droplet == nil {
 			return notFound("Droplet")
@@ -111,14 +110,6 @@ func (a *app) state() string {
 	return "STOPPED"
 }
 
-func (a *app) lifecycleData() obj {
-	data := obj{}
-	if a.lifecycle == "buildpack" {
-		data = obj{"buildpacks": []string{}, "stack": "cflinuxfs4"}
-	}
-	return obj{"type": a.lifecycle, "data": data}
-}
-
 func presentApp(c *call, a *app) obj {
 	out := a.present()
 	current := ""
@@ -183,15 +174,24 @@ func createApp(c *call) error {
 	if !ok {
 		return unprocessable("Invalid space. Ensure that the space exists and you have access to it.")
 	}
-	kind := "buildpack"
+	kind, change := "buildpack", lifecycleChange{}
 	if body.Lifecycle != nil {
 		kind = body.Lifecycle.Type
+		if change, err = readLifecycle(body.Lifecycle.Data); err != nil {
+			return err
+		}
 	}
 	if kind != "buildpack" && kind != "docker" {
 		return unprocessable("Lifecycle type is not included in the list: buildpack, docker, cnb")
 	}
+	if err := change.problem(); err != nil {
+		return err
+	}
 	a, err := c.p.newApp(c.user, in, *body.Name, kind, meta)
 	if err != nil {
+		return err
+	}
+	if err := a.change(change); err != nil {
 		return err
 	}
 	for k, v := range body.Env {
@@ -211,7 +211,7 @@ func (p *Platform) newApp(by *uaa.Account, in *space, name, lifecycle string, me
 		return nil, err
 	}
 	a := &app{
-		record: p.newRecord(name), space: in, lifecycle: lifecycle, env: map[string]string{},
+		record: p.newRecord(name), space: in, lifecycle: lifecycle, stack: defaultStack, env: map[string]string{},
 		features: map[string]bool{"ssh": true, "revisions": true, "file-based-vcap-services": false, "service-binding-k8s": false},
 	}
 	if err := a.merge(meta); err != nil {
@@ -253,6 +253,15 @@ func updateApp(c *call, a *app) error {
 	}
 	if body.Lifecycle != nil && body.Lifecycle.Type != a.lifecycle {
 		return unprocessable("Lifecycle type cannot be changed")
+	}
+	if body.Lifecycle != nil {
+		change, err := readLifecycle(body.Lifecycle.Data)
+		if err != nil {
+			return err
+		}
+		if err := a.change(change); err != nil {
+			return err
+		}
 	}
 	if err := a.merge(meta); err != nil {
 		return err

@@ -67,6 +67,9 @@ func createBuild(c *call) error {
 	if !ok {
 		return unprocessable("Unable to use package. Ensure that the package exists and you have access to it.")
 	}
+	if v.state != "READY" {
+		return unprocessable("Cannot stage package whose state is not ready.")
+	}
 	if _, busy := c.p.builds.find(func(b *build) bool { return b.app == v.app && b.state == "STAGING" }); busy {
 		return unprocessable("Only one build can be STAGING at a time per application.")
 	}
@@ -96,6 +99,13 @@ func (p *Platform) staged(by *uaa.Account, b *build) {
 		return
 	}
 	d := &droplet{record: p.newRecord(""), app: b.app, pkg: v, state: "STAGED", image: v.image, lifecycle: "docker"}
+	if v.kind == "bits" {
+		d.image, d.lifecycle, d.stack, d.command = p.opts.Bits, "buildpack", b.app.stack, "./start"
+		d.checksum, d.buildpacks = v.checksum, b.app.buildpacks
+		if len(d.buildpacks) == 0 {
+			d.buildpacks = []string{"binary_buildpack"} // whatever was uploaded
+		}
+	}
 	p.droplets.add(d)
 	b.state, b.droplet = "STAGED", d
 	p.logs.Write(b.app.guid, "STG", "0", false, "Staging process finished: "+v.image)
@@ -105,6 +115,9 @@ func (p *Platform) staged(by *uaa.Account, b *build) {
 }
 
 func (p *Platform) pullProblem(v *pkg) string {
+	if v.kind == "bits" {
+		return ""
+	}
 	if p.opts.Programs == nil {
 		return "no registry"
 	}

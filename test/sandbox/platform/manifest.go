@@ -19,7 +19,11 @@ func showManifest(c *call, a *app) error {
 	if c.user.ReadOnly {
 		return notAuthorized()
 	}
-	out, err := yaml.Marshal(map[string]any{"applications": []any{c.p.manifestOf(a)}})
+	of := c.p.manifestOf(a)
+	if len(a.env) > 0 {
+		of["env"] = envOf(a)
+	}
+	out, err := yaml.Marshal(map[string]any{"applications": []any{of}})
 	if err != nil {
 		return err
 	}
@@ -41,7 +45,17 @@ func (p *Platform) manifestOf(a *app) obj {
 			out["docker"] = docker
 		}
 	} else {
-		out["stack"] = "cflinuxfs4"
+		out["stack"] = a.stack
+		if len(a.buildpacks) > 0 {
+			out["buildpacks"] = a.buildpacks
+		}
+	}
+	if sidecars := p.sidecarsOf(a); len(sidecars) > 0 {
+		var list []obj
+		for _, s := range sortedRows(sidecars) {
+			list = append(list, s.manifest())
+		}
+		out["sidecars"] = list
 	}
 	meta := obj{}
 	if len(a.labels) > 0 {
@@ -85,6 +99,18 @@ func (p *Platform) manifestOf(a *app) obj {
 		features[k] = v
 	}
 	out["features"] = features
+	return out
+}
+
+// envOf are the variables as YAML. The encoder of this sandbox writes some texts so that no parser reads them; Ruby's does not.
+func envOf(a *app) obj {
+	out := obj{}
+	for k, v := range a.env {
+		out[k] = v
+		if strings.ContainsAny(v, "\t\r\u0085\u2028\u2029") {
+			out[k] = &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: yaml.DoubleQuotedStyle, Value: v}
+		}
+	}
 	return out
 }
 
@@ -136,15 +162,16 @@ func (c *call) readManifests() ([]*manifest, error) {
 	if len(c.body) > 1<<20 {
 		return nil, badRequest("Manifest size is too large. The maximum supported size is 1MB.")
 	}
+	var node yaml.Node
 	var body map[string]any
-	if err := yaml.Unmarshal(c.body, &body); err != nil || body == nil {
+	if err := yaml.Unmarshal(c.body, &node); err != nil {
 		return nil, parseError()
 	}
-	if strings.Contains(string(c.body), ": *") || strings.Contains(string(c.body), "- *") {
-		var node yaml.Node
-		if yaml.Unmarshal(c.body, &node) == nil && hasAlias(&node) {
-			return nil, badRequest("Manifest does not support Anchors and Aliases")
-		}
+	if hasAlias(&node) {
+		return nil, badRequest("Manifest does not support Anchors and Aliases")
+	}
+	if !rubyReads(&node) || node.Decode(&body) != nil || body == nil {
+		return nil, parseError()
 	}
 	if v, ok := body["version"]; ok && v != 1 {
 		return nil, unprocessable("Unsupported manifest schema version. Currently supported versions: [1].")

@@ -84,6 +84,14 @@ func (p *Platform) apply(by *uaa.Account, a *app, m *manifest) error {
 			}
 		}
 	}
+	for _, change := range m.sidecars {
+		if err := p.applySidecar(a, change); err != nil {
+			return err
+		}
+	}
+	if err := a.change(m.lifecycleData); err != nil {
+		return err
+	}
 	if err := a.merge(m.metadata); err != nil {
 		return err
 	}

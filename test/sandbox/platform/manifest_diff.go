@@ -38,7 +38,7 @@ func diffManifest(c *call, s *space) error {
 var diffKeys = []string{
 	"buildpacks", "command", "disk_quota", "docker", "env", "health-check-http-endpoint", "health-check-invocation-timeout",
 	"health-check-type", "instances", "metadata", "memory", "lifecycle", "name", "no-route", "processes", "random-route",
-	"default-route", "routes", "services", "stack", "timeout", "features",
+	"default-route", "routes", "services", "sidecars", "stack", "timeout", "features",
 }
 
 // normal converts sizes to one unit, and services to the parts that are compared.

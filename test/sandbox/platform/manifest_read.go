@@ -16,6 +16,8 @@ type manifest struct {
 	metadata                           metadata
 	features                           map[string]bool
 	processes                          []processChange
+	sidecars                           []sidecarChange
+	lifecycleData                      lifecycleChange
 	routes                             []manifestRoute
 	noRoute, randomRoute, defaultRoute bool
 	services                           []manifestService
@@ -56,6 +58,8 @@ func readManifest(raw map[string]any) (*manifest, []string) {
 			add("Cannot specify both buildpack(s) and docker keys")
 		}
 	}
+	m.readLifecycleData(add)
+	m.readSidecars(add)
 	m.readEnv(add)
 	m.readMetadata(add)
 	m.readRoutes(add)
@@ -84,6 +88,22 @@ func readManifest(raw map[string]any) (*manifest, []string) {
 		m.processes = append(m.processes, top)
 	}
 	return m, problems
+}
+
+func (m *manifest) readLifecycleData(add func(string, ...any)) {
+	list, ok := m.raw["buildpacks"].([]any)
+	if m.raw["buildpacks"] != nil && !ok {
+		add("Buildpacks must be an array")
+	}
+	if one := m.raw["buildpack"]; one != nil {
+		list = []any{one}
+	}
+	for _, one := range list {
+		m.lifecycleData.Buildpacks = append(m.lifecycleData.Buildpacks, fmt.Sprint(one))
+	}
+	if stack, ok := m.raw["stack"].(string); ok {
+		m.lifecycleData.Stack = &stack
+	}
 }
 
 func (m *manifest) readEnv(add func(string, ...any)) {

@@ -135,10 +135,13 @@ type (
 		space     *space
 		started   bool
 		lifecycle string // docker or buildpack
-		env       map[string]string
-		droplet   *droplet
-		features  map[string]bool
-		taskSeq   int
+		// buildpacks and stack are those of the next staging of an app with the lifecycle buildpack.
+		buildpacks []string
+		stack      string
+		env        map[string]string
+		droplet    *droplet
+		features   map[string]bool
+		taskSeq    int
 	}
 	process struct {
 		record
@@ -165,6 +168,7 @@ type (
 		app                       *app
 		kind, state               string
 		image, username, password string
+		checksum                  string // of the bits that were uploaded
 	}
 	build struct {
 		record
@@ -179,8 +183,20 @@ type (
 		app       *app
 		pkg       *pkg
 		state     string
-		image     string
 		lifecycle string
+		// image is the reference of the program that its containers run; nobody sees it if the droplet has bits instead.
+		image             string
+		checksum, command string   // of bits, and how they are started unless the process says otherwise
+		buildpacks        []string // that made them
+		stack             string
+	}
+	// sidecar is a second program in the containers of some of an app's processes. It is kept, and runs nothing.
+	sidecar struct {
+		record
+		app       *app
+		command   string
+		processes []string
+		memory    *int
 	}
 	route struct {
 		record

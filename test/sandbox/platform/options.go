@@ -21,6 +21,8 @@ type Options struct {
 	Rand     *rand.Rand // GUIDs and the spread of delays; default seeded with 1
 	URL      string     // the API's own address in links; default: the Host of each request
 
+	// Bits is the image whose program runs what is uploaded and staged by a buildpack.
+	Bits string
 	// RegistryAuth reports whether these credentials may pull an image from the registry; nil: all may.
 	RegistryAuth func(image, username, password string) bool
 	// RouteService judges a request that passes a route service. Status 0 passes the request on; nil passes all on.

@@ -43,6 +43,7 @@ type Platform struct {
 	packages  table[*pkg]
 	builds    table[*build]
 	droplets  table[*droplet]
+	sidecars  table[*sidecar]
 	deploys   table[*deployment]
 	revisions table[*revision]
 	tasks     table[*task]

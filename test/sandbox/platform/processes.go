@@ -8,7 +8,6 @@ func (p *Platform) processRoutes(on func(string, handler)) {
 	on("GET /v3/processes/{guid}/process_instances", withProcess(func(c *call, v *process) error {
 		return c.reply(200, obj{"resources": c.p.processInstances(v), "links": obj{"self": c.link(c.r.URL.Path), "process": c.link("/v3/processes/" + v.guid)}})
 	}))
-	on("GET /v3/processes/{guid}/sidecars", withProcess(func(c *call, v *process) error { return emptyList(c, v.app) }))
 	on("POST /v3/processes/{guid}/actions/scale", withProcess(scale))
 	on("DELETE /v3/processes/{guid}/instances/{index}", withProcess(terminate))
 	on("GET /v3/apps/{guid}/processes", withApp(listAppProcesses))

@@ -3,6 +3,7 @@ package platform
 import (
 	"encoding/json"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -10,7 +11,7 @@ import (
 )
 
 // revision is what an app was started with: its droplet, environment and commands. A start, a restart and a deployment
-// make one, unless nothing has changed since the last (ccng: app/actions/revision_resolver.rb). There are no sidecars.
+// make one, unless nothing has changed since the last (ccng: app/actions/revision_resolver.rb).
 type revision struct {
 	record
 	app         *app
@@ -18,6 +19,7 @@ type revision struct {
 	droplet     *droplet
 	env         map[string]string
 	commands    map[string]*string // by kind of process
+	sidecars    []obj
 	description string
 }
 
@@ -84,7 +86,7 @@ func presentRevision(c *call, v *revision) obj {
 		processes[kind] = obj{"command": command}
 	}
 	_, there := c.p.droplets.get(v.droplet.guid)
-	out["version"], out["droplet"], out["processes"], out["sidecars"] = v.version, obj{"guid": v.droplet.guid}, processes, []obj{}
+	out["version"], out["droplet"], out["processes"], out["sidecars"] = v.version, obj{"guid": v.droplet.guid}, processes, nonNil(v.sidecars)
 	out["description"], out["deployable"] = v.description, there
 	out["relationships"] = obj{"app": toOne(v.app.guid)}
 	at := "/v3/revisions/" + v.guid
@@ -106,6 +108,9 @@ func (p *Platform) revise(by *uaa.Account, a *app, words ...string) {
 		return
 	}
 	next := &revision{app: a, version: 1, droplet: a.droplet, env: copyOf(a.env), commands: p.commands(a), description: "Initial revision."}
+	for _, s := range p.sidecarsOf(a) {
+		next.sidecars = append(next.sidecars, obj{"name": s.name, "command": s.command, "process_types": s.processes, "memory_in_mb": s.memory})
+	}
 	if last := p.latestRevision(a); last != nil {
 		reasons := append(last.changes(next), words...)
 		if len(reasons) == 0 {
@@ -129,6 +134,9 @@ func (p *Platform) commands(a *app) map[string]*string {
 // changes are the differences to the next revision, in the words of its description.
 func (v *revision) changes(next *revision) []string {
 	var reasons []string
+	if !reflect.DeepEqual(next.sidecars, v.sidecars) {
+		reasons = append(reasons, "Sidecars changed.") // the exact words of the real one are not known
+	}
 	if next.droplet != v.droplet {
 		reasons = append(reasons, "New droplet deployed.")
 	}

@@ -126,17 +126,30 @@ func (p *Platform) seedServices(in *space, services []Service) error {
 }
 
 func (p *Platform) seedApp(in *space, w App) (*diego.LRP, error) {
-	a, err := p.newApp(nil, in, w.Name, "docker", metadata{})
+	lifecycle := "docker"
+	if len(w.Buildpacks) > 0 {
+		lifecycle = "buildpack"
+	}
+	a, err := p.newApp(nil, in, w.Name, lifecycle, metadata{})
 	if err != nil {
 		return nil, err
 	}
 	a.env, a.labels, a.annotations = copyOf(w.Env), copyOf(w.Labels), copyOf(w.Annotations)
 	v := &pkg{record: p.newRecord(""), app: a, kind: "docker", state: "READY", image: w.Image, username: w.DockerUser, password: w.DockerPassword}
 	p.packages.add(v)
-	a.droplet = &droplet{record: p.newRecord(""), app: a, pkg: v, state: "STAGED", image: w.Image, lifecycle: "docker"}
+	a.droplet = &droplet{record: p.newRecord(""), app: a, pkg: v, state: "STAGED", image: w.Image, lifecycle: lifecycle}
 	p.droplets.add(a.droplet)
+	if lifecycle == "buildpack" {
+		a.buildpacks, a.droplet.buildpacks, a.droplet.stack = w.Buildpacks, w.Buildpacks, a.stack
+		a.droplet.command = "./start"
+		v.kind, v.image, v.username, v.password, v.checksum = "bits", "", "", "", checksum([]byte(w.Image))
+		a.droplet.checksum = v.checksum
+	}
 	web := p.newestProcess(a, "web")
 	web.instances, web.memory, web.disk = w.Instances, w.MemoryMB, w.DiskMB
+	if w.Command != "" {
+		web.command = &w.Command
+	}
 	web.health = healthCheck{kind: w.HealthCheckType, endpoint: w.HealthCheckEndpoint}
 	if web.health.kind == "" {
 		web.health.kind = "port"

@@ -51,11 +51,11 @@ func (p *Platform) snapshotApp(a *app) obj {
 		"env": copyOf(a.env), "image": nil,
 	}
 	if a.droplet != nil {
-		out["image"] = a.droplet.image
+		out["image"], out["checksum"] = a.droplet.image, a.droplet.checksum
 	}
 	processes, bindings, routes := []obj{}, []obj{}, []string{}
 	for _, v := range p.processesOf(a) {
-		one := obj{"type": v.kind, "instances": v.instances, "memory_in_mb": v.memory, "disk_in_mb": v.disk, "health_check": v.health.kind, "endpoint": v.health.endpoint}
+		one := obj{"type": v.kind, "command": v.command, "instances": v.instances, "memory_in_mb": v.memory, "disk_in_mb": v.disk, "health_check": v.health.kind, "endpoint": v.health.endpoint}
 		running := []string{}
 		for _, row := range p.rows(v) {
 			running = append(running, row.State)
@@ -76,6 +76,11 @@ func (p *Platform) snapshotApp(a *app) obj {
 	}
 	slices.Sort(routes)
 	out["processes"], out["bindings"], out["routes"] = processes, bindings, routes
+	sidecars := []obj{}
+	for _, s := range sortedRows(p.sidecarsOf(a)) {
+		sidecars = append(sidecars, s.manifest())
+	}
+	out["lifecycle"], out["sidecars"] = a.lifecycleData(), sidecars
 	return out
 }
 

@@ -28,6 +28,9 @@ func (p *Platform) stagingRoutes(on func(string, handler)) {
 		return c.reply(200, presentBuild(c, b))
 	}))
 	on("GET /v3/apps/{guid}/builds", withApp(listBuilds))
+	on("POST /v3/packages/{guid}/upload", withPackage(uploadBits))
+	on("POST /v3/resource_matches", func(c *call) error { return c.reply(201, obj{"resources": []obj{}}) }) // no blob is known
+	on("POST /v3/droplets", createDroplet)
 	on("GET /v3/droplets", func(c *call) error { return listDroplets(c, func(*droplet) bool { return true }) })
 	on("GET /v3/droplets/{guid}", withDroplet(func(c *call, d *droplet) error { return c.reply(200, presentDroplet(c, d)) }))
 	on("PATCH /v3/droplets/{guid}", withDroplet(func(c *call, d *droplet) error {
@@ -124,6 +127,9 @@ func presentPackage(c *call, v *pkg) obj {
 	}
 	out["type"], out["state"] = v.kind, v.state
 	out["data"] = obj{"image": v.image, "username": orNull(v.username), "password": password}
+	if v.kind == "bits" {
+		out["data"] = obj{"error": nil, "checksum": obj{"type": "sha256", "value": orNull(v.checksum)}}
+	}
 	out["relationships"] = obj{"app": toOne(v.app.guid)}
 	out["links"] = obj{"self": c.link("/v3/packages/" + v.guid), "app": c.link("/v3/apps/" + v.app.guid)}
 	return out
@@ -163,15 +169,18 @@ func createPackage(c *call) error {
 	if body.Type == "docker" && a.lifecycle != "docker" {
 		return unprocessable("Cannot create Docker package for a %s app.", a.lifecycle)
 	}
-	if body.Type == "bits" {
-		return unprocessable("Cannot create bits package for a Docker app.") // buildpacks are not modelled
+	if body.Type == "bits" && a.lifecycle == "docker" {
+		return unprocessable("Cannot create bits package for a Docker app.")
 	}
-	if body.Data.Image == "" {
+	if body.Type == "docker" && body.Data.Image == "" {
 		return unprocessable("Data Image required")
 	}
 	v := &pkg{
-		record: c.p.newRecord(""), app: a, kind: "docker", state: "READY",
+		record: c.p.newRecord(""), app: a, kind: body.Type, state: "READY",
 		image: body.Data.Image, username: body.Data.Username, password: body.Data.Password,
+	}
+	if v.kind == "bits" {
+		v.state = "AWAITING_UPLOAD"
 	}
 	if err := v.merge(meta); err != nil {
 		return err
@@ -199,7 +208,15 @@ func presentDroplet(c *call, d *droplet) obj {
 	out["lifecycle"] = obj{"type": d.lifecycle, "data": obj{}}
 	out["checksum"], out["buildpacks"], out["stack"] = nil, nil, nil
 	out["execution_metadata"] = `{"cmd":[],"ports":[{"Port":8080,"Protocol":"tcp"}]}`
-	out["process_types"] = obj{"web": ""}
+	out["process_types"] = obj{"web": d.command}
+	if d.lifecycle == "buildpack" {
+		made := []obj{}
+		for _, name := range d.buildpacks {
+			made = append(made, obj{"name": name, "detect_output": nil, "buildpack_name": nil, "version": nil})
+		}
+		out["image"], out["execution_metadata"], out["buildpacks"], out["stack"] = nil, "", made, d.stack
+		out["checksum"] = obj{"type": "sha256", "value": orNull(d.checksum)}
+	}
 	out["relationships"] = obj{"app": toOne(d.app.guid)}
 	links := obj{
 		"self": c.link("/v3/droplets/" + d.guid), "app": c.link("/v3/apps/" + d.app.guid),

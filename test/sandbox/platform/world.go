@@ -71,7 +71,9 @@ type Service struct {
 
 // App is an app, as its manifest describes it.
 type App struct {
-	Name, Image                 string
+	Name, Image                 string // with buildpacks, Image is only the program that its droplet runs
+	Buildpacks                  []string
+	Command                     string // of the web process; "" is the droplet's own
 	DockerUser, DockerPassword  string
 	Instances, MemoryMB, DiskMB int
 	Env                         map[string]string
