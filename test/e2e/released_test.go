@@ -195,6 +195,7 @@ func TestAReleaseBeforeTheNamesAreFinalIsUnmappedByHand(t *testing.T) {
 }
 
 func releasedAfter(t *testing.T, until string) {
+	t.Helper()
 	w := start(t, small())
 	w.run(0, "elasticsearch", "run", "--to", until)
 	w.deploy(nextImage)
