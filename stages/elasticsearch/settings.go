@@ -93,7 +93,7 @@ type Witness struct {
 	WitnessRate     float64       `env:"WITNESS_RATE, default=20" help:"requests a second that the witness sends to the live address during a switch; halved where they slow it down"`
 	WitnessBaseline time.Duration `env:"WITNESS_BASELINE, default=10s" help:"how long it asks before the first change"`
 	WitnessAfter    time.Duration `env:"WITNESS_AFTER, default=10s" help:"how long it goes on after the last change"`
-	OnBreach        string        `env:"ON_BREACH, default=back" help:"what a failed live request causes during a switch: back (revert to blue) or hold (both apps stay on the live routes)"`
+	OnBreach        string        `env:"ON_BREACH, default=back" help:"what a failed live request causes during a switch: back (revert to blue) or hold (the live routes are left as they are)"`
 }
 
 // Waiting holds the deadlines and the pace.
