@@ -38,8 +38,7 @@ func (w Wait) String() string {
 type waitsKey struct{}
 
 // WithWaits returns a context whose requests, and whoever else calls Waits, report their
-// long pauses. Several goroutines
-// may do so at once.
+// long pauses. Several goroutines may do so at once.
 func WithWaits(ctx context.Context, told func(Wait)) context.Context {
 	return context.WithValue(ctx, waitsKey{}, told)
 }
