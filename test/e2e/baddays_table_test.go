@@ -155,7 +155,7 @@ func apps() map[string]badDay {
 			faults: []faults.Fault{on("cloud-controller", faults.Hold, faults.Fault{Method: "DELETE", Path: "/destinations/", N: 1})},
 			while:  func(w *world) { w.actOn("elasticsearch-migration", "stop") },
 			says:   []string{"the live address failed at", "ok     abort  map dm-search-api-preview", "next +cutover elasticsearch switch"},
-			again:  4,
+			again:  3,
 		},
 		"green fails during the switch, and blue is down: blue is not mapped again": {
 			upTo: "verify-indices", command: "switch", exit: 3, verdict: runner.Failure, traffic: "green", left: built(),

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/digitalmarketplace/cutover/test/sandbox/faults"
 )
 
 // customise gives the live app settings that are not defaults, among them those that no manifest has.
@@ -96,12 +98,15 @@ func TestADeletedBlueIsRecreatedAfterARelease(t *testing.T) {
 func TestABlueThatCannotBeRecordedIsNotDeleted(t *testing.T) {
 	t.Parallel()
 	w := start(t, small())
-	w.cf("PATCH", "/v3/apps/"+w.app("search-api"), map[string]any{"metadata": map[string]any{
-		"annotations": map[string]any{"contact": strings.Repeat("x", 4900)},
-	}}, nil)
 	w.run(0, "elasticsearch", "run", "--to", "rename-new-app")
+	id := w.fault(faults.Fault{
+		Place: "cloud-controller", UserAgent: "^cutover/", Method: "PATCH", Path: "/service_instances/" + w.instance("cutover-search-api"),
+		Kind: faults.ErrorBefore, Status: 422,
+		Body: `{"errors":[{"code":10008,"title":"CF-UnprocessableEntity","detail":"Failed to add 12 annotations because it would exceed maximum of 200"}]}`,
+	})
 	p := w.with(map[string]string{"REMOVE_OLD_APP": "delete"}, 1, "elasticsearch", "remove-old-app")
 	p.wantLog("without that there would be no rollback (REMOVE_OLD_APP=stop needs none)")
+	w.removeFault(id)
 	w.app("search-api-old")
 	w.forward("")
 }

@@ -229,6 +229,9 @@ func (g *Green) Built() runner.Task {
 		if why := health.Why(); why != "" {
 			said = append(said, why)
 		}
+		if health.Nobody() && health.States["STARTING"] > 0 {
+			return runner.Depend("green does not answer: %s: %s", health.Why(), health.Cure())
+		}
 		if health.Nobody() {
 			return runner.Refuse("green does not answer: %s: %s", health.Why(), health.Cure())
 		}

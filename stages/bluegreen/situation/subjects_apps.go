@@ -141,7 +141,7 @@ func (w *world) greenSubjects(ctx context.Context) ([]report.Subject, error) {
 	if w.released != "" {
 		var image string
 		image, err = w.image(ctx, w.released)
-		released.Now = "app " + w.released + ", image " + image
+		released.Now = "app " + w.released + ", " + image
 	}
 	if w.reader.Backing == nil {
 		return []report.Subject{green, released}, err

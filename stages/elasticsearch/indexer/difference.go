@@ -69,7 +69,8 @@ func Differences(ctx context.Context, source *dataapi.Client, target *searchapi.
 
 // listedIDs are the ids of the documents that belong in an index, by the data API's listing.
 func listedIDs(ctx context.Context, source *dataapi.Client, t Target) (map[string]bool, error) {
-	pace, ids := Pace{}.withDefaults(), map[string]bool{}
+	// A comparison is polled as a whole, so that a page need not be waited for.
+	pace, ids := Pace{RetryFor: time.Nanosecond}.withDefaults(), map[string]bool{}
 	for _, list := range listings(source, t.Index) {
 		for page, err := range pace.pagesAhead(ctx, list, 1) {
 			if err != nil {
