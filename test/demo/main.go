@@ -1,4 +1,4 @@
-// Command demo rehearses a whole migration: it starts a sandbox with readers on the live route and a live writer, runs the
+// Command demo rehearses a whole run: it starts a sandbox with readers on the live route and a live writer, runs the
 // stages one process each as the Jenkinsfile does, and checks the result. scripts/demo builds the binaries that it runs.
 package main
 
@@ -64,7 +64,7 @@ type options struct {
 	bin, reports string
 	// hideLog leaves the stages' log out of standard output.
 	hideLog bool
-	// rollback rolls back after step 16 instead of finishing the migration.
+	// rollback rolls back after step 16 instead of finishing the run.
 	rollback bool
 }
 
@@ -112,7 +112,7 @@ func parse(args []string, stderr io.Writer) (size, options, error) {
 	return s, o, nil
 }
 
-// rehearse runs the migration and writes the recap; the error lists every check that failed.
+// rehearse runs the stages and writes the recap; the error lists every check that failed.
 func rehearse(ctx context.Context, s size, o options, stdout io.Writer) error {
 	commands, err := commandsOf("Jenkinsfile")
 	if err != nil {

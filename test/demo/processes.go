@@ -23,7 +23,7 @@ const (
 	switching = "switch"
 )
 
-// commandsOf returns the commands of the migration in the order in which a pipeline calls them. Commands of its other
+// commandsOf returns the commands of the runbook in the order in which a pipeline calls them. Commands of its other
 // actions, such as rollback, are no steps of the runbook and are left out.
 func commandsOf(pipeline string) ([]string, error) {
 	text, err := os.ReadFile(pipeline)

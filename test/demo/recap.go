@@ -191,7 +191,7 @@ func (r *recap) write(w io.Writer) {
 	for _, c := range r.counts {
 		fmt.Fprintf(w, "%-40s %8s %8s %8s\n", c.alias, number(c.data), number(c.green), number(c.blue))
 	}
-	fmt.Fprintf(w, "%s's Elasticsearch was removed at the end; %s edits were made during the migration.\n", removed, number(r.edits.Edits))
+	fmt.Fprintf(w, "%s's Elasticsearch was removed at the end; %s edits were made during the run.\n", removed, number(r.edits.Edits))
 
 	fmt.Fprintf(w, "\nLive requests: %s made, %s failed; %s answered by blue, %s by green; p50 %.0f ms, p99 %.0f ms\n",
 		number(r.load.Sent), number(r.load.Failed), number(r.load.ByApp[blueApp]), number(r.load.Sent-r.load.ByApp[blueApp]), r.load.P50MS, r.load.P99MS)

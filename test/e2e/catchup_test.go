@@ -134,7 +134,7 @@ func (w *world) loseOne() {
 	w.deleteRoute("by-hand")
 }
 
-// An index that the migration has added is not caught up in blue.
+// An index that the run has added is not caught up in blue.
 func TestAnIndexThatBlueNeverHadIsNotCaughtUp(t *testing.T) {
 	t.Parallel()
 	w := start(t, undrifted())

@@ -123,7 +123,7 @@ func (w *world) labelled() []string {
 	return all
 }
 
-// The green of a migration is the blue of the next.
+// The green of a run is the blue of the next.
 func TestASecondMigrationFollowsTheFirst(t *testing.T) {
 	t.Parallel()
 	w := start(t, small())
@@ -131,7 +131,7 @@ func TestASecondMigrationFollowsTheFirst(t *testing.T) {
 	first := w.app("search-api")
 	w.forward("")
 	if w.app("search-api") == first {
-		t.Error("the second migration created no app")
+		t.Error("the second run created no app")
 	}
 	if left := w.labelled(); !slices.Equal(left, []string{retiredName}) {
 		t.Errorf("%v still carry the label of a run", left)

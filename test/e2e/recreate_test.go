@@ -69,7 +69,7 @@ func TestARecreatedBlueHasEveryChange(t *testing.T) {
 	}
 	w.run(0, "elasticsearch", "rollback")
 	w.wantIndices("search_api_elasticsearch")
-	// Nothing is left of the rolled back run that would stop the next migration.
+	// Nothing is left of the rolled back run that would stop the next run.
 	w.Env["REMOVE_OLD_APP"] = "stop"
 	w.run(0, "elasticsearch", "run", "--to", "remove-old-app")
 }

@@ -85,10 +85,10 @@ func TestARollbackIsRefusedDuringAReleaseAndWhereItsNameIsInUse(t *testing.T) {
 	w.deleteApp(other)
 	w.run(0, "elasticsearch", "rollback")
 
-	// The next migration needs no cleaning up.
+	// The next run needs no cleaning up.
 	w.forward("")
 	if !w.hasApp("search-api-released") {
-		t.Error("a later migration deleted the released app")
+		t.Error("a later run deleted the released app")
 	}
 }
 

@@ -15,9 +15,9 @@ func TestMigrationRunsEveryStepInOrder(t *testing.T) {
 	r := rehearse(t, jenkins.Scenario{})
 
 	diff(t, "result", "SUCCESS", r.Result)
-	diff(t, "stages", outcomes(len(migration), "", ""), r.Outcomes())
-	diff(t, "commands", upTo(len(migration)-1, commandsOf), r.commands())
-	diff(t, "published reports", upTo(len(migration)-1, reportsOf), r.published())
+	diff(t, "stages", outcomes(len(runbook), "", ""), r.Outcomes())
+	diff(t, "commands", upTo(len(runbook)-1, commandsOf), r.commands())
+	diff(t, "published reports", upTo(len(runbook)-1, reportsOf), r.published())
 	diff(t, "the build's name", "#1 - preview - migrate (dry run)", r.DisplayName)
 	for _, call := range r.calls {
 		if !strings.HasSuffix(call, "STAGE=preview DRY_RUN=true") {
@@ -37,7 +37,7 @@ func TestTheReportsOfTheSwitchAreTheOnesOfTheProcessThatSwitched(t *testing.T) {
 }
 
 func TestCommandsAreThoseThatRun(t *testing.T) {
-	want := append(upTo(len(migration)-1, commandsOf), "plan", "status", "rollback", "unlock", "plan")
+	want := append(upTo(len(runbook)-1, commandsOf), "plan", "status", "rollback", "unlock", "plan")
 	diff(t, "commands in the file", want, jenkins.Commands(t, "Jenkinsfile"))
 	diff(t, "commands in the nightly file", []string{"reindex"}, jenkins.Commands(t, nightly))
 }
@@ -59,7 +59,7 @@ func TestDryRunCanBeTurnedOff(t *testing.T) {
 func TestAFailureStopsTheMigrationAndIsReported(t *testing.T) {
 	exits := []int{1, 2, 3, 4, 130}
 	for k, f := range failures() {
-		n, s, exit := f.stage, migration[f.stage], exits[k%len(exits)]
+		n, s, exit := f.stage, runbook[f.stage], exits[k%len(exits)]
 		t.Run(fmt.Sprintf("%s with %d", f.command, exit), func(t *testing.T) {
 			r := rehearse(t, jenkins.Scenario{Env: map[string]string{"FAIL": fmt.Sprintf("%s=%d", f.command, exit)}})
 
@@ -126,12 +126,12 @@ func TestTheProgramRejectsABuildWithoutAnEnvironment(t *testing.T) {
 }
 
 func TestRestartFromAnyStage(t *testing.T) {
-	for _, s := range migration {
+	for _, s := range runbook {
 		t.Run(s.title, func(t *testing.T) {
 			r := rehearse(t, jenkins.Scenario{Number: 2, StartAt: s.title})
 
 			diff(t, "result", "SUCCESS", r.Result)
-			all := upTo(len(migration)-1, commandsOf)
+			all := upTo(len(runbook)-1, commandsOf)
 			diff(t, "commands", all[slices.Index(all, s.commands[0]):], r.commands())
 			if got := r.Outcomes(); !slices.Contains(got, s.title+": SUCCESS") {
 				t.Errorf("the stage did not run: %v", got)
@@ -154,7 +154,7 @@ func TestNothingIsLeftInAWorkspaceOrArchivedThatIsSecret(t *testing.T) {
 		}
 	}
 	var want []string
-	for _, xml := range upTo(len(migration)-1, reportsOf) {
+	for _, xml := range upTo(len(runbook)-1, reportsOf) {
 		want = append(want, strings.TrimSuffix(xml, ".xml")+".json", xml)
 	}
 	diff(t, "archived files", want, archived)
@@ -262,7 +262,7 @@ func TestOnlyWhatNeedsTheLockWaitsForIt(t *testing.T) {
 
 func TestAnAbortReachesTheProgramAndItsReportIsKept(t *testing.T) {
 	for _, f := range failures() {
-		n, s := f.stage, migration[f.stage]
+		n, s := f.stage, runbook[f.stage]
 		t.Run(f.command, func(t *testing.T) {
 			r := rehearse(t, jenkins.Scenario{
 				Params:  map[string]any{"STAGE": "preview", "DRY_RUN": false},
@@ -289,12 +289,12 @@ func TestStopAfter(t *testing.T) {
 		}
 	}
 	want := []string{""}
-	for _, s := range migration[:len(migration)-1] {
+	for _, s := range runbook[:len(runbook)-1] {
 		want = append(want, s.commands[0])
 	}
 	diff(t, "choices", want, choices)
 
-	for n, s := range migration[:len(migration)-1] {
+	for n, s := range runbook[:len(runbook)-1] {
 		t.Run(s.commands[0], func(t *testing.T) {
 			r := rehearse(t, jenkins.Scenario{Params: map[string]any{"STAGE": "preview", "STOP_AFTER": s.commands[0]}})
 
@@ -341,12 +341,12 @@ func TestTheChannelIsToldOfWhatMayHaveChangedSomething(t *testing.T) {
 		fail   string
 		told   []string
 	}{
-		"a migration that went well": {params{"DRY_RUN": false}, "", []string{"SUCCESS"}},
-		"one that did not":           {params{"DRY_RUN": false}, "push-app=1", []string{"FAILED"}},
-		"a rollback":                 {params{"DRY_RUN": false, "ACTION": "rollback"}, "", []string{"SUCCESS"}},
-		"a dry run":                  {params{}, "", nil},
-		"a dry run that failed":      {params{}, "push-app=1", nil},
-		"a look at the status":       {params{"DRY_RUN": false, "ACTION": "status"}, "", nil},
+		"a run that went well":  {params{"DRY_RUN": false}, "", []string{"SUCCESS"}},
+		"one that did not":      {params{"DRY_RUN": false}, "push-app=1", []string{"FAILED"}},
+		"a rollback":            {params{"DRY_RUN": false, "ACTION": "rollback"}, "", []string{"SUCCESS"}},
+		"a dry run":             {params{}, "", nil},
+		"a dry run that failed": {params{}, "push-app=1", nil},
+		"a look at the status":  {params{"DRY_RUN": false, "ACTION": "status"}, "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.params["STAGE"] = "preview"

@@ -13,14 +13,14 @@ import (
 	"github.com/digitalmarketplace/cutover/test/jenkins"
 )
 
-// step is a stage of the migration: its title, the commands it calls and the reports it publishes.
+// step is a stage of the runbook: its title, the commands it calls and the reports it publishes.
 type step struct {
 	title    string
 	commands []string
 	reports  []string
 }
 
-var migration = []step{
+var runbook = []step{
 	{"1. Check the release", []string{"check-release"}, []string{"reports/01-check-release.xml"}},
 	{"2. Create the service", []string{"create-service"}, []string{"reports/02-create-service.xml"}},
 	{"3. Generate the manifest", []string{"generate-manifest"}, []string{"reports/03-generate-manifest.xml"}},
@@ -122,7 +122,7 @@ func rehearse(t *testing.T, s jenkins.Scenario) rehearsal {
 // upTo collects one thing of the steps up to and including the n-th.
 func upTo(n int, of func(step) []string) []string {
 	var all []string
-	for _, s := range migration[:n+1] {
+	for _, s := range runbook[:n+1] {
 		all = append(all, of(s)...)
 	}
 	return all
@@ -160,7 +160,7 @@ type failure struct {
 // failures are all commands that write a report of their own.
 func failures() []failure {
 	var all []failure
-	for n, s := range migration {
+	for n, s := range runbook {
 		shown := 0
 		for _, command := range s.commands {
 			if now := len(s.published(command)); now > shown {
@@ -177,7 +177,7 @@ func reportsOf(s step) []string  { return s.reports }
 // outcomes is what becomes of all stages when the first n go well, the next ends with result, and the rest is skipped.
 func outcomes(n int, result, reason string) []string {
 	var all []string
-	for i, s := range migration {
+	for i, s := range runbook {
 		if approval := approvals[s.title]; approval != "" && i > n {
 			all = append(all, fmt.Sprintf("%s: skipped (%s)", approval, reason))
 		} else if approval != "" {
@@ -210,9 +210,9 @@ func diff(t *testing.T, what string, want, got any) {
 
 func titled(t *testing.T, title string) step {
 	t.Helper()
-	i := slices.IndexFunc(migration, func(s step) bool { return s.title == title })
+	i := slices.IndexFunc(runbook, func(s step) bool { return s.title == title })
 	if i < 0 {
 		t.Fatalf("there is no stage %s", title)
 	}
-	return migration[i]
+	return runbook[i]
 }
