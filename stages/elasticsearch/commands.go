@@ -124,7 +124,7 @@ func (s *Site) World(ctx context.Context) ([]report.Subject, error) {
 		Values: environ.Values(s.Settings, s.Settings.Stage),
 		NotApproved: []string{
 			"*_TIMEOUT", "LEASE_*", "CF_USERNAME", "CF_CLIENT_ID", "DOCKER_USERNAME", "CONCURRENCY", "RATE", "SEARCH_API_WORKERS",
-			"POLL_INTERVAL", "MANIFESTS", "PLAN_DIGEST", "APPROVED_BY",
+			"POLL_INTERVAL", "RETRY_FOR", "MANIFESTS", "PLAN_DIGEST", "APPROVED_BY",
 		},
 		MayHoldSecrets: []string{"SERVICE_PARAMETERS", "SMOKE_TEST", "RELEASE_REPOSITORY"},
 	}
