@@ -49,9 +49,17 @@ func (b *buildIndices) Plan(ctx context.Context) ([]runner.Task, error) {
 	if b.filler.run.Time(factBegan).IsZero() {
 		tasks = append(tasks, b.filler.begin())
 	}
-	targets, work := b.filler.placed(status), false
+	targets, err := b.filler.placed(status)
+	if err != nil {
+		return nil, err
+	}
+	work := false
 	for _, t := range targets {
-		if !b.filler.there(status, t) {
+		there, err := b.filler.there(status, t)
+		if err != nil {
+			return nil, err
+		}
+		if !there {
 			tasks = append(tasks, b.filler.create(t), b.filler.fill(t))
 			work = true
 			continue
@@ -78,7 +86,11 @@ func (b *buildIndices) Plan(ctx context.Context) ([]runner.Task, error) {
 		tasks = append(tasks, runner.Task{
 			Name: "catch up with what changed meanwhile", Effect: runner.Changes,
 			Do: func(ctx context.Context, o *runner.Observation) error {
-				return b.documents.catchUpGreen(ctx, o, b.filler.targets())
+				made, err := b.filler.targets()
+				if err != nil {
+					return err
+				}
+				return b.documents.catchUpGreen(ctx, o, made)
 			},
 		})
 	}

@@ -56,37 +56,49 @@ type filler struct {
 }
 
 // targets are the indices that the run made, or will make.
-func (f *filler) targets() []indexer.Target {
+func (f *filler) targets() ([]indexer.Target, error) {
 	targets := f.indices.Dated(f.run.Started())
 	for i, t := range targets {
-		if m := f.made(t); !m.Name.IsZero() {
+		m, err := f.made(t)
+		if err != nil {
+			return nil, err
+		}
+		if !m.Name.IsZero() {
 			targets[i].Name = m.Name
 		}
 	}
-	return targets
+	return targets, nil
 }
 
 // made is what the run records of an alias's index; the zero value where it made none.
-func (f *filler) made(t indexer.Target) (m made) {
-	if text := f.run.Fact(factIndex(t.Alias)); text != "" {
-		_ = json.Unmarshal([]byte(text), &m)
+// A record that cannot be read is refused: the index would be taken for somebody else's.
+func (f *filler) made(t indexer.Target) (m made, err error) {
+	name := factIndex(t.Alias)
+	if f.run.Fact(name) == "" {
+		return m, nil
 	}
-	return m
+	return m, f.run.Decode(name, &m)
 }
 
 // placed are the targets with the names that their indices have or get. An index of
 // others is left alone: where one has the name of ours, ours gets another.
-func (f *filler) placed(status searchapi.Status) []indexer.Target {
-	targets := f.targets()
+func (f *filler) placed(status searchapi.Status) ([]indexer.Target, error) {
+	targets, err := f.targets()
+	if err != nil {
+		return nil, err
+	}
 	for i, t := range targets {
-		m := f.made(t)
+		m, err := f.made(t)
+		if err != nil {
+			return nil, err
+		}
 		index, exists := status.Indices[m.Name.String()]
 		replaced := exists && m.Mapping != "" && m.Mapping != mappingOf(index)
 		if m.Name.IsZero() || replaced || !exists && status.Resolve(m.Name) != "" {
 			targets[i].Name = f.free(status, t)
 		}
 	}
-	return targets
+	return targets, nil
 }
 
 // free is a name for an alias's index that nothing on green has.
@@ -100,10 +112,10 @@ func (f *filler) free(status searchapi.Status, t indexer.Target) searchapi.Name 
 }
 
 // there reports whether the run has made a target's index.
-func (f *filler) there(status searchapi.Status, t indexer.Target) bool {
-	m := f.made(t)
+func (f *filler) there(status searchapi.Status, t indexer.Target) (bool, error) {
+	m, err := f.made(t)
 	_, exists := status.Indices[t.Name.String()]
-	return exists && m.Name == t.Name && m.Mapping != ""
+	return exists && m.Name == t.Name && m.Mapping != "", err
 }
 
 // namesFree refuses an index of others under a name that has to be an alias.
@@ -115,9 +127,13 @@ func (f *filler) namesFree(ctx context.Context, o *runner.Observation) error {
 	if err != nil {
 		return err
 	}
+	targets, err := f.placed(status)
+	if err != nil {
+		return err
+	}
 	var all []error
 	var said []string
-	for _, t := range f.placed(status) {
+	for _, t := range targets {
 		for _, alias := range []searchapi.Name{t.Alias, t.Old()} {
 			if index, is := status.Indices[alias.String()]; is {
 				all = append(all, fmt.Errorf(`green has an index %s (%s), which this run did not make, and needs that name for an alias; to remove it: curl -X DELETE %s://%s/%s -H "Authorization: Bearer $TOKEN"`,
@@ -143,14 +159,21 @@ func (f *filler) inPlace(ctx context.Context, o *runner.Observation) error {
 	if err != nil {
 		return err
 	}
+	targets, err := f.targets()
+	if err != nil {
+		return err
+	}
 	var all []error
-	targets := f.targets()
 	for _, t := range targets {
+		m, err := f.made(t)
+		if err != nil {
+			return err
+		}
 		now := status.Resolve(t.Alias)
 		if now != t.Name.String() {
 			all = append(all, fmt.Errorf("alias %s points at %q, not at %s", t.Alias, now, t.Name))
-		} else if m, is := f.made(t).Mapping, mappingOf(status.Indices[now]); m != "" && m != is {
-			all = append(all, fmt.Errorf("%s has mapping %s, and had %s when it was made", t.Name, is, m))
+		} else if is := mappingOf(status.Indices[now]); m.Mapping != "" && m.Mapping != is {
+			all = append(all, fmt.Errorf("%s has mapping %s, and had %s when it was made", t.Name, is, m.Mapping))
 		}
 	}
 	o.Say("%s", runner.Count(len(targets), "alias", "aliases"))
