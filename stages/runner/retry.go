@@ -108,9 +108,7 @@ func (p patience) pause(ctx context.Context) error {
 	}
 }
 
-// again repeats something within the limit, while its errors may pass. The lease is created by
-// a name that only one object can have, so it may be asked for again even where there was
-// no answer.
+// again repeats something within the limit, while its errors may pass.
 func (p patience) again(ctx context.Context, pass func(error) bool, do func(context.Context) error) error {
 	for began := time.Now(); ; {
 		err := do(ctx)

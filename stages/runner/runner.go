@@ -162,7 +162,8 @@ func (r *Runner) underLease(ctx context.Context, result *Result, admit func(*Rec
 	}
 }
 
-// acquire acquires the lease, which also proves that we may write.
+// acquire acquires the lease, which also proves that we may write. It is created by a name
+// that only one object can have, so it is asked for again even where there was no answer.
 func (r *Runner) acquire(ctx context.Context, result *Result) error {
 	return r.inTurn(ctx, result, ListCheck, []Task{{
 		Name: "acquire the lease", Effect: Changes,
